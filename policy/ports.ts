@@ -1,0 +1,196 @@
+/** What policy offers to, and asks of, the outside: proxy/ and ui/ see policy only through these. */
+import type {
+  ApprovalRequest,
+  ApprovalState,
+  AuditEvent,
+  ClientInfo,
+  EventDraft,
+  Identity,
+  Judgement,
+  MaskRule,
+  SqlState,
+  StatementOutcome,
+  StatementRun,
+  Target,
+} from "./types.ts";
+
+/** Milliseconds since the epoch. Injected wherever time decides, so that tests own it. */
+export type Clock = () => number;
+
+/** Runs SQL text on a target over Postern's own connection; rows as text. Rejects with TargetUnavailable. */
+export type TargetQuery = (target: Target, database: string, sql: string) => Promise<(string | null)[][]>;
+
+// ---- for the data path -------------------------------------------------------------------------------------
+
+/** A client that has said which target it wants, before anybody knows who it is. */
+export interface ConnectionAttempt {
+  readonly protocol: string;
+  /** What the client named as its database: `orders-prod` or `orders-prod/otherdb`. */
+  readonly database: string;
+  readonly client: ClientInfo;
+}
+
+/** A browser sign-in under way for one connection. */
+export interface SignIn {
+  /** The link to show in the client. */
+  readonly url: string;
+  /** Short code that the client and the browser page both show, so that nobody confirms a stranger's connection. */
+  readonly code: string;
+  readonly deadlineAt: number;
+  /** Settles once: the person; or AuthFailed for the deadline, a rejection in the browser, or `abandon()`. */
+  readonly identity: Promise<Identity>;
+  /** The client went away. */
+  abandon(): void;
+}
+
+/** One connection's way through policy. Each method throws or rejects with a PosternError that is safe to show. */
+export interface Gatekeeper {
+  /** Throws PolicyDenied for a target that is not configured for that protocol (and records it). */
+  resolve(attempt: ConnectionAttempt): { target: Target; database: string };
+  signIn(attempt: ConnectionAttempt): SignIn;
+  /** One-time password and token sign-ins; null where this password is none of ours. */
+  verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null>;
+  /** Membership, limits, catalog; records `session.started` durably, or `session.refused` and rejects. */
+  admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session>;
+}
+
+/** A statement held for a person. */
+export interface Hold {
+  readonly request: ApprovalRequest;
+  readonly url: string;
+  /** `the group db-approvers` */
+  readonly forWhom: string;
+  /** Settles once, never rejects. `approved` only when the decision is durable. */
+  readonly outcome: Promise<{ state: Exclude<ApprovalState, "pending">; by: string; reason: string }>;
+  /** Ctrl-C, disconnect, kill. After an outcome it does nothing. */
+  withdraw(reason: string): void;
+}
+
+/** An admitted connection. The data path asks it about every statement. */
+export interface Session {
+  readonly id: string;
+  readonly identity: Identity;
+  readonly target: Target;
+  readonly database: string;
+  /** No rule would ever let it write: the target's own session is to be READ ONLY. */
+  readonly readOnly: boolean;
+  /** Aborted when an admin ends the session, access ends, or Postern shuts down; `reason` is a PosternError. */
+  readonly ended: AbortSignal;
+  /** Total and synchronous: what cannot be judged is denied. Never throws. */
+  judge(text: string, state: SqlState): Judgement;
+  /** The mask of a column by its origin in the target's catalog (PostgreSQL: table OID, column number). */
+  maskOf(origin: string): MaskRule | null;
+  /**
+   * Records one execution before it is forwarded, or instead of it when refused. Resolves with the statement's
+   * id once durable; rejects with StoreFailed, and then nothing may be forwarded. `approval` is the id of the
+   * request that let it pass.
+   */
+  record(run: StatementRun, approval?: string): Promise<string>;
+  /** Rows, bytes, error: recorded soon after, nobody waits for it. */
+  finished(statement: string, outcome: StatementOutcome): void;
+  /** Asks for approval; resolves once the request is durable and visible to approvers. */
+  hold(run: StatementRun): Promise<Hold>;
+  /** Ends it once; later calls do nothing. */
+  close(reason: string): void;
+}
+
+// ---- for the dashboard -------------------------------------------------------------------------------------
+
+/** The browser's half of a SignIn: found by the secret at the end of its link. */
+export interface SignInPage {
+  readonly code: string;
+  readonly target: string;
+  readonly client: ClientInfo;
+  readonly deadlineAt: number;
+}
+
+export interface SignIns {
+  /** null for an unknown, used or expired link. */
+  find(secret: string): SignInPage | null;
+  /** Throws AuthFailed where the link is gone. */
+  confirm(secret: string, identity: Identity): void;
+  reject(secret: string, by: string): void;
+}
+
+/** OpenID Connect, authorization code with PKCE. */
+export interface IdentityProvider {
+  /** A URL to send the browser to; `flow` is kept on this side, by the browser's cookie. Rejects with AuthFailed. */
+  begin(redirectUri: string): Promise<{ url: string; flow: string }>;
+  /** Checks state, nonce, signature, issuer, audience, times. Rejects with AuthFailed. A flow is good once. */
+  complete(callback: URL, flow: string): Promise<Identity>;
+  /** An ID or access token that somebody presents as it is. Rejects with AuthFailed. */
+  verifyToken(token: string): Promise<Identity>;
+}
+
+export interface Approvals {
+  /** Oldest deadline first. */
+  pending(): readonly ApprovalRequest[];
+  find(id: string): Promise<ApprovalRequest | null>;
+  /** May this person decide this request? A reason if not. */
+  mayDecide(request: ApprovalRequest, identity: Identity): string | null;
+  /** Rejects with PolicyDenied (own request, not an approver, no longer pending, reason missing). */
+  decide(
+    id: string,
+    by: Identity,
+    decision: { approve: boolean; reason: string },
+  ): Promise<ApprovalRequest>;
+}
+
+/** One row of the sessions list. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly person: string;
+  readonly target: string;
+  readonly database: string;
+  readonly client: ClientInfo;
+  readonly method: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly endReason: string | null;
+  readonly statements: number;
+  readonly denied: number;
+  readonly held: number;
+}
+
+export interface EventFilter {
+  readonly session?: string;
+  readonly person?: string;
+  readonly target?: string;
+  readonly types?: readonly string[];
+  /** Epoch milliseconds, inclusive. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly text?: string;
+  /** Only events after this sequence number. */
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+/** The record: append and read. */
+export interface Journal {
+  /** Resolves once durable, in the order of the calls; rejects with StoreFailed. */
+  append(draft: EventDraft): Promise<AuditEvent>;
+  /** Same, but nobody waits: failures are counted and logged. */
+  note(draft: EventDraft): void;
+  /** Called with each event once it is durable. Returns the way to stop. */
+  subscribe(listener: (event: AuditEvent) => void): () => void;
+  /** In order of sequence. */
+  events(filter: EventFilter): Promise<AuditEvent[]>;
+  /** The whole record in order of sequence, for export; constant memory. */
+  export(filter: EventFilter): AsyncIterable<AuditEvent>;
+  sessions(
+    filter: { person?: string; target?: string; before?: number; limit: number },
+  ): Promise<SessionSummary[]>;
+  session(id: string): Promise<SessionSummary | null>;
+  approval(id: string): Promise<ApprovalRequest | null>;
+  approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
+  /** Flushes what is under way and closes. */
+  close(): Promise<void>;
+}
+
+/** Running sessions, as the dashboard sees them. */
+export interface LiveSessions {
+  /** Ends a running session; false where there is none of that id. */
+  end(id: string, by: string, reason: string): boolean;
+  ids(): readonly string[];
+}

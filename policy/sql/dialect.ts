@@ -1,0 +1,43 @@
+/** What a dialect must offer to policy: statement text -> facts and masks. */
+import type { TargetQuery } from "../ports.ts";
+import type { MaskKind, MaskRule, ResultMasks, SqlState, StatementFacts, Target } from "../types.ts";
+
+/** Which columns are masked for the one who asks. Names as the catalog spells them. */
+export type MaskLookup = (schema: string, table: string, column: string) => MaskKind | null;
+
+/** One statement of a message, understood. */
+export interface Understood {
+  readonly facts: StatementFacts;
+  readonly result: ResultMasks;
+  readonly tainted: boolean;
+}
+
+/** A text that cannot be judged: why, and what the person can do. */
+export interface NotUnderstood {
+  readonly refused: { readonly code: string; readonly reason: string; readonly hint: string };
+}
+
+/** The target's catalog, bound to one person's masks: analyses texts. Synchronous, pure but for its cache, never throws. */
+export interface Analyst {
+  analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood;
+  /** See Session.maskOf. */
+  maskOf(origin: string): MaskRule | null;
+}
+
+/** The catalog of one database of one target, as JSON for a file, and ready for use. */
+export interface Catalog {
+  readonly json: string;
+  /** Epoch milliseconds. */
+  readonly readAt: number;
+  /** `key` names the set of masks (people with the same masks share an analyst's cache). */
+  analyst(key: string, masks: MaskLookup): Analyst;
+}
+
+export interface Dialect {
+  /** The same id as its protocol's in proxy/. */
+  readonly id: string;
+  /** Loads parsers; call once at start-up. */
+  ready(): Promise<void>;
+  readCatalog(target: Target, database: string, query: TargetQuery): Promise<Catalog>;
+  catalogFromJson(json: string): Catalog;
+}

@@ -1,0 +1,267 @@
+/** The vocabulary of policy: what is known of people, targets, statements, verdicts and events. Types only. */
+
+/** Somebody the identity provider vouched for. Times are epoch milliseconds. */
+export interface Identity {
+  /** The issuer's `sub`, unique together with `issuer`. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** How people call them: e-mail where the issuer gives one, else preferred_username, else subject. */
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly signedInAt: number;
+  /** When what the issuer said stops counting; sessions end then. */
+  readonly expiresAt: number;
+  /** `browser`, `one-time-password`, `token`, … */
+  readonly method: string;
+}
+
+/** The client's end of a connection, as far as the wire tells. None of it is proof of who it is. */
+export interface ClientInfo {
+  readonly address: string;
+  readonly port: number;
+  /** application_name, or MySQL's program_name; empty where the client gave none. */
+  readonly application: string;
+  /** The user name the client asked for. */
+  readonly user: string;
+  /** TLS version, or null for plain text. */
+  readonly tls: string | null;
+}
+
+/** How Postern reaches a target, secrets resolved. Never serialised, never logged. */
+export interface Target {
+  readonly name: string;
+  /** The id of a protocol in proxy/protocol.ts, which is also its dialect's id in policy/sql. */
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+  /** The database on the target; a client may ask for another with `target/otherdb` where `databases` allows it. */
+  readonly database: string;
+  /** Free text that approvers see: `production`, `staging`. */
+  readonly environment: string;
+  /** Who may connect at all; the rules judge statements after that. */
+  readonly groups: readonly string[];
+  readonly tls: {
+    readonly mode: "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
+    /** PEM text. */
+    readonly ca?: string;
+    readonly certificate?: string;
+    readonly key?: string;
+  };
+  readonly account: { readonly user: string; readonly password?: string };
+}
+
+/**
+ * Session state that changes what a text means (search_path, sql_mode, character set, …), kept by the
+ * protocol and read by its dialect. Replace the object when something changes; never mutate it: its
+ * identity is a cache key.
+ */
+export type SqlState = Readonly<Record<string, string>>;
+
+export type StatementKind =
+  | "read"
+  | "write"
+  | "ddl"
+  | "session"
+  | "transaction"
+  | "admin"
+  | "copy"
+  | "call"
+  | "unknown";
+
+export interface RelationUse {
+  readonly schema: string;
+  readonly name: string;
+  readonly access: "read" | "write";
+}
+
+/**
+ * What one statement is and touches, from the dialect's parser and the target's catalog.
+ * Names are as resolved: lower case where the dialect folds, schema filled in where it is known.
+ */
+export interface StatementFacts {
+  readonly dialect: string;
+  readonly kind: StatementKind;
+  /** The command in upper case: `SELECT`, `UPDATE`, `DROP TABLE`. */
+  readonly verb: string;
+  readonly tables: readonly RelationUse[];
+  /** `schema.table.column`, read or written. */
+  readonly columns: readonly string[];
+  /** `schema.function`, lower case. */
+  readonly functions: readonly string[];
+  /** An UPDATE or DELETE without a WHERE that restricts it (absent, `true`, `1=1`, `id = id`, …). */
+  readonly missingWhere: boolean;
+  /** Touches only the system catalogs: what tools ask at start-up. */
+  readonly catalogOnly: boolean;
+  /** Masked columns that the statement touches in any way, `schema.table.column`. */
+  readonly masked: readonly string[];
+  /** What the built-in floor objects to; each is refused unless the config names it. */
+  readonly unsafe: readonly UnsafeUse[];
+  /** Names of session objects that the statement refers to and the protocol must know of (EXECUTE p, FETCH c). */
+  readonly refers: { readonly statements: readonly string[]; readonly cursors: readonly string[] };
+}
+
+/** One thing that the floor refuses: `code` is stable and can be named in config, `what` is for people. */
+export interface UnsafeUse {
+  readonly code: string;
+  readonly what: string;
+  /** What would be allowed instead. */
+  readonly hint: string;
+}
+
+/** How a masked column is shown. */
+export type MaskKind =
+  | { readonly kind: "null" }
+  | { readonly kind: "fixed"; readonly text: string }
+  | { readonly kind: "partial"; readonly keepFirst: number; readonly keepLast: number }
+  | { readonly kind: "hash" }
+  | { readonly kind: "bucket"; readonly size: number };
+
+export interface MaskRule {
+  /** `schema.table.column` that the value comes from, or `expression` where several or a derived one do. */
+  readonly column: string;
+  readonly mask: MaskKind;
+}
+
+/** What must happen to the result of a statement. */
+export type ResultMasks =
+  | { readonly kind: "clean" }
+  /** By position; the result must have exactly this many columns, else it is refused. */
+  | { readonly kind: "columns"; readonly masks: readonly (MaskRule | null)[] };
+
+export type Verdict = "allow" | "approve" | "deny";
+
+/** Who may approve and how long the statement may wait. */
+export interface ApprovalTerms {
+  readonly groups: readonly string[];
+  readonly deadlineMs: number;
+  /** How many different people must agree. */
+  readonly quorum: number;
+}
+
+export interface JudgedStatement {
+  readonly facts: StatementFacts;
+  readonly verdict: Verdict;
+  readonly rule: string;
+  readonly reason: string;
+  readonly hint: string;
+  readonly terms: ApprovalTerms | null;
+  readonly result: ResultMasks;
+  /** Masked data is involved: texts of errors and notices are replaced by generic ones. */
+  readonly tainted: boolean;
+}
+
+/** The verdict on one message, which may hold several statements: the strictest of theirs, refused as a whole. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Of the statement that decided. */
+  readonly rule: string;
+  readonly reason: string;
+  readonly hint: string;
+  readonly terms: ApprovalTerms | null;
+  readonly tainted: boolean;
+  /** In order; empty for an empty message. */
+  readonly statements: readonly JudgedStatement[];
+}
+
+/** A bound parameter as the approver and the record see it. `text` is null for SQL NULL. */
+export interface ParameterView {
+  readonly text: string | null;
+  /** The dialect's name of the type, or `?` where the client left it open. */
+  readonly type: string;
+  /** The length of the value on the wire, in bytes. */
+  readonly bytes: number;
+}
+
+/** One execution that a client asks for: exactly what would be sent. */
+export interface StatementRun {
+  readonly text: string;
+  readonly parameters: readonly ParameterView[];
+  readonly judgement: Judgement;
+  readonly state: SqlState;
+  readonly inTransaction: boolean;
+}
+
+export interface StatementOutcome {
+  readonly rows: number | null;
+  readonly bytes: number;
+  /** SQLSTATE or errno of an error, with a safe message; null where it succeeded. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** The target's own completion tag: `UPDATE 3`. */
+  readonly tag: string;
+}
+
+export type EventType =
+  | "gateway.started"
+  | "gateway.stopped"
+  | "signin.succeeded"
+  | "signin.failed"
+  | "session.started"
+  | "session.refused"
+  | "session.ended"
+  | "statement.judged"
+  | "statement.finished"
+  | "approval.requested"
+  | "approval.decided"
+  | "approval.withdrawn"
+  | "dashboard.signin"
+  | "dashboard.action";
+
+/** JSON that survives canonicalization (RFC 8785): no undefined, no NaN, no bigint. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What is known before the journal gives it a place. */
+export interface EventDraft {
+  readonly type: EventType;
+  /** Whom it is about, Identity.name; null before sign-in. */
+  readonly person: string | null;
+  readonly session: string | null;
+  readonly target: string | null;
+  /** By type: see policy/audit/events.ts. */
+  readonly data: { readonly [key: string]: Json };
+}
+
+/** An event in the chain. `hash` = SHA-256 of the canonical JSON of all other fields, `previous` included. */
+export interface AuditEvent extends EventDraft {
+  readonly sequence: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly previous: string;
+  readonly hash: string;
+}
+
+export type ApprovalState = "pending" | "approved" | "denied" | "expired" | "withdrawn";
+
+/** One held statement as approvers see it. Also what `approval.*` events carry in `data`. */
+export interface ApprovalRequest {
+  readonly id: string;
+  readonly session: string;
+  readonly person: string;
+  readonly groups: readonly string[];
+  readonly target: string;
+  readonly database: string;
+  readonly environment: string;
+  readonly client: ClientInfo;
+  readonly text: string;
+  readonly parameters: readonly ParameterView[];
+  /** SHA-256 over text, parameters, identity, target, database, role and state; what the approval is good for. */
+  readonly digest: string;
+  readonly kind: StatementKind;
+  readonly verbs: readonly string[];
+  readonly tables: readonly RelationUse[];
+  readonly rule: string;
+  readonly reason: string;
+  readonly approvers: readonly string[];
+  readonly quorum: number;
+  readonly inTransaction: boolean;
+  readonly requestedAt: number;
+  readonly deadlineAt: number;
+  readonly state: ApprovalState;
+  readonly reviews: readonly {
+    readonly by: string;
+    readonly approve: boolean;
+    readonly reason: string;
+    readonly at: number;
+  }[];
+  /** Why it ended, for people; empty while pending. */
+  readonly outcome: string;
+}

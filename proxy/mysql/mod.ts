@@ -1,0 +1,7 @@
+import type { Protocol } from "../protocol.ts";
+export const mysql: Protocol = {
+  id: "mysql",
+  defaultPort: 3306,
+  serve: () => Promise.resolve(),
+  query: () => Promise.resolve([]),
+};

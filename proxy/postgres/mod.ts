@@ -1,0 +1,7 @@
+import type { Protocol } from "../protocol.ts";
+export const postgresql: Protocol = {
+  id: "postgresql",
+  defaultPort: 5432,
+  serve: () => Promise.resolve(),
+  query: () => Promise.resolve([]),
+};

@@ -1,0 +1,52 @@
+/** The one list of protocols, and what each must offer. */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
+import { mysql } from "./mysql/mod.ts";
+import { postgresql } from "./postgres/mod.ts";
+
+/** Limits of one connection. Bytes and milliseconds. */
+export interface ConnectionLimits {
+  /** Largest frame before sign-in. */
+  readonly startupFrameBytesMax: number;
+  /** Time to get from accept to sign-in's start. */
+  readonly startupTimeoutMs: number;
+  /** Largest statement text, parameters included. */
+  readonly statementBytesMax: number;
+  /** Largest row that is parsed because it must be masked; others stream. */
+  readonly maskedRowBytesMax: number;
+  readonly idleTimeoutMs: number;
+  readonly targetConnectTimeoutMs: number;
+  /** How often a waiting client is told that it waits. */
+  readonly holdNoticeMs: number;
+}
+
+/** What a connection needs of its surroundings. */
+export interface ConnectionDeps {
+  readonly gatekeeper: Gatekeeper;
+  readonly limits: ConnectionLimits;
+  /** PEM of the listener's own certificate; null where the listener speaks plain text only. */
+  readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** Whether a client may go on without TLS. */
+  readonly tlsRequired: boolean;
+  readonly log: (
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    fields?: Record<string, unknown>,
+  ) => void;
+}
+
+/** A socket as the relay uses it: plain or upgraded. */
+export type Stream = Socket | TLSSocket;
+
+export interface Protocol {
+  /** The same id as its dialect's in policy/sql: what config names. */
+  readonly id: string;
+  readonly defaultPort: number;
+  /** Serves one accepted client until it ends. Never rejects: every failure is told to the client and logged. */
+  serve(client: Socket, deps: ConnectionDeps): Promise<void>;
+  /** Postern's own queries on a target, for the catalog. */
+  readonly query: TargetQuery;
+}
+
+export const protocols: readonly Protocol[] = [postgresql, mysql];
