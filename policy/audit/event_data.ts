@@ -1,0 +1,217 @@
+/** What each type of event carries in `data`. The schemas read records back; the builders are in events.ts. */
+import { z } from "zod";
+import type { EventType } from "../types.ts";
+
+const strings = z.array(z.string()).readonly();
+const millis = z.number();
+
+export const clientData = z.strictObject({
+  address: z.string(),
+  port: z.number(),
+  application: z.string(),
+  user: z.string(),
+  tls: z.string().nullable(),
+}).readonly();
+
+const identityData = z.strictObject({
+  subject: z.string(),
+  issuer: z.string(),
+  groups: strings,
+  method: z.string(),
+  signedInAt: millis,
+  expiresAt: millis,
+}).readonly();
+
+const statementKind = z.enum([
+  "read",
+  "write",
+  "ddl",
+  "session",
+  "transaction",
+  "admin",
+  "copy",
+  "call",
+  "unknown",
+]);
+
+const relationUse = z.strictObject({
+  schema: z.string(),
+  name: z.string(),
+  access: z.enum(["read", "write"]),
+}).readonly();
+
+const parameterView = z.strictObject({
+  text: z.string().nullable(),
+  type: z.string(),
+  bytes: z.number(),
+}).readonly();
+
+export const approvalState = z.enum(["pending", "approved", "denied", "expired", "withdrawn"]);
+
+const review = z.strictObject({
+  by: z.string(),
+  approve: z.boolean(),
+  reason: z.string(),
+  at: millis,
+}).readonly();
+
+/** The same fields as ApprovalRequest in policy/types.ts. */
+export const approvalRequestData = z.strictObject({
+  id: z.string(),
+  session: z.string(),
+  person: z.string(),
+  groups: strings,
+  target: z.string(),
+  database: z.string(),
+  environment: z.string(),
+  client: clientData,
+  text: z.string(),
+  parameters: z.array(parameterView).readonly(),
+  digest: z.string(),
+  kind: statementKind,
+  verbs: strings,
+  tables: z.array(relationUse).readonly(),
+  rule: z.string(),
+  reason: z.string(),
+  approvers: strings,
+  quorum: z.number(),
+  inTransaction: z.boolean(),
+  requestedAt: millis,
+  deadlineAt: millis,
+  state: approvalState,
+  reviews: z.array(review).readonly(),
+  outcome: z.string(),
+}).readonly();
+
+/** How a request stands after a review, a deadline or a withdrawal. */
+const approvalChange = z.strictObject({
+  id: z.string(),
+  state: approvalState,
+  /** All of them so far, the newest last. */
+  reviews: z.array(review).readonly(),
+  /** Why it ended, for people; empty while more reviews are needed. */
+  outcome: z.string(),
+}).readonly();
+
+export const eventData = {
+  "gateway.started": z.strictObject({
+    version: z.string(),
+    pid: z.number(),
+    /** Digest of the rules and masks in force. */
+    policy: z.string(),
+    /** Listeners and targets by name, for whoever reads the record later. */
+    listeners: strings,
+    targets: strings,
+  }).readonly(),
+
+  "gateway.stopped": z.strictObject({ reason: z.string() }).readonly(),
+
+  "signin.succeeded": z.strictObject({
+    identity: identityData,
+    client: clientData,
+    protocol: z.string(),
+    /** The database as the client named it. */
+    requested: z.string(),
+  }).readonly(),
+
+  "signin.failed": z.strictObject({
+    method: z.string(),
+    client: clientData,
+    protocol: z.string(),
+    requested: z.string(),
+    /** A PosternErrorCode. */
+    code: z.string(),
+    reason: z.string(),
+  }).readonly(),
+
+  "session.started": z.strictObject({
+    identity: identityData,
+    client: clientData,
+    protocol: z.string(),
+    database: z.string(),
+    environment: z.string(),
+    /** `host:port` of the target, and the account used there. */
+    address: z.string(),
+    role: z.string(),
+    readOnly: z.boolean(),
+    policy: z.string(),
+  }).readonly(),
+
+  "session.refused": z.strictObject({
+    client: clientData,
+    protocol: z.string(),
+    requested: z.string(),
+    groups: strings,
+    /** Empty before sign-in. */
+    method: z.string(),
+    code: z.string(),
+    rule: z.string(),
+    reason: z.string(),
+  }).readonly(),
+
+  "session.ended": z.strictObject({ reason: z.string() }).readonly(),
+
+  "statement.judged": z.strictObject({
+    /** The statement's id; `statement.finished` refers to it. */
+    statement: z.string(),
+    text: z.string(),
+    parameters: z.array(parameterView).readonly(),
+    /** Session state that changes what the text means: needed to judge it again. */
+    state: z.record(z.string(), z.string()),
+    verdict: z.enum(["allow", "approve", "deny"]),
+    /** Whether it was sent to the target after this event: allowed, or approved by `approval`. */
+    forwarded: z.boolean(),
+    rule: z.string(),
+    reason: z.string(),
+    /** Digest of the rules and masks that judged. */
+    policy: z.string(),
+    /** Of the statement that decided; `unknown` for a text without one. */
+    kind: statementKind,
+    verbs: strings,
+    tables: z.array(relationUse).readonly(),
+    functions: strings,
+    /** Masked columns that it touches, `schema.table.column`. */
+    masked: strings,
+    /** Codes of what the floor objected to. */
+    unsafe: strings,
+    missingWhere: z.boolean(),
+    inTransaction: z.boolean(),
+    catalogOnly: z.boolean(),
+    /** The id of the request that let it pass. */
+    approval: z.string().nullable(),
+    /** How long it was held; null where it was not. */
+    waitedMs: z.number().nullable(),
+  }).readonly(),
+
+  "statement.finished": z.strictObject({
+    statement: z.string(),
+    rows: z.number().nullable(),
+    bytes: z.number(),
+    tag: z.string(),
+    error: z.strictObject({ code: z.string(), message: z.string() }).readonly().nullable(),
+    durationMs: z.number(),
+  }).readonly(),
+
+  "approval.requested": approvalRequestData,
+  "approval.decided": approvalChange,
+  "approval.withdrawn": approvalChange,
+
+  "dashboard.signin": z.strictObject({
+    succeeded: z.boolean(),
+    groups: strings,
+    address: z.string(),
+    /** Empty where it succeeded. */
+    reason: z.string(),
+  }).readonly(),
+
+  "dashboard.action": z.strictObject({
+    /** What was done: `session.viewed`, `session.killed`, `record.exported`, … */
+    action: z.string(),
+    /** The id or name of what it was done to. */
+    subject: z.string(),
+    detail: z.string(),
+    address: z.string(),
+  }).readonly(),
+} satisfies Record<EventType, z.ZodType>;
+
+export type EventData = { readonly [T in EventType]: z.infer<(typeof eventData)[T]> };
