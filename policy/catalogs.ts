@@ -1,0 +1,93 @@
+/** The targets' catalogs: read once per database, shared by its sessions, read again after DDL and by time. */
+import type { Clock, TargetQuery } from "./ports.ts";
+import type { Catalog, Dialect } from "./sql/dialect.ts";
+import type { Target } from "./types.ts";
+import { PosternError } from "./errors.ts";
+
+export interface Catalogs {
+  /** The catalog of a database, read if need be. Rejects with TargetUnavailable or PolicyDenied. */
+  load(target: Target, database: string): Promise<void>;
+  /** The newest catalog that was read; null where none was, or where it is too old to be trusted. */
+  current(target: Target, database: string): Catalog | null;
+  /** A DDL passed, or a result did not fit its plan: read it again soon. */
+  refresh(target: Target, database: string): void;
+}
+
+export interface CatalogDeps {
+  readonly dialectOf: (protocol: string) => Dialect | undefined;
+  readonly queryOf: (protocol: string) => TargetQuery;
+  readonly clock: Clock;
+  readonly log: (level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
+  /** Read again when older. */
+  readonly freshMs?: number;
+  /** Refuse to judge by one that is older: columns may have moved since. */
+  readonly staleMs?: number;
+}
+
+interface Entry {
+  catalog: Catalog | null;
+  reading: Promise<void> | null;
+  /** Asked for while a reading was under way, which may have missed the change. */
+  again: boolean;
+}
+
+export function createCatalogs(deps: CatalogDeps): Catalogs {
+  const entries = new Map<string, Entry>();
+  const freshMs = deps.freshMs ?? 60_000;
+  const staleMs = deps.staleMs ?? 600_000;
+
+  const entryOf = (target: Target, database: string): Entry => {
+    const key = `${target.name}\n${database}`;
+    let entry = entries.get(key);
+    if (entry === undefined) entries.set(key, entry = { catalog: null, reading: null, again: false });
+    return entry;
+  };
+
+  const read = (entry: Entry, target: Target, database: string): Promise<void> => {
+    if (entry.reading !== null) return entry.reading;
+    const dialect = deps.dialectOf(target.protocol);
+    if (dialect === undefined) {
+      return Promise.reject(new PosternError("Internal", `No dialect for the protocol ${target.protocol}`));
+    }
+    entry.again = false;
+    entry.reading = dialect.readCatalog(target, database, deps.queryOf(target.protocol)).then((catalog) => {
+      entry.catalog = catalog;
+    }).finally(() => {
+      entry.reading = null;
+      if (entry.again) inBackground(entry, target, database);
+    });
+    return entry.reading;
+  };
+
+  const inBackground = (entry: Entry, target: Target, database: string): void => {
+    read(entry, target, database).catch((error) => {
+      deps.log("warn", "a target's catalog could not be read", {
+        target: target.name,
+        database,
+        error: String(error),
+      });
+    });
+  };
+
+  const age = (catalog: Catalog): number => deps.clock() - catalog.readAt;
+
+  return {
+    async load(target, database) {
+      const entry = entryOf(target, database);
+      if (entry.catalog !== null && age(entry.catalog) < freshMs) return;
+      await read(entry, target, database);
+    },
+    current(target, database) {
+      const entry = entryOf(target, database);
+      if (entry.catalog === null) return null;
+      const old = age(entry.catalog);
+      if (old >= freshMs && entry.reading === null) inBackground(entry, target, database);
+      return old < staleMs ? entry.catalog : null;
+    },
+    refresh(target, database) {
+      const entry = entryOf(target, database);
+      if (entry.reading !== null) entry.again = true;
+      else inBackground(entry, target, database);
+    },
+  };
+}
