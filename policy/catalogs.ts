@@ -29,7 +29,11 @@ interface Entry {
   reading: Promise<void> | null;
   /** Asked for while a reading was under way, which may have missed the change. */
   again: boolean;
+  /** When the last reading began: a target that is down is not asked at every statement. */
+  triedAt: number;
 }
+
+const retryMs = 5_000;
 
 export function createCatalogs(deps: CatalogDeps): Catalogs {
   const entries = new Map<string, Entry>();
@@ -39,7 +43,9 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
   const entryOf = (target: Target, database: string): Entry => {
     const key = `${target.name}\n${database}`;
     let entry = entries.get(key);
-    if (entry === undefined) entries.set(key, entry = { catalog: null, reading: null, again: false });
+    if (entry === undefined) {
+      entries.set(key, entry = { catalog: null, reading: null, again: false, triedAt: -Infinity });
+    }
     return entry;
   };
 
@@ -50,6 +56,7 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
       return Promise.reject(new PosternError("Internal", `No dialect for the protocol ${target.protocol}`));
     }
     entry.again = false;
+    entry.triedAt = deps.clock();
     entry.reading = dialect.readCatalog(target, database, deps.queryOf(target.protocol)).then((catalog) => {
       entry.catalog = catalog;
     }).finally(() => {
@@ -81,7 +88,8 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
       const entry = entryOf(target, database);
       if (entry.catalog === null) return null;
       const old = age(entry.catalog);
-      if (old >= freshMs && entry.reading === null) inBackground(entry, target, database);
+      const due = old >= freshMs && deps.clock() - entry.triedAt >= retryMs;
+      if (due && entry.reading === null) inBackground(entry, target, database);
       return old < staleMs ? entry.catalog : null;
     },
     refresh(target, database) {

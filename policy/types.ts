@@ -36,6 +36,8 @@ export interface Target {
   readonly port: number;
   /** The database on the target; a client may ask for another with `target/otherdb` where `databases` allows it. */
   readonly database: string;
+  /** Globs of the other databases that may be asked for; none where left out. */
+  readonly databases?: readonly string[];
   /** Free text that approvers see: `production`, `staging`. */
   readonly environment: string;
   /** Who may connect at all; the rules judge statements after that. */

@@ -1,0 +1,222 @@
+/** One admitted connection: judges its statements, records them, holds them for approval, and ends once. */
+import type { ApprovalService } from "./approval.ts";
+import { digestOf } from "./approval.ts";
+import { sessionEnded, statementFinished, statementJudged } from "./audit/events.ts";
+import type { Catalogs } from "./catalogs.ts";
+import { type CompiledRules, decide, type Place } from "./decide.ts";
+import { PosternError } from "./errors.ts";
+import type { MaskSet } from "./masking.ts";
+import type { Clock, Hold, Journal, Session } from "./ports.ts";
+import type { Analyst, Catalog, NotUnderstood } from "./sql/dialect.ts";
+import type {
+  ApprovalRequest,
+  ClientInfo,
+  Identity,
+  Judgement,
+  MaskRule,
+  SqlState,
+  StatementOutcome,
+  StatementRun,
+  Target,
+} from "./types.ts";
+
+/** What sessions share. `policy` is a digest of the rules and masks, for the record. */
+export interface SessionDeps {
+  readonly journal: Journal;
+  readonly approvals: ApprovalService;
+  readonly catalogs: Catalogs;
+  readonly rules: CompiledRules;
+  readonly policy: string;
+  readonly clock: Clock;
+}
+
+/** Who and where, settled at admission. */
+export interface SessionPlace {
+  readonly id: string;
+  readonly identity: Identity;
+  readonly target: Target;
+  readonly database: string;
+  readonly client: ClientInfo;
+  readonly masks: MaskSet;
+  readonly readOnly: boolean;
+}
+
+/** The verdict where the target's catalog is missing: without it nothing can be masked for certain. */
+const noCatalog: NotUnderstood = {
+  refused: {
+    code: "no-catalog",
+    reason: "Postern has no recent catalog of this database, so it cannot tell what a statement touches",
+    hint: "The target did not answer Postern's own query; try again in a few seconds",
+  },
+};
+
+export class GatedSession implements Session {
+  readonly id: string;
+  readonly identity: Identity;
+  readonly target: Target;
+  readonly database: string;
+  readonly readOnly: boolean;
+  readonly ended: AbortSignal;
+  readonly #end = new AbortController();
+  readonly #place: SessionPlace;
+  readonly #where: Place;
+  readonly #about: { readonly person: string; readonly session: string; readonly target: string };
+  /** Forwarded and not finished: when it began, and whether the catalog may differ after it. */
+  readonly #running = new Map<string, { readonly at: number; readonly changesCatalog: boolean }>();
+  /** How long an approved request had waited, by its id. */
+  readonly #waited = new Map<string, number>();
+  #analyst: { readonly catalog: Catalog; readonly analyst: Analyst } | null = null;
+  #statements = 0;
+  #closed = false;
+
+  constructor(
+    private readonly deps: SessionDeps,
+    place: SessionPlace,
+    private readonly onClose: () => void,
+  ) {
+    this.#place = place;
+    this.id = place.id;
+    this.identity = place.identity;
+    this.target = place.target;
+    this.database = place.database;
+    this.readOnly = place.readOnly;
+    this.ended = this.#end.signal;
+    this.#where = {
+      target: place.target.name,
+      database: place.database,
+      environment: place.target.environment,
+      clientAddress: place.client.address,
+    };
+    this.#about = { person: place.identity.name, session: place.id, target: place.target.name };
+  }
+
+  judge(text: string, state: SqlState): Judgement {
+    const { clock, rules } = this.deps;
+    const understood = this.#currentAnalyst()?.analyse(text, state) ?? noCatalog;
+    return decide(understood, this.identity, this.#where, clock(), rules);
+  }
+
+  maskOf(origin: string): MaskRule | null {
+    return this.#currentAnalyst()?.maskOf(origin) ?? null;
+  }
+
+  async record(run: StatementRun, approval?: string): Promise<string> {
+    const id = `${this.id}-${++this.#statements}`;
+    const draft = statementJudged(this.#about, {
+      id,
+      run,
+      policy: this.deps.policy,
+      approval: approval ?? null,
+      waitedMs: approval === undefined ? null : this.#waited.get(approval) ?? null,
+    });
+    if (approval !== undefined) this.#waited.delete(approval);
+    await this.deps.journal.append(draft);
+    if (draft.data.forwarded) {
+      const changesCatalog = run.judgement.statements.some(({ facts }) =>
+        facts.kind !== "read" && facts.kind !== "transaction" && facts.kind !== "session" &&
+        facts.kind !== "write"
+      );
+      this.#running.set(id, { at: this.deps.clock(), changesCatalog });
+    }
+    return id;
+  }
+
+  finished(statement: string, outcome: StatementOutcome): void {
+    const running = this.#running.get(statement);
+    if (running === undefined) return;
+    this.#running.delete(statement);
+    const duration = Math.max(0, this.deps.clock() - running.at);
+    this.deps.journal.note(statementFinished(this.#about, statement, outcome, duration));
+    if (running.changesCatalog && outcome.error === null) {
+      this.deps.catalogs.refresh(this.target, this.database);
+    }
+  }
+
+  async hold(run: StatementRun): Promise<Hold> {
+    const request = this.#request(run);
+    const hold = await this.deps.approvals.hold(request, this.identity);
+    if (this.#closed) hold.withdraw("the session ended");
+    const withdraw = () => hold.withdraw("the session ended");
+    this.ended.addEventListener("abort", withdraw, { once: true });
+    hold.outcome.then(({ state }) => {
+      this.ended.removeEventListener("abort", withdraw);
+      if (state === "approved") this.#waited.set(request.id, this.deps.clock() - request.requestedAt);
+    });
+    return hold;
+  }
+
+  /** Ends it from this side: the data path tells the client `reason` and closes. */
+  terminate(reason: PosternError): void {
+    this.#end.abort(reason);
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end.abort(new PosternError("Internal", reason));
+    this.deps.journal.note(sessionEnded(this.#about, reason));
+    this.onClose();
+  }
+
+  #currentAnalyst(): Analyst | null {
+    const catalog = this.deps.catalogs.current(this.target, this.database);
+    if (catalog === null) return null;
+    if (this.#analyst?.catalog !== catalog) {
+      const { key, lookup } = this.#place.masks;
+      this.#analyst = { catalog, analyst: catalog.analyst(key, lookup) };
+    }
+    return this.#analyst.analyst;
+  }
+
+  #request(run: StatementRun): ApprovalRequest {
+    const { judgement } = run;
+    if (judgement.terms === null) {
+      throw new PosternError("Internal", "A held statement has no approval terms");
+    }
+    const facts = judgement.statements.map((statement) => statement.facts);
+    const now = this.deps.clock();
+    return {
+      id: randomId(),
+      session: this.id,
+      person: this.identity.name,
+      groups: this.identity.groups,
+      target: this.target.name,
+      database: this.database,
+      environment: this.target.environment,
+      client: this.#place.client,
+      text: run.text,
+      parameters: run.parameters,
+      digest: digestOf({
+        text: run.text,
+        parameters: run.parameters.map(({ text, type }) => ({ text, type })),
+        issuer: this.identity.issuer,
+        subject: this.identity.subject,
+        target: this.target.name,
+        database: this.database,
+        role: this.target.account.user,
+        state: run.state,
+      }),
+      kind: facts.find(({ kind }) => kind !== "transaction")?.kind ?? "unknown",
+      verbs: facts.map(({ verb }) => verb),
+      tables: facts.flatMap(({ tables }) => tables),
+      rule: judgement.rule,
+      reason: judgement.reason,
+      approvers: judgement.terms.groups,
+      quorum: judgement.terms.quorum,
+      inTransaction: run.inTransaction,
+      requestedAt: now,
+      deadlineAt: Math.min(now + judgement.terms.deadlineMs, this.identity.expiresAt),
+      state: "pending",
+      reviews: [],
+      outcome: "",
+    };
+  }
+}
+
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** 80 random bits in Crockford's base 32: short enough to read out, too many to guess. */
+export function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => alphabet[byte % 32]).join("");
+}
