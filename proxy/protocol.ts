@@ -1,6 +1,7 @@
 /** The one list of protocols, and what each must offer. */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import { mysql } from "./mysql/mod.ts";
 import { postgresql } from "./postgres/mod.ts";
@@ -29,6 +30,10 @@ export interface ConnectionDeps {
   readonly tls: { readonly certificate: string; readonly key: string } | null;
   /** Whether a client may go on without TLS. */
   readonly tlsRequired: boolean;
+  /** Secret of this installation, for masks that hash. */
+  readonly maskKey: Uint8Array;
+  /** Aborted when Postern stops and the time to drain is over; `reason` is a PosternError to tell the client. */
+  readonly stopping: AbortSignal;
   readonly log: (
     level: "debug" | "info" | "warn" | "error",
     message: string,
@@ -45,6 +50,8 @@ export interface Protocol {
   readonly defaultPort: number;
   /** Serves one accepted client until it ends. Never rejects: every failure is told to the client and logged. */
   serve(client: Socket, deps: ConnectionDeps): Promise<void>;
+  /** Tells a client, before it has said anything, why it is not served, and closes. Never throws. */
+  refuse(client: Socket, error: PosternError): void;
   /** Postern's own queries on a target, for the catalog. */
   readonly query: TargetQuery;
 }

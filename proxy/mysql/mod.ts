@@ -3,5 +3,6 @@ export const mysql: Protocol = {
   id: "mysql",
   defaultPort: 3306,
   serve: () => Promise.resolve(),
+  refuse: (client) => void client.destroy(),
   query: () => Promise.resolve([]),
 };

@@ -3,5 +3,6 @@ export const postgresql: Protocol = {
   id: "postgresql",
   defaultPort: 5432,
   serve: () => Promise.resolve(),
+  refuse: (client) => void client.destroy(),
   query: () => Promise.resolve([]),
 };

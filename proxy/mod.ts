@@ -1,0 +1,101 @@
+/** The data path's front: starts a listener for each protocol that has an address. */
+import { PosternError } from "../policy/errors.ts";
+import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
+import type { ListenLimits } from "./config.ts";
+import { listen, type Listener } from "./listener.ts";
+import { type ConnectionDeps, protocols } from "./protocol.ts";
+import { checkListenerTls } from "./tls.ts";
+
+export { type ListenLimits, listenLimitsSchema, listenSchema } from "./config.ts";
+
+export interface ProxyDeps {
+  readonly gatekeeper: Gatekeeper;
+  /** Where to listen, by protocol id. Port 0 takes a free one. */
+  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  /** PEM, secrets resolved; null for plain text only. */
+  readonly tls: { readonly certificate: string; readonly key: string; readonly required: boolean } | null;
+  readonly limits: ListenLimits;
+  /** Secret of this installation, for masks that hash. */
+  readonly maskKey: Uint8Array;
+  readonly log: ConnectionDeps["log"];
+}
+
+export interface Proxy {
+  /** What was bound, by protocol id. */
+  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  /** Connections being served. */
+  connections(): number;
+  /** Stops accepting, gives clients `drainMs` to finish, tells the rest that Postern stops, and closes. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** How long clients are given to read the last words once the time to drain is over. */
+const farewellMs = 2_000;
+
+/** Rejects with Internal where an address cannot be bound or a certificate cannot be used; nothing listens then. */
+export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
+  const stopping = new AbortController();
+  const tls = deps.tls === null ? null : { certificate: deps.tls.certificate, key: deps.tls.key };
+  if (tls !== null) checkListenerTls(tls);
+  const connection: ConnectionDeps = {
+    gatekeeper: deps.gatekeeper,
+    limits: {
+      startupFrameBytesMax: 10_000,
+      startupTimeoutMs: deps.limits.startupSeconds * 1000,
+      statementBytesMax: deps.limits.statementBytes,
+      maskedRowBytesMax: deps.limits.maskedRowBytes,
+      idleTimeoutMs: deps.limits.idleSeconds * 1000,
+      targetConnectTimeoutMs: deps.limits.targetConnectSeconds * 1000,
+      holdNoticeMs: deps.limits.holdNoticeSeconds * 1000,
+    },
+    tls,
+    tlsRequired: deps.tls?.required ?? false,
+    maskKey: deps.maskKey,
+    stopping: stopping.signal,
+    log: deps.log,
+  };
+  const caps = {
+    connectionsMax: deps.limits.connections,
+    connectionsPerAddressMax: deps.limits.connectionsPerAddress,
+  };
+  const listeners = new Map<string, Listener>();
+  const close = async (drainMs: number): Promise<void> => {
+    const all = [...listeners.values()];
+    await Promise.all(all.map((listener) => listener.drain(drainMs)));
+    stopping.abort(
+      new PosternError("TargetUnavailable", "Postern is shutting down", {
+        hint: "Connect again in a moment",
+      }),
+    );
+    await Promise.all(all.map((listener) => listener.drain(farewellMs)));
+    for (const listener of all) listener.destroy();
+  };
+  try {
+    for (const protocol of protocols) {
+      const at = deps.addresses[protocol.id];
+      if (at !== undefined) listeners.set(protocol.id, await listen(protocol, at, caps, connection));
+    }
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  const addresses = Object.fromEntries(
+    [...listeners].map(([id, { address }]) => [id, { host: address.address, port: address.port }]),
+  );
+  return {
+    addresses,
+    connections: () => [...listeners.values()].reduce((sum, { connections }) => sum + connections, 0),
+    close,
+  };
+}
+
+/** Postern's own query on a target, in that target's protocol: for catalogs. */
+export const targetQuery: TargetQuery = (target, database, sql) => {
+  const protocol = protocols.find(({ id }) => id === target.protocol);
+  if (protocol === undefined) {
+    return Promise.reject(
+      new PosternError("TargetUnavailable", `The target "${target.name}" has an unknown protocol`),
+    );
+  }
+  return protocol.query(target, database, sql);
+};
