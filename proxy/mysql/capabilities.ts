@@ -1,0 +1,68 @@
+/** Which capabilities are offered to a client, asked of a target, and negotiated between the two. */
+import { PosternError } from "../../policy/errors.ts";
+import { Capability as C } from "./constants.ts";
+
+/**
+ * What Postern can serve faithfully whatever the target: all of it is in MySQL 5.7 and MariaDB 10.2 and later.
+ * Bit 0 says "not MariaDB's extended capabilities": with it set nobody reads the extended field, so bulk
+ * execution, progress reports and cached metadata are off on both sides instead of garbled. Left out on
+ * purpose: COMPRESS and zstd, LOCAL_FILES (a target could ask the client for any file), QUERY_ATTRIBUTES,
+ * OPTIONAL_RESULTSET_METADATA (masks need the metadata), MULTI_FACTOR.
+ */
+const offeredAlways = C.longPassword | C.foundRows | C.longFlag | C.connectWithDb | C.noSchema | C.odbc |
+  C.ignoreSpace | C.protocol41 | C.interactive | C.ignoreSigpipe | C.transactions | C.reserved |
+  C.secureConnection | C.multiStatements | C.multiResults | C.psMultiResults | C.pluginAuth |
+  C.connectAttributes | C.pluginAuthLenenc | C.canHandleExpiredPasswords | C.sessionTrack | C.deprecateEof;
+
+/** What changes the shape or meaning of what comes back, and so must be the same on both sides. */
+const relayed = C.foundRows | C.longFlag | C.noSchema | C.odbc | C.ignoreSpace | C.interactive |
+  C.transactions | C.multiStatements | C.multiResults | C.psMultiResults | C.deprecateEof;
+
+/** What Postern itself needs of a target: to know of changes of sql_mode, schema and character sets. */
+const needed = C.protocol41 | C.secureConnection | C.pluginAuth | C.sessionTrack;
+
+const names: readonly (readonly [number, string])[] = [
+  [C.protocol41, "PROTOCOL_41"],
+  [C.secureConnection, "SECURE_CONNECTION"],
+  [C.pluginAuth, "PLUGIN_AUTH"],
+  [C.sessionTrack, "SESSION_TRACK"],
+  [C.deprecateEof, "DEPRECATE_EOF"],
+  [C.multiStatements, "MULTI_STATEMENTS"],
+  [C.multiResults, "MULTI_RESULTS"],
+  [C.psMultiResults, "PS_MULTI_RESULTS"],
+  [C.ssl, "SSL"],
+];
+
+export function has(flags: number, flag: number): boolean {
+  return (flags & flag) !== 0;
+}
+
+/** What the greeting offers. */
+export function offered(withTls: boolean): number {
+  return withTls ? offeredAlways | C.ssl : offeredAlways;
+}
+
+/** What a client and Postern have in common; a client may only choose from the offer. */
+export function negotiated(clientFlags: number, withTls: boolean): number {
+  return clientFlags & offered(withTls);
+}
+
+/**
+ * What to ask of the target so that its results fit the client byte for byte.
+ * Throws TargetUnavailable where the target lacks one of them.
+ */
+export function towardsTarget(target: number, client: number): number {
+  const wanted = client & relayed | needed;
+  const missing = wanted & ~target & ~C.ignoreSpace & ~C.odbc & ~C.noSchema & ~C.interactive;
+  if (missing !== 0) {
+    const list = names.filter(([flag]) => has(missing, flag)).map(([, name]) => name).join(", ");
+    throw new PosternError(
+      "TargetUnavailable",
+      `the target's version is too old for this connection: it lacks ${
+        list || `flags 0x${missing.toString(16)}`
+      }`,
+      { hint: "Targets must be MySQL 5.7 or MariaDB 10.2, or later" },
+    );
+  }
+  return (wanted & target) | C.longPassword | (C.pluginAuthLenenc | C.connectAttributes) & target;
+}
