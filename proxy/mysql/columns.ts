@@ -17,7 +17,7 @@ export interface Column {
 }
 
 export function decodeColumn(payload: Uint8Array): Column {
-  const reader = new Reader(payload, "column definition", 0);
+  const reader = new Reader(payload, "a column definition");
   reader.skip(reader.lenenc());
   const name = () => reader.lenencLabel();
   const schema = name();
@@ -26,7 +26,7 @@ export function decodeColumn(payload: Uint8Array): Column {
   const label = name();
   const originName = name();
   const fixed = reader.lenenc();
-  if (fixed < 10) throw reader.violation("its fixed part is too short");
+  if (fixed < 10) throw reader.violation("has too short a fixed part");
   const collation = reader.u16le();
   const length = reader.u32le();
   const type = reader.u8();

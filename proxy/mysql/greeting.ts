@@ -49,7 +49,7 @@ export function encodeGreeting(greeting: Omit<Greeting, "mariadb">): Uint8Array 
 
 /** Throws TargetUnavailable where the target answers with an error, ProtocolViolation on anything malformed. */
 export function decodeGreeting(payload: Uint8Array): Greeting {
-  const reader = new Reader(payload, "greeting of the target", 0);
+  const reader = new Reader(payload, "a greeting");
   const protocol = reader.u8();
   if (protocol === 0xff) {
     const { code, message } = decodeError(payload, 0);
@@ -57,7 +57,7 @@ export function decodeGreeting(payload: Uint8Array): Greeting {
       cause: message,
     });
   }
-  if (protocol !== 10) throw reader.violation(`protocol ${protocol}, which is not 10`);
+  if (protocol !== 10) throw reader.violation(`speaks protocol ${protocol}, not 10`);
   const version = reader.asciiUntilNul();
   const threadId = reader.u32le();
   const first = reader.take(8);

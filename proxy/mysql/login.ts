@@ -26,12 +26,13 @@ export interface Login {
 const attributesMax = 128;
 
 export function isSslRequest(payload: Uint8Array): boolean {
-  return payload.length === sslRequestBytes && has(new Reader(payload).u32le(), Capability.ssl);
+  return payload.length === sslRequestBytes &&
+    has(new Reader(payload, "a TLS request").u32le(), Capability.ssl);
 }
 
 /** Capabilities that were not offered are cleared before the rest is read by them. */
 export function decodeLogin(payload: Uint8Array, offer: number): Login {
-  const reader = new Reader(payload, "sign-in packet", 0);
+  const reader = new Reader(payload, "a sign-in packet");
   const low = reader.u16le();
   if (!has(low, Capability.protocol41)) {
     throw new PosternError("ProtocolViolation", "the client speaks the protocol from before version 4.1", {
@@ -102,7 +103,7 @@ export function encodeAuthSwitch(plugin: string, scramble: Uint8Array): Uint8Arr
 /** A lone 0xfe asks for the password hash of before 4.1, which Postern does not send. */
 export function decodeAuthSwitch(payload: Uint8Array): AuthSwitch {
   if (payload.length === 1) return { plugin: "mysql_old_password", data: new Uint8Array(0) };
-  const reader = new Reader(payload, "request to switch authentication", 1);
+  const reader = new Reader(payload, "a request to switch authentication", 1);
   const plugin = reader.asciiUntilNul();
   const data = reader.rest();
   return { plugin, data: data.at(-1) === 0 ? data.subarray(0, -1) : data };

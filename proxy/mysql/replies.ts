@@ -54,7 +54,7 @@ function clip(text: Buffer, bytesMax: number): Uint8Array {
 
 /** Before PROTOCOL_41 is agreed (in place of a greeting) there is no SQLSTATE. */
 export function decodeError(payload: Uint8Array, capabilities: number): ErrorReply {
-  const reader = new Reader(payload, "error packet", 1);
+  const reader = new Reader(payload, "an error packet", 1);
   const code = reader.u16le();
   const marked = reader.left >= 6 && reader.peek() === 0x23 &&
     (has(capabilities, Capability.protocol41) || capabilities === 0);
@@ -82,7 +82,7 @@ export function encodeOk(
 }
 
 export function decodeOk(payload: Uint8Array, capabilities: number): OkReply {
-  const reader = new Reader(payload, "OK packet", 0);
+  const reader = new Reader(payload, "an OK packet");
   const header = reader.u8();
   const affectedRows = reader.lenencBig();
   const insertId = reader.lenencBig();
@@ -101,12 +101,12 @@ export function decodeOk(payload: Uint8Array, capabilities: number): OkReply {
 }
 
 function decodeChange(bytes: Uint8Array): StateChange {
-  const reader = new Reader(bytes, "session state");
+  const reader = new Reader(bytes, "a session state");
   const variables = new Map<string, string>();
   let schema: string | null = null;
   while (reader.left > 0) {
     const kind = reader.u8();
-    const entry = new Reader(reader.lenencBytes(), "session state");
+    const entry = new Reader(reader.lenencBytes(), "a session state");
     if (kind === SessionState.systemVariables) {
       // MariaDB may put several pairs into one entry.
       while (entry.left > 0) {
@@ -123,7 +123,7 @@ export function encodeEof(eof: EofReply): Uint8Array {
 }
 
 export function decodeEof(payload: Uint8Array): EofReply {
-  const reader = new Reader(payload, "EOF packet", 1);
+  const reader = new Reader(payload, "an EOF packet", 1);
   const warnings = reader.u16le();
   return { warnings, status: reader.u16le() };
 }
