@@ -1,0 +1,97 @@
+/** The dashboard: an HTTP application over policy's ports, and the listener that serves it. */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { BrowserSessions, defaultBrowserLimits } from "./browser_sessions.ts";
+import { admitted, rightHost, rightOrigin, securityHeaders } from "./guard.ts";
+import { type DashboardDeps, type DashboardEnv, HttpRefusal, notFound, refusalOf } from "./http.ts";
+import { type Route, routesOf } from "./routes.ts";
+import { EventStreams } from "./stream.ts";
+
+export { loadAssets } from "./assets.ts";
+export { type DashboardConfig, dashboardSchema } from "./config.ts";
+export type { DashboardDeps } from "./http.ts";
+export type { RoleGroups } from "./roles.ts";
+
+/** Largest body of a request; statements do not come this way. */
+const BODY_BYTES_MAX = 64 * 1024;
+
+export interface Dashboard {
+  readonly app: Hono<DashboardEnv>;
+  readonly routes: readonly Route[];
+  readonly sessions: BrowserSessions;
+  readonly streams: EventStreams;
+}
+
+/** The application without a listener. Call `streams.close()` when done with it. */
+export function createDashboard(deps: DashboardDeps): Dashboard {
+  const url = new URL(deps.url);
+  const sessions = new BrowserSessions(deps.clock, { ...defaultBrowserLimits, ...deps.limits });
+  const streams = new EventStreams(deps, sessions);
+  const routes = routesOf(deps, sessions, streams);
+  const app = new Hono<DashboardEnv>();
+
+  app.onError((thrown, c) => {
+    const { status, body } = refusalOf(thrown);
+    if (status >= 500) {
+      const cause = thrown.cause ?? thrown;
+      deps.log("error", "a dashboard request failed", { path: c.req.routePath, error: String(cause) });
+    }
+    return c.json(body, status as 500);
+  });
+  app.notFound((c) => {
+    if (c.req.method === "GET" && !c.req.path.startsWith("/api/")) return c.html(deps.assets.page(), 404);
+    return c.json(refusalOf(notFound("route")).body, 404);
+  });
+  app.use(securityHeaders(url), rightHost(url), rightOrigin(url));
+  app.use(bodyLimit({
+    maxSize: BODY_BYTES_MAX,
+    onError: () => {
+      throw new HttpRefusal(413, "TooLarge", `A request's body may have at most ${BODY_BYTES_MAX} bytes`);
+    },
+  }));
+  for (const { method, path, access, handle } of routes) {
+    app.on(method, path, admitted(access, { sessions, roles: deps.roles, url }), handle);
+  }
+  return { app, routes, sessions, streams };
+}
+
+export interface DashboardListener {
+  readonly hostname: string;
+  readonly port: number;
+  /** PEM texts; without them the dashboard speaks plain HTTP, for a proxy in front or for loopback. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
+
+export interface RunningDashboard {
+  readonly url: string;
+  readonly port: number;
+  /** Ends event streams, lets requests under way finish, and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Serves the dashboard. Throws what Deno.serve throws, `Deno.errors.AddrInUse` for a taken port. */
+export function startDashboard(deps: DashboardDeps, listener: DashboardListener): RunningDashboard {
+  const { app, streams } = createDashboard(deps);
+  const { hostname, port, tls } = listener;
+  const server = Deno.serve({
+    hostname,
+    port,
+    ...(tls ? { cert: tls.certificate, key: tls.key } : {}),
+    onListen: () => {},
+    onError: (error) => {
+      deps.log("error", "a dashboard connection failed", { error: String(error) });
+      return new Response("Postern failed on this", { status: 500 });
+    },
+  }, (request, info) => {
+    const { remoteAddr } = info;
+    return app.fetch(request, "hostname" in remoteAddr ? { address: remoteAddr.hostname } : {});
+  });
+  return {
+    url: deps.url,
+    port: server.addr.port,
+    async close() {
+      streams.close();
+      await server.shutdown();
+    },
+  };
+}

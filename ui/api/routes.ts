@@ -1,0 +1,89 @@
+/** Every route with who may use it: the one table that is served, and that tests walk. */
+import { authRoutes } from "./auth.ts";
+import type { BrowserSessions } from "./browser_sessions.ts";
+import { connectRoutes } from "./connect.ts";
+import { exportRoute } from "./export.ts";
+import type { Access } from "./guard.ts";
+import type { Me } from "../contract.ts";
+import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
+import { replayRoutes } from "./replay.ts";
+import { requestRoutes } from "./requests.ts";
+import type { EventStreams } from "./stream.ts";
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** As Hono matches it. */
+  readonly path: string;
+  readonly access: Access;
+  readonly handle: (c: DashboardContext) => Response | Promise<Response>;
+}
+
+const everyone: Access = ["engineer"];
+const deciders: Access = ["approver", "admin"];
+const auditors: Access = ["auditor", "admin"];
+
+/** Pages of the app: the same document, which asks the API for what it shows. */
+const pages = ["/", "/requests/:id", "/history", "/sessions", "/sessions/:id"];
+
+export function routesOf(
+  deps: DashboardDeps,
+  sessions: BrowserSessions,
+  streams: EventStreams,
+): readonly Route[] {
+  const auth = authRoutes(deps, sessions);
+  const connect = connectRoutes(deps, sessions);
+  const requests = requestRoutes(deps);
+  const replay = replayRoutes(deps);
+  const page = (c: DashboardContext) => c.html(deps.assets.page());
+  return [
+    { method: "GET", path: "/healthz", access: "public", handle: (c) => c.json({ ok: true }) },
+    { method: "GET", path: "/assets/:name", access: "public", handle: (c) => assetOf(c, deps) },
+    ...pages.map((path): Route => ({ method: "GET", path, access: "public", handle: page })),
+    { method: "GET", path: "/connect/:secret", access: "public", handle: connect.page },
+    { method: "GET", path: "/auth/login", access: "public", handle: auth.login },
+    { method: "GET", path: "/auth/callback", access: "public", handle: auth.callback },
+    { method: "POST", path: "/auth/logout", access: everyone, handle: auth.logout },
+    { method: "GET", path: "/api/me", access: everyone, handle: (c) => c.json(meOf(c, deps)) },
+    { method: "GET", path: "/api/stream", access: everyone, handle: (c) => streams.open(c) },
+    { method: "GET", path: "/api/connect/:secret", access: everyone, handle: connect.show },
+    { method: "POST", path: "/api/connect/:secret", access: everyone, handle: connect.consent },
+    { method: "GET", path: "/api/requests", access: everyone, handle: requests.list },
+    { method: "GET", path: "/api/requests/:id", access: everyone, handle: requests.one },
+    { method: "POST", path: "/api/requests/:id/decision", access: deciders, handle: requests.decide },
+    { method: "GET", path: "/api/history", access: everyone, handle: requests.history },
+    { method: "GET", path: "/api/sessions", access: everyone, handle: replay.list },
+    { method: "GET", path: "/api/sessions/:id", access: everyone, handle: replay.one },
+    { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
+    { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
+    { method: "POST", path: "/api/sessions/:id/end", access: deciders, handle: replay.end },
+    { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
+  ];
+}
+
+function meOf(c: DashboardContext, deps: DashboardDeps): Me {
+  const { identity, roles } = c.get("viewer");
+  return {
+    name: identity.name,
+    groups: [...identity.groups],
+    roles: [...roles],
+    expiresAt: c.get("session").expiresAt,
+    now: deps.clock(),
+    version: deps.version,
+  };
+}
+
+function assetOf(c: DashboardContext, deps: DashboardDeps): Response {
+  const asset = deps.assets.file(c.req.path);
+  if (asset === null) throw notFound("file");
+  const headers: Record<string, string> = {
+    "content-type": asset.type,
+    "cache-control": "public, max-age=31536000, immutable",
+    etag: asset.etag,
+    vary: "accept-encoding",
+  };
+  if (c.req.header("if-none-match") === asset.etag) return c.body(null, 304, headers);
+  const accepted = c.req.header("accept-encoding") ?? "";
+  const encoding = /\bbr\b/.test(accepted) ? "br" : /\bgzip\b/.test(accepted) ? "gzip" : null;
+  if (encoding === null) return c.body(asset.body, 200, headers);
+  return c.body(asset[encoding], 200, { ...headers, "content-encoding": encoding });
+}

@@ -1,0 +1,93 @@
+/** Policy's types as the contract's bodies. What a list shows is cut here; what is decided on never is. */
+import type { Approvals, SessionSummary } from "../../policy/ports.ts";
+import type { ApprovalRequest, AuditEvent, ClientInfo } from "../../policy/types.ts";
+import type { Change, Client, RequestCard, RequestDetail, SessionRow } from "../contract.ts";
+import type { Viewer } from "./roles.ts";
+
+/** Characters of a statement in a list of requests. */
+export const PREVIEW_LENGTH_MAX = 600;
+
+/** Cuts without splitting a surrogate pair. */
+export function cut(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text;
+  const last = text.charCodeAt(lengthMax - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? lengthMax - 1 : lengthMax);
+}
+
+export function clientOf({ address, port, application, user, tls }: ClientInfo): Client {
+  return { address, port, application, user, tls };
+}
+
+type Shared = Omit<RequestCard, "preview">;
+
+function sharedOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals): Shared {
+  const { id, session, person, target, database, environment, kind, rule, inTransaction } = request;
+  const { requestedAt, deadlineAt, state, outcome, quorum } = request;
+  return {
+    id,
+    session,
+    person,
+    target,
+    database,
+    environment,
+    kind,
+    verbs: [...request.verbs],
+    tables: request.tables.map(({ schema, name, access }) => ({ schema, name, access })),
+    rule,
+    inTransaction,
+    requestedAt,
+    deadlineAt,
+    state,
+    outcome,
+    quorum,
+    reviews: request.reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at })),
+    textLength: request.text.length,
+    parameterCount: request.parameters.length,
+    mine: person === viewer.identity.name,
+    refusal: state === "pending" ? approvals.mayDecide(request, viewer.identity) : `It is ${state}`,
+  };
+}
+
+export function cardOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals): RequestCard {
+  return { ...sharedOf(request, viewer, approvals), preview: cut(request.text, PREVIEW_LENGTH_MAX) };
+}
+
+export function detailOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals): RequestDetail {
+  return {
+    ...sharedOf(request, viewer, approvals),
+    text: request.text,
+    parameters: request.parameters.map(({ text, type, bytes }) => ({ text, type, bytes })),
+    groups: [...request.groups],
+    client: clientOf(request.client),
+    digest: request.digest,
+    reason: request.reason,
+    approvers: [...request.approvers],
+  };
+}
+
+export function rowOf(session: SessionSummary, viewer: Viewer, live: ReadonlySet<string>): SessionRow {
+  const { id, person, target, database, method, startedAt, endedAt, endReason } = session;
+  const { statements, denied, held } = session;
+  return {
+    id,
+    person,
+    target,
+    database,
+    client: clientOf(session.client),
+    method,
+    startedAt,
+    endedAt,
+    endReason,
+    statements,
+    denied,
+    held,
+    live: endedAt === null && live.has(id),
+    mine: person === viewer.identity.name,
+  };
+}
+
+export function changeOf(event: AuditEvent): Change {
+  const { sequence, at, type, person, session, target } = event;
+  const request = type.startsWith("approval.") && typeof event.data.id === "string" ? event.data.id : null;
+  return { sequence, at, type, person, session, target, request };
+}
