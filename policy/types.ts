@@ -116,7 +116,10 @@ export type MaskKind =
   | { readonly kind: "fixed"; readonly text: string }
   | { readonly kind: "partial"; readonly keepFirst: number; readonly keepLast: number }
   | { readonly kind: "hash" }
-  | { readonly kind: "bucket"; readonly size: number };
+  /** Numbers to multiples of `size`; dates to that many of `unit` (default 1 year). */
+  | { readonly kind: "bucket"; readonly size: number; readonly unit?: "day" | "month" | "year" }
+  /** Other letters and digits of the same shape, the same for the same value. */
+  | { readonly kind: "fake" };
 
 export interface MaskRule {
   /** `schema.table.column` that the value comes from, or `expression` where several or a derived one do. */

@@ -1,0 +1,144 @@
+/** Conditions in CEL (`if:` of a rule): compiled and type-checked at load, evaluated on what a statement is. */
+import { type ASTNode, Environment } from "@marcbachmann/cel-js";
+import { globMatcher } from "./glob.ts";
+import type { Identity, StatementFacts } from "./types.ts";
+
+/** What a condition sees. `time` is a timestamp: `time.getHours("Europe/Berlin") < 18`. */
+export interface ConditionInput {
+  readonly facts: StatementFacts;
+  readonly identity: Identity;
+  readonly target: { readonly name: string; readonly database: string; readonly environment: string };
+  readonly client: { readonly address: string };
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** `error` where it could not be evaluated: the rule then counts to the strict side. */
+export type Condition = (input: ConditionInput) => boolean | "error";
+
+export interface ConditionProblem {
+  readonly message: string;
+  /** Zero-based offset into the expression, where the parser gives one. */
+  readonly at: number;
+}
+
+const glossary = "the variables are facts, identity, target, client and time";
+
+// Every loop over a statement's lists multiplies, so that the size of an expression bounds its time.
+const limits = { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50 };
+
+/** Expressions may loop over lists this long; a statement that names more has a condition that fails. */
+const listLengthMax = 1000;
+
+const environment = new Environment({ limits })
+  .registerVariable({
+    name: "facts",
+    schema: {
+      dialect: "string",
+      kind: "string",
+      verb: "string",
+      tables: "list<string>",
+      reads: "list<string>",
+      writes: "list<string>",
+      columns: "list<string>",
+      functions: "list<string>",
+      masked: "list<string>",
+      unsafe: "list<string>",
+      missingWhere: "bool",
+      catalogOnly: "bool",
+    },
+  })
+  .registerVariable({
+    name: "identity",
+    schema: {
+      name: "string",
+      subject: "string",
+      issuer: "string",
+      method: "string",
+      groups: "list<string>",
+    },
+  })
+  .registerVariable({
+    name: "target",
+    schema: { name: "string", database: "string", environment: "string" },
+  })
+  .registerVariable({ name: "client", schema: { address: "string" } })
+  .registerVariable("time", "google.protobuf.Timestamp")
+  .registerFunction(
+    "string.glob(string): bool",
+    (text: string, pattern: string) => globMatcher(pattern)(text),
+  );
+
+/** The condition, or why there is none. Never throws. */
+export function compileCondition(source: string): Condition | ConditionProblem {
+  try {
+    const program = environment.parse(source);
+    const { valid, type, error } = program.check();
+    if (!valid) return problemOf(error);
+    if (type !== "bool") return { message: `must be true or false, but it is of the type ${type}`, at: 0 };
+    if (callsRegExp(program.ast)) {
+      return {
+        message: 'matches() is not available; use glob(), as in identity.name.glob("*@x.org")',
+        at: 0,
+      };
+    }
+    return (input) => {
+      try {
+        const result: unknown = program(contextOf(input));
+        return typeof result === "boolean" ? result : "error";
+      } catch {
+        return "error";
+      }
+    };
+  } catch (error) {
+    return problemOf(error);
+  }
+}
+
+function problemOf(error: unknown): ConditionProblem {
+  const { summary, range } = error as { summary?: string; range?: { start: number } };
+  const text = summary ?? "cannot be parsed";
+  const message = text.startsWith("Unknown variable") ? `${text}; ${glossary}` : text;
+  return { message, at: range?.start ?? 0 };
+}
+
+/** CEL's matches() is JavaScript's RegExp here, which a chosen text can keep busy for ever. */
+function callsRegExp(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(callsRegExp);
+  if (typeof node !== "object" || node === null || !("op" in node)) return false;
+  const { op, args } = node as ASTNode;
+  if ((op === "call" || op === "rcall") && args[0] === "matches") return true;
+  return callsRegExp(args);
+}
+
+function contextOf({ facts, identity, target, client, at }: ConditionInput): Record<string, unknown> {
+  const named = facts.tables.map(({ schema, name, access }) => ({ text: `${schema}.${name}`, access }));
+  const lists = [facts.tables, facts.columns, facts.functions, facts.masked, facts.unsafe];
+  if (lists.some((list) => list.length > listLengthMax)) throw new RangeError("too long for a condition");
+  return {
+    facts: {
+      dialect: facts.dialect,
+      kind: facts.kind,
+      verb: facts.verb,
+      tables: named.map(({ text }) => text),
+      reads: named.filter(({ access }) => access === "read").map(({ text }) => text),
+      writes: named.filter(({ access }) => access === "write").map(({ text }) => text),
+      columns: facts.columns,
+      functions: facts.functions,
+      masked: facts.masked,
+      unsafe: facts.unsafe.map(({ code }) => code),
+      missingWhere: facts.missingWhere,
+      catalogOnly: facts.catalogOnly,
+    },
+    identity: {
+      name: identity.name,
+      subject: identity.subject,
+      issuer: identity.issuer,
+      method: identity.method,
+      groups: identity.groups,
+    },
+    target,
+    client,
+    time: new Date(at),
+  };
+}

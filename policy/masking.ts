@@ -1,0 +1,67 @@
+/** What a masked value looks like, and whose masks count. Pure. */
+import { createHash } from "node:crypto";
+import { anyGlob } from "./glob.ts";
+import { columnMatcher } from "./rules.ts";
+import type { MaskLookup } from "./sql/dialect.ts";
+import type { MaskKind } from "./types.ts";
+
+export { maskKey, maskText } from "./mask_text.ts";
+
+/** One mask of the config. Of several that fit a column, the first one counts. */
+export interface MaskSetting {
+  /** Globs `schema.table.column`, in any case: a masked column must not be missed by a letter's case. */
+  readonly columns: readonly string[];
+  readonly mask: MaskKind;
+  /** Globs of targets; all where left out. */
+  readonly targets?: readonly string[];
+  /** Who sees the values as they are. */
+  readonly except?: { readonly groups: readonly string[] };
+}
+
+/** The masks that count for somebody. `key` is the same for all who have the same masks, and for nobody else. */
+export interface MaskSet {
+  readonly key: string;
+  readonly lookup: MaskLookup;
+}
+
+/** `masksFor(groups, target)`, with every pattern compiled once. */
+export type MaskSets = (groups: readonly string[], target: string) => MaskSet;
+
+export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
+  const compiled = settings.map((setting) => ({
+    digest: createHash("sha256").update(JSON.stringify([setting.columns, setting.mask])).digest("hex"),
+    mask: setting.mask,
+    columns: columnMatcher(setting.columns, { ignoreCase: true }),
+    target: setting.targets === undefined ? () => true : anyGlob(setting.targets),
+    exempt: anyGlob(setting.except?.groups ?? []),
+  }));
+  const sets = new Map<string, MaskSet>();
+  return (groups, target) => {
+    const effective = compiled.filter((one) => one.target(target) && !groups.some(one.exempt));
+    const key = createHash("sha256").update(effective.map(({ digest }) => digest).join()).digest("hex")
+      .slice(0, 32);
+    let set = sets.get(key);
+    if (set === undefined) sets.set(key, set = { key, lookup: lookupOf(effective) });
+    return set;
+  };
+}
+
+/** One person's masks on one target. */
+export function maskLookup(
+  settings: readonly MaskSetting[],
+  groups: readonly string[],
+  target = "",
+): MaskSet {
+  return compileMasks(settings)(groups, target);
+}
+
+type CompiledMask = { readonly mask: MaskKind; readonly columns: ReturnType<typeof columnMatcher> };
+
+function lookupOf(masks: readonly CompiledMask[]): MaskLookup {
+  return (schema, table, column) => {
+    for (const { mask, columns } of masks) {
+      if (columns.named(schema, table, column)) return mask;
+    }
+    return null;
+  };
+}
