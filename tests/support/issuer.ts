@@ -2,14 +2,16 @@
  * A real OpenID Connect issuer (`oidc-provider`) on loopback, for the demo and the tests only: it signs
  * in whoever clicks on a name.
  */
-import { Buffer } from "node:buffer";
-import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { loadLibrary, Memory, type OidcContext, type OidcProvider, quietly } from "./oidc_provider.ts";
 import { peoplePage, type Person } from "./people_page.ts";
 
+import { jwkOf, makeKey, type SigningKey, signJws } from "./signing_keys.ts";
+
 export type { Person } from "./people_page.ts";
+export { makeKey, type SigningKey, signJws } from "./signing_keys.ts";
 
 export interface IssuerClient {
   readonly id: string;
@@ -35,14 +37,6 @@ export interface IssuerOptions {
   readonly idTokenSeconds?: number;
 }
 
-/** A signing key as tests may need it: to make bad tokens that are signed by the right key. */
-export interface SigningKey {
-  readonly kid: string;
-  readonly algorithm: string;
-  readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-}
-
 export interface Issuer {
   /** The issuer's identifier, `http://127.0.0.1:<port>`. */
   readonly url: string;
@@ -57,40 +51,6 @@ export interface Issuer {
   /** The claims this issuer would put into an ID token for that person and client, times included. */
   claimsOf(email: string, clientId: string): Record<string, unknown>;
   close(): Promise<void>;
-}
-
-function makeKey(algorithm: string): SigningKey {
-  const pair = algorithm === "ES256"
-    ? generateKeyPairSync("ec", { namedCurve: "P-256" })
-    : algorithm === "EdDSA"
-    ? generateKeyPairSync("ed25519")
-    : generateKeyPairSync("rsa", { modulusLength: 2048 });
-  return { kid: randomUUID(), algorithm, ...pair };
-}
-
-const jwkOf = (key: SigningKey, half: "privateKey" | "publicKey") => ({
-  ...key[half].export({ format: "jwk" }),
-  kid: key.kid,
-  alg: key.algorithm,
-  use: "sig",
-});
-
-/** Signs with the key of an issuer, or with any other: for tokens that must be refused. */
-export function signJws(
-  key: SigningKey,
-  claims: Record<string, unknown>,
-  header: Record<string, unknown> = {},
-): string {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${part({ alg: key.algorithm, kid: key.kid, typ: "JWT", ...header })}.${part(claims)}`;
-  const signature = key.algorithm === "EdDSA"
-    ? sign(null, Buffer.from(signed), key.privateKey)
-    : sign("sha256", Buffer.from(signed), {
-      key: key.privateKey,
-      dsaEncoding: "ieee-p1363",
-      ...(key.algorithm === "PS256" ? { padding: 6, saltLength: 32 } : {}),
-    });
-  return `${signed}.${signature.toString("base64url")}`;
 }
 
 /** `value` under a path of segments: `nest(["a", "b"], 1)` is `{a: {b: 1}}`. */

@@ -1,7 +1,6 @@
 /** A real PostgreSQL in a temporary folder, on a free port of loopback. */
-import { existsSync } from "node:fs";
 import postgres from "postgres";
-import { createAuthority } from "./certificates.ts";
+import { type Certificate, type CertificateAuthority, createAuthority } from "./certificates.ts";
 import { asUser, Daemon, ownFolder, removeFolder, run, runWell, template } from "./daemons.ts";
 import { freePort, waitForPort } from "./ports.ts";
 import { type Need, program } from "./programs.ts";
@@ -108,7 +107,7 @@ function hbaOf(options: PostgresqlOptions): string {
   ].join("\n") + "\n";
 }
 
-function configOf(options: PostgresqlOptions, port: number): string {
+function configOf(options: PostgresqlOptions, port: number, tls: boolean): string {
   const settings: Record<string, string> = {
     port: String(port),
     listen_addresses: "127.0.0.1",
@@ -120,9 +119,7 @@ function configOf(options: PostgresqlOptions, port: number): string {
     max_connections: "100",
     log_line_prefix: "%m [%p] %u@%d %a ",
     ...(options.logStatements ? { log_statement: "all", log_connections: "on" } : {}),
-    ...(options.tls
-      ? { ssl: "on", ssl_cert_file: "tls.crt", ssl_key_file: "tls.key", ssl_ca_file: "ca.crt" }
-      : {}),
+    ...(tls ? { ssl: "on", ssl_cert_file: "tls.crt", ssl_key_file: "tls.key", ssl_ca_file: "ca.crt" } : {}),
     ...options.settings,
   };
   return Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`).join(
@@ -140,23 +137,33 @@ async function writeFiles(
   }
 }
 
-/** Rejects where it is not installed: ask `postgresqlHere` first. */
-export async function startPostgresql(options: PostgresqlOptions = {}): Promise<Postgresql> {
-  const binaries = await binariesOf(options.version);
-  if (binaries === null) throw new Error("this PostgreSQL is not here; ask with testNeeding first");
-  const prefix = await asUser(["postgres"]);
+type Secrets = { readonly authority: CertificateAuthority; readonly client: Certificate } | null;
+
+function secretsOf(options: PostgresqlOptions): Secrets {
+  if (!options.tls && options.auth !== "cert") return null;
+  const authority = createAuthority();
+  return { authority, client: authority.issue({ commonName: "app", hosts: [] }) };
+}
+
+/** A data folder as the options want it, ready to start. */
+async function prepare(
+  options: PostgresqlOptions,
+  binaries: Binaries,
+  prefix: readonly string[],
+  secrets: Secrets,
+  port: number,
+): Promise<string> {
   const source = await makeTemplate(binaries, prefix);
   const folder = await ownFolder(prefix, "pg");
   const data = `${folder}/data`;
   await runWell([...prefix, "cp", "-a", "--reflink=auto", `${source}/data`, folder]);
-  const port = freePort();
-  const authority = options.tls ? createAuthority() : null;
-  const own = authority?.issue();
+  const own = secrets?.authority.issue();
   await writeFiles(data, prefix, {
-    "postgresql.auto.conf": configOf(options, port),
+    "../log": "",
+    "postgresql.auto.conf": configOf(options, port, secrets !== null),
     "pg_hba.conf": hbaOf(options),
-    ...(authority && own
-      ? { "ca.crt": authority.certificate, "tls.crt": own.certificate, "tls.key": own.key }
+    ...(secrets && own
+      ? { "ca.crt": secrets.authority.certificate, "tls.crt": own.certificate, "tls.key": own.key }
       : {}),
   });
   if (options.auth === "md5") {
@@ -165,26 +172,20 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
       `ALTER ROLE app PASSWORD '${passwords.app}'`,
     ]);
   }
-  const log = `${folder}/log`;
-  let daemon: Daemon | null = null;
-  const start = async () => {
-    if (!existsSync(log)) await runWell([...prefix, "touch", log]);
-    daemon = new Daemon([...prefix, `${binaries.folder}/postgres`, "-D", data], log, binaries.env);
-    await waitForPort(port, 30_000, () => daemon?.obituary() ?? null);
-    await ready(() => query("SELECT 1", { superuser: true }));
-  };
-  const client = options.auth === "cert" && authority
-    ? authority.issue({ commonName: "app", hosts: [] })
-    : null;
-  const query: Postgresql["query"] = async (sql, { superuser = false, database = "app" } = {}) => {
+  return folder;
+}
+
+const queryOn =
+  (port: number, secrets: Secrets): Postgresql["query"] =>
+  async (sql, { superuser = false, database = "app" } = {}) => {
     const connection = postgres({
       host: "127.0.0.1",
       port,
       database,
       username: superuser ? "postgres" : "app",
       password: superuser ? passwords.postgres : passwords.app,
-      ssl: authority
-        ? { ca: authority.certificate, ...(client ? { cert: client.certificate, key: client.key } : {}) }
+      ssl: secrets
+        ? { ca: secrets.authority.certificate, cert: secrets.client.certificate, key: secrets.client.key }
         : false,
       max: 1,
       onnotice: () => {},
@@ -195,8 +196,30 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
       await connection.end({ timeout: 2 });
     }
   };
+
+/** Rejects where it is not installed: ask `postgresqlHere` first. */
+export async function startPostgresql(options: PostgresqlOptions = {}): Promise<Postgresql> {
+  const binaries = await binariesOf(options.version);
+  if (binaries === null) throw new Error("this PostgreSQL is not here; ask with testNeeding first");
+  const prefix = await asUser(["postgres"]);
+  const secrets = secretsOf(options);
+  const port = freePort();
+  const folder = await prepare(options, binaries, prefix, secrets, port);
+  const query = queryOn(port, secrets);
+  const log = `${folder}/log`;
+  let daemon: Daemon | null = null;
+  const start = async () => {
+    daemon = new Daemon(
+      [...prefix, `${binaries.folder}/postgres`, "-D", `${folder}/data`],
+      log,
+      binaries.env,
+    );
+    await waitForPort(port, 30_000, () => daemon?.obituary() ?? null);
+    await ready(() => query("SELECT 1", { superuser: true }));
+  };
+  const crash = async () => await daemon?.stop("SIGQUIT");
   const close = async () => {
-    await daemon?.stop("SIGQUIT");
+    await crash();
     await removeFolder(folder);
   };
   try {
@@ -207,7 +230,6 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
     await close();
     throw error;
   }
-  const issued = authority?.issue({ commonName: "app", hosts: [] });
   return {
     host: "127.0.0.1",
     port,
@@ -215,13 +237,11 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
     password: passwords.app,
     database: "app",
     superuser: { user: "postgres", password: passwords.postgres },
-    tls: authority && issued
-      ? { ca: authority.certificate, certificate: issued.certificate, key: issued.key }
-      : null,
+    tls: secrets && { ca: secrets.authority.certificate, ...secrets.client },
     log,
     readLog: () => Deno.readTextFile(log),
     query,
-    crash: async () => await daemon?.stop("SIGQUIT"),
+    crash,
     start,
     close,
   };

@@ -46,69 +46,74 @@ export interface PsqlSession {
 
 const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
+/** What has been shown so far, and who waits for more. */
+class Screen {
+  shown = "";
+  over = false;
+  #matched = 0;
+  #wake = () => {};
+
+  async read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      this.shown += chunk.replaceAll("\r", "");
+      this.#wake();
+    }
+    this.over = true;
+    this.#wake();
+  }
+
+  async expect(pattern: string | RegExp, timeoutMs = 20_000): Promise<RegExpMatchArray> {
+    const wanted = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const found = this.shown.slice(this.#matched).match(wanted);
+      if (found !== null) {
+        this.#matched += (found.index ?? 0) + found[0].length;
+        return found;
+      }
+      if (this.over || Date.now() > until) {
+        throw new Error(
+          `psql ${this.over ? "ended without" : "did not show in time"} ${wanted}:\n${this.shown}`,
+        );
+      }
+      await this.#more(until - Date.now() + 1);
+    }
+  }
+
+  #more(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
 /** Needs `psql` and `script`, which makes the terminal. */
 export function startPsql(options: Omit<PsqlOptions, "stdin" | "timeoutMs">): PsqlSession {
   const command = [required("psql"), "-X", "-n", "-w", options.connection, ...(options.args ?? [])];
+  const line = `exec ${command.map(quote).join(" ")}`;
   const child = new Deno.Command(required("script"), {
-    args: [
-      "--quiet",
-      "--return",
-      "--echo",
-      "never",
-      "--command",
-      `exec ${command.map(quote).join(" ")}`,
-      "/dev/null",
-    ],
+    args: ["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"],
     env: quiet(options.env),
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
   }).spawn();
   const writer = child.stdin.getWriter();
-  let transcript = "";
-  let matched = 0;
-  let over = false;
-  let wake = () => {};
-  const reading = (async () => {
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      transcript += chunk.replaceAll("\r", "");
-      wake();
-    }
-    over = true;
-    wake();
-  })();
+  const screen = new Screen();
+  const reading = screen.read(child.stdout);
   const write = (text: string) => writer.write(new TextEncoder().encode(text));
   const ended = child.status.then(({ code }) => code);
-
-  async function expect(pattern: string | RegExp, timeoutMs = 20_000): Promise<RegExpMatchArray> {
-    const wanted = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
-    const until = Date.now() + timeoutMs;
-    for (;;) {
-      const found = transcript.slice(matched).match(wanted);
-      if (found !== null) {
-        matched += (found.index ?? 0) + found[0].length;
-        return found;
-      }
-      if (over || Date.now() > until) {
-        throw new Error(`psql ${over ? "ended without" : "did not show in time"} ${wanted}:\n${transcript}`);
-      }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, until - Date.now() + 1);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  }
-
   return {
     get transcript() {
-      return transcript;
+      return screen.shown;
     },
-    send: (line) => write(`${line}\n`),
+    send: (text) => write(`${text}\n`),
     interrupt: () => write("\x03"),
-    expect,
+    expect: (pattern, timeoutMs) => screen.expect(pattern, timeoutMs),
     ended,
     async close() {
       await write("\\q\n").catch(() => {});
