@@ -69,6 +69,11 @@ export class ByteQueue {
     }
   }
 
+  /** What lies in one piece next, without consuming it. */
+  piece(): Uint8Array {
+    return this.#at === 0 ? this.#head : this.#head.subarray(this.#at);
+  }
+
   take(count: number): Uint8Array | null {
     const out = this.view(count);
     if (out !== null) this.skip(count);

@@ -4,7 +4,7 @@
  */
 import type { MaskKind, MaskRule } from "../../policy/types.ts";
 import { charsetOf, decodeText, encodeText } from "./charsets.ts";
-import { Reader, Writer } from "./codec.ts";
+import { Reader, type Writer } from "./codec.ts";
 import type { Column } from "./columns.ts";
 import {
   isDateText,
@@ -67,22 +67,27 @@ export function maskTextRow(row: Uint8Array, plan: RowPlan, writer: Writer): voi
 export function maskBinaryRow(row: Uint8Array, plan: RowPlan, writer: Writer): void {
   const reader = new Reader(row, "a row");
   reader.skip(1);
+  // Bit 0 of the bitmap belongs to column -2.
   const bitmap = Uint8Array.from(reader.take((plan.columns.length + 7 + 2) >> 3));
-  const values = new Writer(row.length + 64);
+  const bitmapAt = writer.u8(0).at;
+  writer.raw(bitmap);
   let copied = reader.at;
   for (let index = 0; index < plan.end; index++) {
     const bit = index + 2;
-    const rule = plan.masks[index];
     if ((bitmap[bit >> 3]! >> (bit & 7) & 1) === 1) continue;
     const column = plan.columns[index]!;
     const start = reader.at;
     const value = takeValue(reader, column.type);
+    const rule = plan.masks[index];
     if (!rule) continue;
-    values.raw(row.subarray(copied, start));
+    writer.raw(row.subarray(copied, start));
     copied = reader.at;
-    if (!writeMasked(values, value, column, rule.mask, plan.masker)) bitmap[bit >> 3]! |= 1 << (bit & 7);
+    if (!writeMasked(writer, value, column, rule.mask, plan.masker)) {
+      bitmap[bit >> 3]! |= 1 << (bit & 7);
+      writer.patchU8(bitmapAt + (bit >> 3), bitmap[bit >> 3]!);
+    }
   }
-  writer.u8(0).raw(bitmap).raw(values.finish()).raw(row.subarray(copied));
+  writer.raw(row.subarray(copied));
 }
 
 function writeMasked(

@@ -1,0 +1,238 @@
+/**
+ * The phases of an answer: what its next packet must be, what of it counts, and what the client gets instead.
+ * Pure; the packets' borders are response.ts's business.
+ */
+import { PosternError } from "../../policy/errors.ts";
+import type { MaskRule } from "../../policy/types.ts";
+import { has } from "./capabilities.ts";
+import { Reader } from "./codec.ts";
+import { type Column, decodeColumn } from "./columns.ts";
+import { Capability, Status } from "./constants.ts";
+import { withoutText } from "./errors.ts";
+import type { ResultPlan } from "./plan.ts";
+import {
+  decodeEof,
+  decodeError,
+  decodeOk,
+  encodeError,
+  encodeOk,
+  type ErrorReply,
+  type StateChange,
+} from "./replies.ts";
+import { type Masker, type RowPlan, rowPlan } from "./rows.ts";
+
+/** What kind of answer the command has. `single` is one packet of any content, `fields` COM_FIELD_LIST's. */
+export type AnswerKind = "ok" | "query" | "execute" | "prepare" | "fetch" | "fields" | "single";
+
+export interface AnswerOptions {
+  readonly kind: AnswerKind;
+  /** As agreed with the target, and with the client. They differ in SESSION_TRACK at most. */
+  readonly target: number;
+  readonly client: number;
+  readonly plan: ResultPlan;
+  readonly masker: Masker;
+  /** Masked data is involved: error texts are replaced. */
+  readonly tainted: boolean;
+  /** For COM_STMT_FETCH: what the rows of the cursor are. */
+  readonly rows?: RowPlan | null;
+  /** Each OK's or EOF's status, and what changed with it. */
+  readonly onStatus?: (status: number, change: StateChange | null) => void;
+}
+
+export interface PreparedReply {
+  readonly id: number;
+  readonly columns: number;
+  readonly parameters: number;
+}
+
+/** What the client gets for a packet: itself, another, or an error and then nothing more of this answer. */
+export type Shown =
+  | { readonly kind: "same" }
+  | { readonly kind: "instead"; readonly payload: Uint8Array }
+  | { readonly kind: "refuse"; readonly thrown: unknown }
+  | { readonly kind: "file-request" };
+
+const same: Shown = { kind: "same" };
+
+type Phase = "first" | "parameters" | "columns" | "rows" | "fields" | "done";
+
+export class Answer {
+  affectedRows = 0n;
+  /** Status flags of the last OK or EOF. */
+  status = 0;
+  /** The target's error, with its own text. */
+  error: ErrorReply | null = null;
+  prepared: PreparedReply | null = null;
+  /** How the rows of this result set are masked; null where none is. After a cursor was opened: its rows'. */
+  rowPlan: RowPlan | null = null;
+
+  #phase: Phase;
+  #columns: Column[] = [];
+  #definitions = 0;
+  #masks: readonly (MaskRule | null)[] = [];
+  #eofDue = false;
+  readonly #deprecatesEof: boolean;
+
+  constructor(private readonly options: AnswerOptions) {
+    this.#phase = options.kind === "fetch" ? "rows" : options.kind === "fields" ? "fields" : "first";
+    this.#deprecatesEof = has(options.target, Capability.deprecateEof);
+    if (options.kind === "fetch") this.rowPlan = options.rows ?? null;
+  }
+
+  get done(): boolean {
+    return this.#phase === "done";
+  }
+
+  get inRows(): boolean {
+    return this.#phase === "rows";
+  }
+
+  /** By the first byte of its payload and its length. */
+  isRow(first: number, length: number): boolean {
+    if (this.#phase !== "rows" || first === 0xff) return false;
+    return first !== 0xfe || length >= (this.#deprecatesEof ? 0xffffff : 9);
+  }
+
+  /** A whole packet that is no row. Throws where the target does not keep to the protocol. */
+  packet(payload: Uint8Array): Shown {
+    const first = payload[0];
+    if (first === 0xff) return this.#onError(payload);
+    switch (this.#phase) {
+      case "first":
+        return this.#onFirst(payload, first);
+      case "parameters":
+      case "columns":
+        return this.#onDefinition(payload);
+      case "rows":
+        return this.#onRowsEnd(payload);
+      case "fields":
+        return first === 0xfe ? this.#onRowsEnd(payload) : same;
+      case "done":
+        throw violation("a packet after its answer was over");
+    }
+  }
+
+  #onError(payload: Uint8Array): Shown {
+    this.error = decodeError(payload, this.options.target);
+    this.#phase = "done";
+    if (!this.options.tainted) return same;
+    return { kind: "instead", payload: encodeError(withoutText(this.error)) };
+  }
+
+  #onFirst(payload: Uint8Array, first: number | undefined): Shown {
+    const { kind } = this.options;
+    if (kind === "single") {
+      this.#phase = "done";
+      return same;
+    }
+    if (kind === "prepare") return this.#onPrepared(payload);
+    if (first === 0x00) return this.#onOk(payload, false);
+    if (kind === "ok") {
+      if (first !== 0xfe) throw violation("something else where an OK must be");
+      return this.#onRowsEnd(payload);
+    }
+    return first === 0xfb ? { kind: "file-request" } : this.#onColumnCount(payload);
+  }
+
+  #onColumnCount(payload: Uint8Array): Shown {
+    const count = new Reader(payload, "a column count").lenenc();
+    if (count === 0 || count > 65_535) throw violation(`a result of ${count} columns`);
+    this.#columns = [];
+    this.#masks = [];
+    this.#definitions = count;
+    this.#eofDue = !this.#deprecatesEof;
+    this.#phase = "columns";
+    try {
+      this.#masks = this.options.plan.start(count);
+      return same;
+    } catch (thrown) {
+      return { kind: "refuse", thrown };
+    }
+  }
+
+  #onPrepared(payload: Uint8Array): Shown {
+    const reader = new Reader(payload, "an answer to COM_STMT_PREPARE");
+    if (reader.u8() !== 0) throw violation("something else where COM_STMT_PREPARE's answer must be");
+    const id = reader.u32le();
+    const columns = reader.u16le();
+    const parameters = reader.u16le();
+    this.prepared = { id, columns, parameters };
+    this.#definitions = parameters > 0 ? parameters : columns;
+    this.#phase = parameters > 0 ? "parameters" : columns > 0 ? "columns" : "done";
+    this.#eofDue = !this.#deprecatesEof;
+    return same;
+  }
+
+  #onDefinition(payload: Uint8Array): Shown {
+    const { kind } = this.options;
+    if (this.#definitions > 0) {
+      this.#definitions--;
+      if (kind !== "prepare") this.#columns.push(decodeColumn(payload));
+    } else {
+      if (payload[0] !== 0xfe || payload.length >= 9) throw violation("no EOF after the column definitions");
+      this.#eofDue = false;
+      const { status } = decodeEof(payload);
+      if (kind !== "prepare" && has(status, Status.cursorExists)) {
+        this.status = status;
+        const shown = this.#startRows();
+        this.#phase = "done";
+        return shown;
+      }
+    }
+    if (this.#definitions > 0 || this.#eofDue) return same;
+    if (kind !== "prepare") return this.#startRows();
+    const columns = this.prepared?.columns ?? 0;
+    const goesOn = this.#phase === "parameters" && columns > 0;
+    this.#definitions = columns;
+    this.#eofDue = !this.#deprecatesEof;
+    this.#phase = goesOn ? "columns" : "done";
+    return same;
+  }
+
+  #startRows(): Shown {
+    this.#phase = "rows";
+    try {
+      const { plan, masker } = this.options;
+      const masks = this.#columns.map((column, index) => this.#masks[index] ?? plan.ofColumn(column));
+      this.rowPlan = rowPlan(this.#columns, masks, masker);
+      return same;
+    } catch (thrown) {
+      return { kind: "refuse", thrown };
+    }
+  }
+
+  /** EOF, or the OK that stands for it. */
+  #onRowsEnd(payload: Uint8Array): Shown {
+    if (this.#deprecatesEof && payload.length >= 7) return this.#onOk(payload, true);
+    const { status } = decodeEof(payload);
+    this.options.onStatus?.(status, null);
+    this.#ended(status, this.#phase === "rows");
+    return same;
+  }
+
+  #onOk(payload: Uint8Array, hadRows: boolean): Shown {
+    const { target, client } = this.options;
+    const ok = decodeOk(payload, target);
+    this.options.onStatus?.(ok.status, ok.change);
+    if (!hadRows) this.affectedRows += ok.affectedRows;
+    this.#ended(ok.status, hadRows);
+    const translate = has(target, Capability.sessionTrack) && !has(client, Capability.sessionTrack);
+    return translate ? { kind: "instead", payload: encodeOk(ok, client) } : same;
+  }
+
+  #ended(status: number, hadRows: boolean): void {
+    const { kind, plan } = this.options;
+    this.status = status;
+    plan.end(hadRows);
+    const goesOn = has(status, Status.moreResults) && (kind === "query" || kind === "execute");
+    this.#phase = goesOn ? "first" : "done";
+    if (goesOn) this.rowPlan = null;
+  }
+}
+
+/** The target cannot be followed any more, so nothing of what it says may pass. */
+export function violation(problem: string): PosternError {
+  return new PosternError("TargetUnavailable", `the target broke the protocol: ${problem}`, {
+    hint: "Connect again; if it happens again, tell whoever runs Postern",
+  });
+}

@@ -1,0 +1,179 @@
+/** One end of a connection: bytes in with back-pressure, bytes out with waiting, and one way to interrupt both. */
+import type { Buffer } from "node:buffer";
+import { PosternError } from "../../policy/errors.ts";
+import type { Stream } from "../protocol.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import { type Packet, PacketReader } from "./packets.ts";
+
+/** Read ahead while nobody asks: enough to see a disconnect, and no more than this is kept. */
+const readAheadBytes = 262_144;
+
+export class Channel {
+  readonly reader = new PacketReader();
+  #stream: Stream;
+  #ended = false;
+  #failure: PosternError | null = null;
+  #wake: (() => void) | null = null;
+  #wakeWriter: (() => void) | null = null;
+  #paused = false;
+  #listeners: (() => void)[] = [];
+
+  /** `name` is `client` or `target`, for messages. */
+  constructor(stream: Stream, readonly name: "client" | "target") {
+    this.#stream = stream;
+    this.#attach();
+  }
+
+  get stream(): Stream {
+    return this.#stream;
+  }
+
+  /** The other side has closed, or the connection broke. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get failure(): PosternError | null {
+    return this.#failure;
+  }
+
+  /** Calls once, as soon as this end is gone. */
+  onEnd(listener: () => void): void {
+    if (this.#ended) listener();
+    else this.#listeners.push(listener);
+  }
+
+  /** Every wait on this channel, now and later, rejects with `error`. The first failure stays. */
+  interrupt(error: PosternError): void {
+    this.#failure ??= error;
+    this.#notify();
+    this.#onDrain();
+  }
+
+  /** Resolves when bytes beyond those at hand have come: true; or no more will: false. */
+  async more(): Promise<boolean> {
+    const before = this.reader.queue.length;
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure;
+      if (this.reader.queue.length > before) return true;
+      if (this.#ended) return false;
+      if (this.#paused) {
+        this.#paused = false;
+        this.#stream.resume();
+      }
+      await this.#next();
+    }
+  }
+
+  /** The next whole payload. Rejects where the channel ends first, or with what PacketReader.next() throws. */
+  async packet(bytesMax: number, limitName: string): Promise<Packet> {
+    for (;;) {
+      const packet = this.reader.next(bytesMax, limitName);
+      if (packet !== null) return packet;
+      if (!await this.more()) throw this.gone();
+    }
+  }
+
+  gone(): PosternError {
+    return this.name === "client"
+      ? new PosternError("ProtocolViolation", "the client closed the connection")
+      : new PosternError("TargetUnavailable", "the target closed the connection", {
+        hint: "Connect again; if it persists, whoever runs the target can say why",
+      });
+  }
+
+  /** Resolves once the stream takes more; a stream that has ended takes everything. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#ended) return;
+    if (!this.#stream.write(bytes)) await this.#drained();
+  }
+
+  async flush(outbox: Outbox): Promise<void> {
+    if (this.#ended) return;
+    if (!outbox.flush(this.#stream)) await this.#drained();
+  }
+
+  /** Lets go of the stream for an upgrade; bytes read too far go back to it. Returns it. */
+  detach(): Stream {
+    const stream = this.#stream;
+    stream.off("data", this.#onData);
+    stream.off("end", this.#onEnd);
+    stream.off("close", this.#onEnd);
+    stream.off("drain", this.#onDrain);
+    stream.pause();
+    const left = this.reader.queue.take(this.reader.queue.length);
+    if (left !== null && left.length > 0) stream.unshift(left as Buffer);
+    return stream;
+  }
+
+  /** Goes on over the upgraded stream. */
+  attach(stream: Stream): void {
+    this.#stream = stream;
+    this.#paused = false;
+    this.#attach();
+  }
+
+  /** Says `last` if it still can, and closes. */
+  close(last?: Uint8Array): void {
+    const stream = this.#stream;
+    if (this.#ended || last === undefined) {
+      stream.destroy();
+      return;
+    }
+    stream.end(last);
+    // A client that reads nothing must not keep the connection.
+    const timer = setTimeout(() => stream.destroy(), 2_000);
+    stream.once("close", () => clearTimeout(timer));
+    stream.resume();
+  }
+
+  #attach(): void {
+    this.#stream.on("data", this.#onData);
+    this.#stream.on("end", this.#onEnd);
+    this.#stream.on("close", this.#onEnd);
+    this.#stream.on("drain", this.#onDrain);
+    // The end is noticed by `close`; without a listener an error would end the process.
+    this.#stream.on("error", () => {});
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    this.reader.push(chunk);
+    if (this.#wake === null && this.reader.queue.length > readAheadBytes && !this.#paused) {
+      this.#paused = true;
+      this.#stream.pause();
+    }
+    this.#notify();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const listener of this.#listeners) listener();
+    this.#listeners = [];
+    this.#notify();
+    this.#onDrain();
+  };
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  readonly #onDrain = (): void => {
+    const drained = this.#wakeWriter;
+    this.#wakeWriter = null;
+    drained?.();
+  };
+
+  async #drained(): Promise<void> {
+    if (this.#failure === null && !this.#ended) {
+      await new Promise<void>((resolve) => this.#wakeWriter = resolve);
+    }
+    if (this.#failure !== null) throw this.#failure;
+  }
+}

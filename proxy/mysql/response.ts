@@ -1,0 +1,238 @@
+/**
+ * What a target answers to one command, on its way to the client: a pure state machine over packet borders.
+ *
+ * Packets go on as they came until something must be looked at: OK, ERR and EOF for the state they carry,
+ * column definitions for the masks, rows only where a column of them is masked. (MySQL internals: "COM_QUERY
+ * Response", "COM_STMT_PREPARE Response", "COM_STMT_EXECUTE Response", "COM_STMT_FETCH Response".)
+ */
+import { asPosternError, PosternError } from "../../policy/errors.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import { Answer, type AnswerOptions, violation } from "./answer.ts";
+import { Writer } from "./codec.ts";
+import { toClient } from "./errors.ts";
+import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
+import { maskBinaryRow, maskTextRow } from "./rows.ts";
+
+export interface ResponseOptions extends AnswerOptions {
+  /** The number of the answer's first packet. */
+  readonly sequence: number;
+  /** Largest row that is read because it must be masked. */
+  readonly rowBytesMax: number;
+  /** Sends to the target in the middle of the answer. */
+  readonly reply?: (bytes: Uint8Array) => void;
+}
+
+/** Larger ones that are not rows do not exist: a column definition has names of 64 characters and a default. */
+const controlBytesMax = 1_048_576;
+
+export class Response {
+  readonly answer: Answer;
+  rows = 0;
+  /** Payload bytes that came from the target. */
+  bytes = 0;
+  /** Why Postern refused the answer; the client was told in its place. */
+  failure: PosternError | null = null;
+
+  #sequence: number;
+  /** Packets that the client got more than came: a masked row may need one more. */
+  #shift = 0;
+  #passing = 0;
+  #continues = false;
+  /** Rows written anew and not yet in the outbox. */
+  #masked = new Writer();
+
+  constructor(private readonly options: ResponseOptions) {
+    this.#sequence = options.sequence & 0xff;
+    this.answer = new Answer(options);
+  }
+
+  /** No byte of a half-sent packet is outstanding: the client can be told something else now. */
+  get atBoundary(): boolean {
+    return this.failure !== null || (this.#passing === 0 && !this.#continues);
+  }
+
+  /** The number that the client's next packet has. */
+  get clientSequence(): number {
+    return this.#sequence + this.#shift & 0xff;
+  }
+
+  /**
+   * Takes what is in `queue`, puts what the client shall get into `out`; true once the answer is over. Throws
+   * where the target does not keep to the protocol: nothing more can be believed of it then.
+   */
+  feed(queue: ByteQueue, out: Outbox): boolean {
+    try {
+      while (!this.#over && this.#step(queue, out));
+    } finally {
+      this.#flushMasked(out);
+    }
+    return this.#over;
+  }
+
+  get #over(): boolean {
+    return this.answer.done && this.#passing === 0 && !this.#continues;
+  }
+
+  /** False where more bytes must come. */
+  #step(queue: ByteQueue, out: Outbox): boolean {
+    if (this.#passing > 0) return this.#passOn(queue, out);
+    const { answer } = this;
+    if (answer.inRows && answer.rowPlan === null && !this.#continues) {
+      this.#passRows(queue, out);
+      if (this.#passing > 0) return true;
+    }
+    const header = queue.view(headerBytes);
+    if (header === null) return false;
+    const length = header[0]! | header[1]! << 8 | header[2]! << 16;
+    if (header[3] !== this.#sequence) throw outOfOrder(header[3]!, this.#sequence);
+    if (this.#continues) return this.#startPassing(queue, out, length);
+    if (length === 0) throw violation("an empty packet where an answer must be");
+    const first = queue.view(headerBytes + 1)?.[headerBytes];
+    if (first === undefined) return false;
+    const isRow = answer.isRow(first, length);
+    if (isRow) {
+      const whole = answer.rowPlan === null || this.failure !== null;
+      const tooLong = length > this.options.rowBytesMax || length === packetBytesMax;
+      if (!whole && tooLong) this.#refuse(out, rowTooLong(this.options.rowBytesMax));
+      if (whole || tooLong) {
+        this.rows++;
+        return this.#startPassing(queue, out, length);
+      }
+    } else if (length > controlBytesMax) throw violation(`a packet of ${length} bytes that is no row`);
+    const raw = queue.take(headerBytes + length);
+    if (raw === null) return false;
+    this.bytes += length;
+    if (isRow) this.#maskRow(raw.subarray(headerBytes), out);
+    else this.#control(raw, out);
+    this.#sequence = this.#sequence + 1 & 0xff;
+    return true;
+  }
+
+  #emit(out: Outbox, bytes: Uint8Array): void {
+    if (this.failure !== null) return;
+    this.#flushMasked(out);
+    out.push(bytes);
+  }
+
+  #flushMasked(out: Outbox): void {
+    if (this.#masked.at > 0) out.push(this.#masked.finish());
+  }
+
+  #passOn(queue: ByteQueue, out: Outbox): boolean {
+    const piece = queue.some(this.#passing);
+    this.#passing -= piece.length;
+    this.bytes += piece.length;
+    this.#emit(out, piece);
+    return piece.length > 0;
+  }
+
+  /** A packet of any size goes on piece by piece, its continuations too. */
+  #startPassing(queue: ByteQueue, out: Outbox, length: number): boolean {
+    const header = queue.take(headerBytes);
+    if (header === null) return false;
+    if (this.#shift !== 0) header[3] = this.clientSequence;
+    this.#emit(out, header);
+    this.#sequence = this.#sequence + 1 & 0xff;
+    this.#passing = length;
+    this.#continues = length === packetBytesMax;
+    return true;
+  }
+
+  /** Rows that nobody must look at, as many as lie in one piece: the loop that bulk results spend their time in. */
+  #passRows(queue: ByteQueue, out: Outbox): void {
+    const piece = queue.piece();
+    let at = 0;
+    let sequence = this.#sequence;
+    while (at + headerBytes < piece.length) {
+      const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
+      if (length === 0 || length === packetBytesMax || piece[at + headerBytes]! >= 0xfe) break;
+      if (piece[at + 3] !== sequence) throw outOfOrder(piece[at + 3]!, sequence);
+      if (this.#shift !== 0) piece[at + 3] = sequence + this.#shift & 0xff;
+      sequence = sequence + 1 & 0xff;
+      this.rows++;
+      this.bytes += length;
+      at += headerBytes + length;
+    }
+    if (at === 0) return;
+    this.#sequence = sequence;
+    const here = Math.min(at, piece.length);
+    this.#passing = at - here;
+    // They are counted as they pass.
+    this.bytes -= this.#passing;
+    this.#emit(out, piece.subarray(0, here));
+    queue.skip(here);
+  }
+
+  #maskRow(row: Uint8Array, out: Outbox): void {
+    const plan = this.answer.rowPlan;
+    if (plan === null) throw new Error("a row without a plan is never read");
+    const writer = this.#masked;
+    const start = writer.at;
+    writer.u24le(0).u8(this.clientSequence);
+    if (this.options.kind === "query") maskTextRow(row, plan, writer);
+    else maskBinaryRow(row, plan, writer);
+    this.rows++;
+    const bytes = writer.at - start - headerBytes;
+    if (bytes < packetBytesMax) {
+      writer.patchU24le(start, bytes);
+      return;
+    }
+    const all = writer.finish();
+    out.push(all.subarray(0, start));
+    out.push(encodePacket(this.clientSequence, all.subarray(start + headerBytes)));
+    this.#shift += packetCount(bytes) - 1;
+  }
+
+  #control(raw: Uint8Array, out: Outbox): void {
+    const shown = this.answer.packet(raw.subarray(headerBytes));
+    switch (shown.kind) {
+      case "same":
+        if (this.#shift !== 0) raw[3] = this.clientSequence;
+        return this.#emit(out, raw);
+      case "instead":
+        return this.#emit(out, encodePacket(this.clientSequence, shown.payload));
+      case "refuse":
+        return this.#refuse(out, shown.thrown);
+      case "file-request":
+        return this.#declineFile(out);
+    }
+  }
+
+  /** Says so to the client in place of the packet at hand; the rest of the answer is taken and dropped. */
+  #refuse(out: Outbox, thrown: unknown): void {
+    if (this.failure !== null) return;
+    const error = asPosternError(thrown);
+    this.#emit(out, encodePacket(this.clientSequence, toClient(error)));
+    this.failure = error;
+  }
+
+  /** LOCAL INFILE was not offered, so nobody may ask for it. An empty answer leaves the target in step. */
+  #declineFile(out: Outbox): void {
+    this.#refuse(
+      out,
+      new PosternError(
+        "PolicyDenied",
+        "the target asked for a file of the client's (LOAD DATA LOCAL INFILE)",
+        {
+          rule: "built-in: no local files",
+          hint: "Insert the rows with INSERT statements instead",
+        },
+      ),
+    );
+    this.options.reply?.(encodePacket(this.#sequence + 1, new Uint8Array(0)));
+    // The target counts the packet that it got.
+    this.#sequence = this.#sequence + 1 & 0xff;
+  }
+}
+
+function outOfOrder(found: number, expected: number): PosternError {
+  return violation(`packet number ${found} where ${expected} must come`);
+}
+
+function rowTooLong(bytesMax: number): PosternError {
+  return new PosternError(
+    "LimitExceeded",
+    `a row with a masked column has more than ${bytesMax} bytes (limits.maskedRowBytes)`,
+    { hint: "Select fewer columns of it, or leave the masked ones out" },
+  );
+}
