@@ -1,0 +1,13 @@
+/** Who is it: the issuer, browser sign-ins, one-time passwords and presented tokens. */
+export type { IdentityOptions } from "./options.ts";
+export { createIdentityProvider } from "./provider.ts";
+export { createSignIns, type SignInService, type SignInsOptions } from "./sign_ins.ts";
+export {
+  type IssuedPassword,
+  OneTimePasswords,
+  type OneTimePasswordsOptions,
+  type PasswordAttempt,
+  type PasswordChallenge,
+} from "./one_time_passwords.ts";
+export { attemptOf, createPasswordVerifier } from "./passwords.ts";
+export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";

@@ -1,0 +1,168 @@
+/** Passwords that are made for one connection: bound to a target, good for minutes, used once, kept as verifiers. */
+import { createHmac, randomBytes } from "node:crypto";
+import { PosternError } from "../errors.ts";
+import type { Clock } from "../ports.ts";
+import type { Identity } from "../types.ts";
+import { AttemptLimiter } from "./attempt_limiter.ts";
+import { authFailed } from "./errors.ts";
+import { minute } from "./options.ts";
+import { newPassword, newSuffix } from "./secrets.ts";
+import { type PasswordVerifiers, provesPassword, scramIterations, verifiersOf } from "./verifiers.ts";
+
+export interface OneTimePasswordsOptions {
+  readonly clock: Clock;
+  /** Default 5 minutes. */
+  readonly lifetimeMs?: number;
+  /** Unused ones at the same time, in all and of one person. Default 5000 and 20. */
+  readonly unusedMax?: number;
+  readonly unusedPerPersonMax?: number;
+}
+
+export interface IssuedPassword {
+  /** The user name to connect with; it finds the password. */
+  readonly user: string;
+  /** Shown once, kept nowhere. */
+  readonly password: string;
+  readonly target: string;
+  readonly expiresAt: number;
+}
+
+/** Who tries, where to, from where. */
+export interface PasswordAttempt {
+  readonly user: string;
+  readonly target: string;
+  readonly address: string;
+}
+
+/**
+ * A sign-in by password under way. For a user that does not exist the verifiers are made up, always the
+ * same for the same name, so that nobody learns which names exist.
+ */
+export interface PasswordChallenge {
+  readonly verifiers: PasswordVerifiers;
+  /** The wire has seen the proof. Uses the password up; throws AuthFailed where it has gone meanwhile. */
+  succeed(): Identity;
+  /** The proof was wrong: counts towards the limits. The error to show, the same for every reason. */
+  fail(): PosternError;
+}
+
+interface Entry {
+  readonly user: string;
+  readonly identity: Identity;
+  readonly target: string;
+  readonly verifiers: PasswordVerifiers;
+  readonly expiresAt: number;
+}
+
+const wrong = () =>
+  authFailed(
+    "The user name or the one-time password is wrong, used, expired, or for another target",
+    "Get a new one from the dashboard, or with `postern connect`",
+  );
+
+export class OneTimePasswords {
+  /** By user name, oldest first. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #perAddress: AttemptLimiter;
+  readonly #perUser: AttemptLimiter;
+  readonly #decoyKey = randomBytes(32);
+
+  constructor(private readonly options: OneTimePasswordsOptions) {
+    this.#perAddress = new AttemptLimiter(20, "from this address", options.clock);
+    this.#perUser = new AttemptLimiter(5, "for this user", options.clock);
+  }
+
+  /** Throws LimitExceeded where the person, or everybody together, has too many unused. */
+  issue(identity: Identity, target: string): IssuedPassword {
+    this.#sweep();
+    this.#checkLimits(identity);
+    const now = this.options.clock();
+    const expiresAt = Math.min(now + (this.options.lifetimeMs ?? 5 * minute), identity.expiresAt);
+    if (expiresAt <= now) throw authFailed("Your own sign-in has expired", "Sign in to the dashboard again");
+    const password = newPassword();
+    const stem = identity.name.split("@")[0]?.toLowerCase().replace(/[^a-z0-9]/g, "").slice(0, 16) || "user";
+    const user = `${stem}-${newSuffix()}`;
+    this.#entries.set(user, { user, identity, target, verifiers: verifiersOf(password), expiresAt });
+    return { user, password, target, expiresAt };
+  }
+
+  /** For the wire: what to challenge with. Throws LimitExceeded after too many failures. */
+  challenge(attempt: PasswordAttempt): PasswordChallenge {
+    this.#perAddress.check(attempt.address);
+    this.#perUser.check(attempt.user);
+    const entry = this.#find(attempt);
+    return {
+      verifiers: entry?.verifiers ?? this.#decoy(attempt.user),
+      succeed: () => {
+        // Once: of two connections with the same password, the one that proves it first has it.
+        if (entry === null || this.#find(attempt) !== entry) throw this.#failed(attempt);
+        this.#entries.delete(entry.user);
+        return { ...entry.identity, method: "one-time-password" };
+      },
+      fail: () => this.#failed(attempt),
+    };
+  }
+
+  /** For a password in the clear. Rejects guesses with AuthFailed, too many of them with LimitExceeded. */
+  verify(attempt: PasswordAttempt, password: string): Identity {
+    const challenge = this.challenge(attempt);
+    if (!provesPassword(challenge.verifiers, password)) throw challenge.fail();
+    return challenge.succeed();
+  }
+
+  /** Whether a password was issued under this name and still waits; says nothing that a client may see. */
+  has(user: string): boolean {
+    return this.#entries.has(user);
+  }
+
+  /** The person has left: none of their passwords works any more. */
+  revoke(identity: Pick<Identity, "issuer" | "subject">): void {
+    for (const [user, entry] of this.#entries) if (isOf(entry, identity)) this.#entries.delete(user);
+  }
+
+  #find({ user, target }: PasswordAttempt): Entry | null {
+    const entry = this.#entries.get(user);
+    const live = entry !== undefined && entry.target === target && entry.expiresAt > this.options.clock();
+    return live ? entry : null;
+  }
+
+  #failed(attempt: PasswordAttempt): PosternError {
+    this.#perAddress.fail(attempt.address);
+    this.#perUser.fail(attempt.user);
+    return wrong();
+  }
+
+  /** As cheap to find as real ones, so that the time an answer takes does not tell them apart. */
+  #decoy(user: string): PasswordVerifiers {
+    const made = (label: string) => createHmac("sha256", this.#decoyKey).update(`${label}:${user}`).digest();
+    return {
+      scram: {
+        salt: made("salt").subarray(0, 16),
+        iterations: scramIterations,
+        storedKey: made("stored"),
+        serverKey: made("server"),
+      },
+      doubleSha1: made("sha1").subarray(0, 20),
+      doubleSha256: made("sha256"),
+    };
+  }
+
+  #checkLimits(identity: Identity): void {
+    const { unusedMax = 5000, unusedPerPersonMax = 20 } = this.options;
+    const mine = [...this.#entries.values()].filter((entry) => isOf(entry, identity)).length;
+    if (mine >= unusedPerPersonMax || this.#entries.size >= unusedMax) {
+      throw new PosternError("LimitExceeded", "Too many one-time passwords wait unused", {
+        hint: "Use one of them, or wait until they expire",
+        rule: "limits.oneTimePasswords",
+      });
+    }
+  }
+
+  #sweep(): void {
+    const now = this.options.clock();
+    for (const [user, entry] of this.#entries) if (entry.expiresAt <= now) this.#entries.delete(user);
+  }
+}
+
+const isOf = (entry: Entry, { issuer, subject }: Pick<Identity, "issuer" | "subject">): boolean =>
+  entry.identity.issuer === issuer && entry.identity.subject === subject;

@@ -1,0 +1,28 @@
+/** What identity needs to be told. Times in milliseconds. */
+
+export interface IdentityOptions {
+  /** The issuer's identifier exactly as its discovery document spells it. https, or http on loopback. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Absent for a public client. */
+  readonly clientSecret?: string;
+  /**
+   * Where the groups stand in the claims: segments, or a string. A string is first taken as one name (so
+   * `https://example.com/groups` works), then as a dotted path (`realm_access.roles`).
+   */
+  readonly groupsClaim: string | readonly string[];
+  /** What `aud` may name in a presented token. Default: the client's id. */
+  readonly audiences?: readonly string[];
+  /** Which clients a presented token may have been issued to (`azp`, `client_id`). Default: clientId and audiences. */
+  readonly authorizedParties?: readonly string[];
+  /** Asked for beside `openid`; default e-mail, profile, and groups where the issuer knows such a scope. */
+  readonly scopes?: readonly string[];
+  /** How far the issuer's clock may be off. Default one minute. */
+  readonly clockSkewMs?: number;
+  /** How long a browser sign-in counts. Default 8 hours. */
+  readonly lifetimeMs?: number;
+}
+
+export const second = 1000;
+export const minute = 60 * second;
+export const hour = 60 * minute;

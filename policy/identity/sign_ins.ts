@@ -1,0 +1,145 @@
+/** Browser sign-ins that connections wait for: the two ends meet by the secret in the link. */
+import { PosternError } from "../errors.ts";
+import type { Clock, ConnectionAttempt, SignIn, SignInPage, SignIns } from "../ports.ts";
+import type { Identity } from "../types.ts";
+import { authFailed, quoted } from "./errors.ts";
+import { digestOf, newCode, newSecret } from "./secrets.ts";
+
+export interface SignInsOptions {
+  /** The dashboard's address, what links start with. */
+  readonly url: string;
+  /** How long a client waits for its person. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Waiting at the same time, in all and from one client address. Default 1000 and 20. */
+  readonly waitingMax?: number;
+  readonly waitingPerAddressMax?: number;
+}
+
+export interface SignInService extends SignIns {
+  /** Throws LimitExceeded where too many wait. */
+  start(attempt: ConnectionAttempt): SignIn;
+  /** How many wait now. */
+  readonly waiting: number;
+}
+
+export function createSignIns(options: SignInsOptions): SignInService {
+  return new Waiting(options);
+}
+
+interface Entry {
+  readonly page: SignInPage;
+  readonly address: string;
+  readonly settle: (outcome: Identity | PosternError) => void;
+}
+
+const connectAgain = "Connect again for a new link";
+
+class Waiting implements SignInService {
+  /** By the digest of the link's secret. Settled ones are gone: a link works once. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #base: string;
+
+  constructor(private readonly options: SignInsOptions) {
+    this.#base = options.url.replace(/\/+$/, "");
+  }
+
+  get waiting(): number {
+    return this.#entries.size;
+  }
+
+  start(attempt: ConnectionAttempt): SignIn {
+    this.#checkLimits(attempt.client.address);
+    const secret = newSecret();
+    const key = digestOf(secret);
+    const { timeoutMs, clock } = this.options;
+    const page: SignInPage = {
+      code: this.#freshCode(),
+      target: attempt.database.split("/")[0] ?? "",
+      client: attempt.client,
+      deadlineAt: clock() + timeoutMs,
+    };
+    const { promise: identity, resolve, reject } = Promise.withResolvers<Identity>();
+    // A client that went away leaves nobody to hear of it.
+    identity.catch(() => {});
+    const settle = (outcome: Identity | PosternError) => {
+      if (!this.#entries.delete(key)) return;
+      clearTimeout(timer);
+      if (outcome instanceof PosternError) reject(outcome);
+      else resolve(outcome);
+    };
+    const timer = setTimeout(() => settle(expired(timeoutMs)), timeoutMs);
+    this.#entries.set(key, { page, address: attempt.client.address, settle });
+    return {
+      url: `${this.#base}/connect/${secret}`,
+      code: page.code,
+      deadlineAt: page.deadlineAt,
+      identity,
+      abandon: () => settle(authFailed("The client went away before anybody had signed in", connectAgain)),
+    };
+  }
+
+  find(secret: string): SignInPage | null {
+    return this.#live(secret)?.page ?? null;
+  }
+
+  confirm(secret: string, identity: Identity): void {
+    const entry = this.#mustFind(secret);
+    if (identity.expiresAt <= this.options.clock()) {
+      throw authFailed("Your own sign-in has expired", "Sign in to the dashboard again, then open the link");
+    }
+    entry.settle(identity);
+  }
+
+  reject(secret: string, by: string): void {
+    this.#mustFind(secret).settle(
+      authFailed(`${by} refused this connection in the browser`, "If that was a mistake, connect again"),
+    );
+  }
+
+  #mustFind(secret: string): Entry {
+    const entry = this.#live(secret);
+    if (entry === null) {
+      throw authFailed("This link is used, expired, or its client has gone away", connectAgain);
+    }
+    return entry;
+  }
+
+  #live(secret: string): Entry | null {
+    const entry = this.#entries.get(digestOf(secret));
+    return entry !== undefined && entry.page.deadlineAt > this.options.clock() ? entry : null;
+  }
+
+  /** Two connections that wait at the same time never show the same code. */
+  #freshCode(): string {
+    const taken = new Set([...this.#entries.values()].map((entry) => entry.page.code));
+    let code = newCode();
+    while (taken.has(code)) code = newCode();
+    return code;
+  }
+
+  #checkLimits(address: string): void {
+    const { waitingMax = 1000, waitingPerAddressMax = 20 } = this.options;
+    const mine = [...this.#entries.values()].filter((entry) => entry.address === address).length;
+    if (mine >= waitingPerAddressMax) {
+      throw new PosternError(
+        "LimitExceeded",
+        `${mine} connections from ${quoted(address)} wait for a sign-in already, which is the limit`,
+        { hint: "Finish or close one of them first", rule: "limits.signInsPerAddress" },
+      );
+    }
+    if (this.#entries.size >= waitingMax) {
+      throw new PosternError(
+        "LimitExceeded",
+        `${this.#entries.size} connections wait for a sign-in already, which is the limit`,
+        { hint: "Try again in a minute", rule: "limits.signIns" },
+      );
+    }
+  }
+}
+
+function expired(timeoutMs: number): PosternError {
+  const seconds = Math.round(timeoutMs / 1000);
+  const span = seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+  return authFailed(`Nobody signed in within ${span}`, connectAgain);
+}
