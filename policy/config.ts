@@ -127,7 +127,8 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
       auditor: groups.default([]),
       admin: groups.default([]),
     }).prefault({}),
-    targets: z.record(targetName, targetSchema(protocols)),
+    targets: z.record(targetName, targetSchema(protocols))
+      .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" }),
     rules: z.array(ruleSchema).min(1).max(1000).optional(),
     masks: z.array(maskSchema).max(1000).default([]),
     limits: z.strictObject({
@@ -233,8 +234,12 @@ function guarded(target: Target): Target {
     tls: { ...target.tls, ...(target.tls.key === undefined ? {} : { key: "***" }) },
     account: { ...target.account, ...(target.account.password === undefined ? {} : { password: "***" }) },
   });
-  for (const hook of ["toJSON", inspect.custom, Symbol.for("Deno.customInspect")]) {
-    Object.defineProperty(target, hook, { value: safe, enumerable: false });
-  }
+  const hide = (hook: PropertyKey, value: unknown) => Object.defineProperty(target, hook, { value });
+  hide("toJSON", safe);
+  hide(inspect.custom, safe);
+  hide(
+    Symbol.for("Deno.customInspect"),
+    (show: typeof Deno.inspect, options: Deno.InspectOptions) => show(safe(), options),
+  );
   return target;
 }

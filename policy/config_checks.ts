@@ -38,7 +38,7 @@ export const policyChecks: Check = (data) => {
     ...listOf(config.masks).flatMap((mask, at) =>
       unknownTargets(mapOf(mask).targets, targets, ["masks", at, "targets"])
     ),
-    ...(config.rules === undefined && approvers.length === 0
+    ...(config === data && config.rules === undefined && approvers.length === 0
       ? [{
         path: ["roles"],
         message: "approver is required: without rules, writes wait for this group",

@@ -64,7 +64,7 @@ export function readSource(text: string): Source {
       uniqueKeys: true,
       resolveKnownTags: false,
       version: "1.2",
-      logLevel: "silent",
+      logLevel: "error",
     });
   } catch {
     return failed(0, "cannot be read as YAML");
@@ -122,7 +122,9 @@ function toData(document: Document.Parsed, problems: Problem[], at: At): { data:
     return { data: document.toJS({ maxAliasCount: aliasesMax }) };
   } catch (error) {
     const bomb = error instanceof ReferenceError && error.message.startsWith("Excessive alias");
-    const message = bomb ? `repeats anchored values more than ${aliasesMax} times` : "cannot be read as YAML";
+    const message = bomb
+      ? `repeats anchored values more than ${aliasesMax} times`
+      : "cannot be read as YAML; does every alias (*name) have its anchor (&name)?";
     problems.push(at(0, [], message));
     return { data: undefined };
   }
