@@ -91,6 +91,8 @@ const identitySchema = z.strictObject({
   }).default("groups"),
   audiences: z.array(z.string().min(1)).min(1).optional(),
   signInTimeout: duration("5s", "1h").default(120_000),
+  /** How long after a sign-in further connections of the same pool need not ask; 0s asks each time. */
+  shareSignIn: duration("0s", "10m").default(10_000),
 });
 
 const targetName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
@@ -150,6 +152,7 @@ export interface IdentityConfig {
   readonly groupsClaim: readonly string[];
   readonly audiences: readonly string[];
   readonly signInTimeoutMs: number;
+  readonly shareSignInMs: number;
 }
 
 /** Everything that policy needs of the config, resolved. */
@@ -189,6 +192,7 @@ export function toPolicyConfig(
       groupsClaim: typeof groupsClaim === "string" ? groupsClaim.split(".") : groupsClaim,
       audiences: identity.audiences ?? [identity.clientId],
       signInTimeoutMs: identity.signInTimeout,
+      shareSignInMs: identity.shareSignIn,
     },
     roles,
     targets: Object.entries(sections.targets).map(([name, target]) => toTarget(name, target, protocols)),

@@ -1,4 +1,5 @@
 /** What policy offers to, and asks of, the outside: proxy/ and ui/ see policy only through these. */
+import type { PosternError } from "./errors.ts";
 import type {
   ApprovalRequest,
   ApprovalState,
@@ -39,8 +40,30 @@ export interface SignIn {
   readonly deadlineAt: number;
   /** Settles once: the person; or AuthFailed for the deadline, a rejection in the browser, or `abandon()`. */
   readonly identity: Promise<Identity>;
+  /** Nothing to wait for and nothing to show: an earlier connection of the same pool has signed in just now. */
+  readonly settled?: boolean;
   /** The client went away. */
   abandon(): void;
+}
+
+/** A one-time password that the client proves without sending it. */
+export interface PasswordChallenge {
+  readonly verifiers: {
+    readonly scram: {
+      readonly salt: Uint8Array;
+      readonly iterations: number;
+      readonly storedKey: Uint8Array;
+      readonly serverKey: Uint8Array;
+    };
+    /** SHA-1 of SHA-1 of the password, 20 bytes. */
+    readonly doubleSha1: Uint8Array;
+    /** SHA-256 of SHA-256 of the password, 32 bytes. */
+    readonly doubleSha256: Uint8Array;
+  };
+  /** The proof was right. Uses the password up; throws AuthFailed where it has gone meanwhile. */
+  succeed(): Identity;
+  /** The proof was wrong: counts towards the limits. The error to show, the same for every reason. */
+  fail(): PosternError;
 }
 
 /** One connection's way through policy. Each method throws or rejects with a PosternError that is safe to show. */
@@ -50,6 +73,11 @@ export interface Gatekeeper {
   signIn(attempt: ConnectionAttempt): SignIn;
   /** One-time password and token sign-ins; null where this password is none of ours. */
   verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null>;
+  /**
+   * The one-time password issued under the client's user name; null where there is none. Throws LimitExceeded
+   * after too many failures. Absent where no one-time passwords are issued.
+   */
+  challenge?(attempt: ConnectionAttempt): PasswordChallenge | null;
   /** Membership, limits, catalog; records `session.started` durably, or `session.refused` and rejects. */
   admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session>;
 }

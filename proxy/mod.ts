@@ -6,7 +6,7 @@ import { listen, type Listener } from "./listener.ts";
 import { type ConnectionDeps, protocols } from "./protocol.ts";
 import { checkListenerTls } from "./tls.ts";
 
-export { type ListenLimits, listenLimitsSchema, listenSchema } from "./config.ts";
+export { listenAddresses, type ListenConfig, type ListenLimits, listenSchema } from "./config.ts";
 
 export interface ProxyDeps {
   readonly gatekeeper: Gatekeeper;
@@ -41,12 +41,12 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
     gatekeeper: deps.gatekeeper,
     limits: {
       startupFrameBytesMax: 10_000,
-      startupTimeoutMs: deps.limits.startupSeconds * 1000,
-      statementBytesMax: deps.limits.statementBytes,
-      maskedRowBytesMax: deps.limits.maskedRowBytes,
-      idleTimeoutMs: deps.limits.idleSeconds * 1000,
-      targetConnectTimeoutMs: deps.limits.targetConnectSeconds * 1000,
-      holdNoticeMs: deps.limits.holdNoticeSeconds * 1000,
+      startupTimeoutMs: deps.limits.startup,
+      statementBytesMax: deps.limits.statement,
+      maskedRowBytesMax: deps.limits.maskedRow,
+      idleTimeoutMs: deps.limits.idle,
+      targetConnectTimeoutMs: deps.limits.targetConnect,
+      holdNoticeMs: deps.limits.holdNotice,
     },
     tls,
     tlsRequired: deps.tls?.required ?? false,

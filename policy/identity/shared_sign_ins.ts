@@ -1,0 +1,69 @@
+/**
+ * A pool asks once. A GUI opens ten connections at a time, a driver refills its pool: connections of one user
+ * name, client address, application and database share one link while it waits, and for a short window after.
+ */
+import type { Clock, ConnectionAttempt, SignIn } from "../ports.ts";
+import type { Identity, Target } from "../types.ts";
+
+type Start = (attempt: ConnectionAttempt, target: Target) => SignIn;
+
+interface Shared {
+  readonly signIn: SignIn;
+  waiting: number;
+  confirmed: { readonly identity: Identity; readonly until: number } | null;
+}
+
+/** `windowMs` counts from the confirmation; 0 shares nothing. */
+export function shareSignIns(start: Start, { windowMs, clock }: { windowMs: number; clock: Clock }): Start {
+  if (windowMs === 0) return start;
+  const pools = new Map<string, Shared>();
+
+  const open = (key: string, attempt: ConnectionAttempt, target: Target): Shared => {
+    const pool: Shared = { signIn: start(attempt, target), waiting: 0, confirmed: null };
+    pools.set(key, pool);
+    pool.signIn.identity.then((identity) => {
+      pool.confirmed = { identity, until: clock() + windowMs };
+    }, () => pools.delete(key));
+    return pool;
+  };
+
+  const sweep = () => {
+    for (const [key, { confirmed }] of pools) {
+      if (confirmed !== null && confirmed.until <= clock()) pools.delete(key);
+    }
+  };
+
+  return (attempt, target) => {
+    sweep();
+    const { address, user, application, tls } = attempt.client;
+    const key = JSON.stringify([
+      attempt.protocol,
+      attempt.database,
+      address,
+      user,
+      application,
+      tls !== null,
+    ]);
+    const known = pools.get(key);
+    if (known?.confirmed) {
+      return {
+        ...known.signIn,
+        identity: Promise.resolve(known.confirmed.identity),
+        settled: true,
+        abandon: () => {},
+      };
+    }
+    const pool = known ?? open(key, attempt, target);
+    pool.waiting++;
+    let left = false;
+    return {
+      ...pool.signIn,
+      // The link dies with the last connection that waits for it.
+      abandon: () => {
+        if (left) return;
+        left = true;
+        if (--pool.waiting === 0) pool.signIn.abandon();
+      },
+    };
+  };
+}
