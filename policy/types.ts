@@ -225,7 +225,7 @@ export interface EventDraft {
   readonly data: { readonly [key: string]: Json };
 }
 
-/** An event in the chain. `hash` = SHA-256 of the canonical JSON of all other fields, `previous` included. */
+/** An event in the chain. `hash` covers every other field, `previous` included: see policy/audit/chain.ts. */
 export interface AuditEvent extends EventDraft {
   readonly sequence: number;
   /** Epoch milliseconds. */

@@ -1,0 +1,227 @@
+/** Postern's commands, and the composition of its parts: config -> store -> policy -> proxy and dashboard. */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { createApprovals } from "./policy/approval.ts";
+import { gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
+import { createCatalogs } from "./policy/catalogs.ts";
+import {
+  formatProblem,
+  parseConfig,
+  type Parsed,
+  policyChecks,
+  policyShape,
+  toPolicyConfig,
+} from "./policy/config.ts";
+import { compileRules } from "./policy/decide.ts";
+import { asPosternError, PosternError } from "./policy/errors.ts";
+import { createGatekeeper } from "./policy/gatekeeper.ts";
+import { createIdentityProvider, createSignIns } from "./policy/identity/mod.ts";
+import { shareSignIns } from "./policy/identity/shared_sign_ins.ts";
+import { createLog, type Log } from "./policy/log.ts";
+import { compileMasks } from "./policy/masking.ts";
+import { dialectOf, dialects } from "./policy/sql/mod.ts";
+import { openJournal } from "./policy/store/mod.ts";
+import { listenAddresses, listenSchema, protocolChoices, startProxy, targetQuery } from "./proxy/mod.ts";
+import { dashboardSchema, loadAssets, startDashboard } from "./ui/api/mod.ts";
+
+export const version = "0.1.0";
+
+const configSchema = z.strictObject({
+  listen: listenSchema,
+  dashboard: dashboardSchema,
+  /** The folder of the session store; made where it is missing. */
+  data: z.string().min(1).default("./data"),
+  log: z.strictObject({
+    level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+    format: z.enum(["text", "json"]).default("text"),
+  }).prefault({}),
+  ...policyShape(protocolChoices),
+});
+
+export interface ConfigText {
+  readonly text: string;
+  /** Its path: references to files are relative to its folder. */
+  readonly file: string;
+  readonly env: (name: string) => string | undefined;
+}
+
+function readConfig({ text, file, env }: ConfigText): Parsed<z.output<typeof configSchema>> {
+  return parseConfig(text, configSchema, {
+    file,
+    env,
+    readFile: (path) => Deno.readTextFileSync(path),
+    checks: [policyChecks],
+  });
+}
+
+/** A config that cannot be used: every problem, one a line. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+function usableConfig(source: ConfigText): z.output<typeof configSchema> {
+  const parsed = readConfig(source);
+  if (!parsed.ok) {
+    throw new ConfigError(parsed.problems.map((problem) => formatProblem(source.file, problem)));
+  }
+  return parsed.value;
+}
+
+export interface Gateway {
+  /** What was bound, by protocol id. */
+  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  readonly dashboard: string;
+  /** Withdraws holds, drains clients, and closes everything. */
+  close(drainMs?: number): Promise<void>;
+}
+
+/**
+ * Starts everything, in order, and undoes what it started where a later part fails. Rejects with ConfigError,
+ * or with a PosternError that says what could not be had.
+ */
+export async function startGateway(source: ConfigText & { readonly log?: Log }): Promise<Gateway> {
+  const config = usableConfig(source);
+  const policy = toPolicyConfig(config, protocolChoices);
+  const log = source.log ?? createLog(config.log);
+  const clock = Date.now;
+  const started: (() => Promise<void>)[] = [];
+  const undo = async (): Promise<void> => {
+    for (const stop of started.toReversed()) {
+      await stop().catch((error) => log("error", "a part did not stop cleanly", { error: String(error) }));
+    }
+  };
+  try {
+    const [journal, assets] = await Promise.all([
+      openJournal({ folder: config.data, clock, log }),
+      loadAssets(),
+      Promise.all(dialects.map((dialect) => dialect.ready())),
+    ]);
+    started.push(() => journal.close());
+    const { url } = config.dashboard;
+    const signIns = createSignIns({ url, timeoutMs: policy.identity.signInTimeoutMs, clock });
+    const identity = createIdentityProvider(
+      { ...policy.identity, clientSecret: policy.identity.clientSecret?.reveal() },
+      { clock, log },
+    );
+    const approvals = createApprovals({
+      journal,
+      clock,
+      url,
+      log,
+      pendingMax: policy.limits.pendingApprovalsMax,
+    });
+    const gatekeeper = createGatekeeper({
+      targets: policy.targets,
+      rules: compileRules(policy.rules),
+      masksFor: compileMasks(policy.masks),
+      policy: policy.digest,
+      limits: policy.limits,
+      journal,
+      approvals,
+      catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
+      startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
+        windowMs: policy.identity.shareSignInMs,
+        clock,
+      }),
+      verifyPassword: (_attempt, password) => identity.verifyToken(password),
+      clock,
+    });
+    const proxy = await startProxy({
+      gatekeeper,
+      addresses: listenAddresses(config.listen),
+      tls: config.listen.tls === undefined
+        ? null
+        : { ...config.listen.tls, key: config.listen.tls.key.reveal() },
+      limits: config.listen.limits,
+      maskKey: await maskSecret(config.data),
+      log,
+    });
+    let drainMs = 0;
+    started.push(async () => {
+      await approvals.close("Postern is shutting down");
+      await proxy.close(drainMs);
+    });
+    const { host: hostname, port } = config.dashboard.listen;
+    const tls = config.dashboard.tls;
+    const dashboard = startDashboard({
+      identity,
+      signIns,
+      approvals,
+      journal,
+      live: gatekeeper,
+      roles: policy.roles,
+      url,
+      assets,
+      clock,
+      log,
+      version,
+      limits: { idleMs: config.dashboard.sessions.idle, absoluteMs: config.dashboard.sessions.absolute },
+    }, { hostname, port, ...(tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } }) });
+    started.push(() => dashboard.close());
+    const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
+    await journal.append(gatewayStarted({
+      version,
+      pid: Deno.pid,
+      policy: policy.digest,
+      listeners,
+      targets: policy.targets.map(({ name }) => name),
+    }));
+    log("info", "Postern is running", { listeners, dashboard: url, targets: policy.targets.length });
+    return {
+      addresses: proxy.addresses,
+      dashboard: url,
+      async close(drain = 0) {
+        drainMs = drain;
+        journal.note(gatewayStopped("asked to stop"));
+        await undo();
+      },
+    };
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+/** The secret of this installation that masks which hash are keyed with; made at the first start. */
+async function maskSecret(folder: string): Promise<Uint8Array> {
+  const path = join(folder, "mask.key");
+  const fresh = crypto.getRandomValues(new Uint8Array(32));
+  try {
+    await Deno.writeFile(path, fresh, { createNew: true, mode: 0o600 });
+    return fresh;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  const kept = await Deno.readFile(path);
+  if (kept.length !== 32) {
+    throw new PosternError("Internal", `${path} should hold 32 bytes and holds ${kept.length}`, {
+      hint: "Restore it from a backup, or remove it: hashed masks then look different from before",
+    });
+  }
+  return kept;
+}
+
+// ---- commands ----------------------------------------------------------------------------------------------
+
+const help = `Postern ${version}: a guarded gate in front of production databases.
+
+  postern serve --config FILE           run it
+  postern check FILE                    every error of a config, with line and column
+  postern explain --config FILE --as NAME --groups A,B --target NAME [--catalog FILE] [--json] [FILE|-]
+                                        what would happen to statements
+  postern catalog TARGET --config FILE  a target's catalog as JSON, for explain --catalog
+  postern audit export --config FILE [--session ID] [--person NAME] [--target NAME] [--from TIME] [--to TIME]
+                                        the record as JSON Lines
+  postern audit verify FILE [--public-key FILE]
+                                        checks an export's chain; names the first line that is wrong
+  postern version
+  postern help
+`;
+
+/** A command that was called in a way that it does not have. */
+class UsageError extends Error {}
+
+const text = { type: "string" } as const;

@@ -1,0 +1,180 @@
+/** A whole Postern for tests: real issuer, real store in a temporary folder, real listeners and dashboard. */
+import { type Gateway, startGateway } from "../../main.ts";
+import type { Log } from "../../policy/log.ts";
+import { ensureBundle } from "../../ui/bundle.ts";
+import { HttpBrowser, type Page, signInByHttp } from "./http_browser.ts";
+import { type Issuer, type Person, startIssuer } from "./issuer.ts";
+import { freePort } from "./ports.ts";
+
+export const devin: Person = { email: "devin@example.test", name: "Devin", groups: ["engineers"] };
+export const ada: Person = { email: "ada@example.test", name: "Ada", groups: ["db-approvers"] };
+export const alex: Person = { email: "alex@example.test", name: "Alex", groups: ["auditors"] };
+/** An engineer who may approve, too: for self-approval. */
+export const grace: Person = {
+  email: "grace@example.test",
+  name: "Grace",
+  groups: ["engineers", "db-approvers"],
+};
+export const eve: Person = { email: "eve@example.test", name: "Eve", groups: ["interns"] };
+
+export interface TestGatewayOptions {
+  /** The `targets:` entries of the config, indented by two; see `targetYaml`. */
+  readonly targets: string;
+  /** Whole top-level sections to add: `rules:`, `masks:`, `limits:`. */
+  readonly sections?: string;
+  /** Entries of `listen:` beside the protocols, indented by two. */
+  readonly listen?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly signInTimeout?: string;
+  readonly people?: readonly Person[];
+  /** Kept by whoever gives it; a temporary one otherwise. */
+  readonly folder?: string;
+  readonly log?: Log;
+}
+
+export interface TestGateway {
+  /** Where clients connect, by the protocol's id. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly dashboard: string;
+  readonly issuer: Issuer;
+  readonly folder: string;
+  readonly configFile: string;
+  readonly gateway: Gateway;
+  /** A browser signed in to the dashboard as this person. */
+  signIn(person: Person): Promise<DashboardUser>;
+  close(): Promise<void>;
+}
+
+/** A `targets:` entry for a server of tests/support. */
+export function targetYaml(name: string, target: {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly tls?: string;
+  readonly groups?: readonly string[];
+}): string {
+  return `  ${name}:
+    protocol: ${target.protocol}
+    host: ${target.host}
+    port: ${target.port}
+    database: ${target.database}
+    environment: test
+    groups: [${(target.groups ?? ["engineers"]).join(", ")}]
+    tls: ${target.tls ?? "{ mode: disable }"}
+    account: { user: ${target.user}, password: { env: TARGET_PASSWORD } }
+`;
+}
+
+/** Somebody at the dashboard, through its HTTP API, as the app uses it. */
+export class DashboardUser {
+  constructor(readonly browser: HttpBrowser, readonly base: string) {}
+
+  async api(path: string): Promise<Page> {
+    return await this.browser.get(`${this.base}${path}`, { headers: { "sec-fetch-site": "same-origin" } });
+  }
+
+  async json<T = Record<string, unknown>>(path: string): Promise<T> {
+    const page = await this.api(path);
+    if (page.status !== 200) throw new Error(`${path}: ${page.status} ${page.text}`);
+    return JSON.parse(page.text);
+  }
+
+  async post(path: string, body: unknown): Promise<Page> {
+    return await this.browser.request(`${this.base}${path}`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json", origin: this.base, "postern-request": "1" },
+    });
+  }
+
+  /** Lets in the client that printed this link. */
+  async confirm(link: string): Promise<Page> {
+    return await this.post(`/api${new URL(link).pathname}`, { decision: "confirm" });
+  }
+
+  /** The pending request whose text contains this; waits for it. */
+  async pending(text: string): Promise<{ id: string } & Record<string, unknown>> {
+    for (let tries = 0; tries < 200; tries++) {
+      const { requests } = await this.json<
+        { requests: ({ id: string; preview: string } & Record<string, unknown>)[] }
+      >(
+        "/api/requests",
+      );
+      const found = requests.find((request) =>
+        JSON.stringify(request).includes(JSON.stringify(text).slice(1, -1))
+      );
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`no request with ${text} became pending`);
+  }
+
+  async decide(id: string, approve: boolean, reason = ""): Promise<Page> {
+    return await this.post(`/api/requests/${id}/decision`, { approve, reason });
+  }
+}
+
+export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
+  const folder = options.folder ?? await Deno.makeTempDir({ prefix: "postern-test-" });
+  const port = { postgresql: freePort(), mysql: freePort(), dashboard: freePort() };
+  const dashboard = `http://127.0.0.1:${port.dashboard}`;
+  const [issuer] = await Promise.all([
+    startIssuer({
+      people: options.people ?? [devin, ada, alex, grace, eve],
+      clients: [{
+        id: "postern",
+        secret: "test-client-secret",
+        redirectUris: [`${dashboard}/auth/callback`],
+      }],
+    }),
+    ensureBundle(),
+  ]);
+  const text = `listen:
+  postgresql: 127.0.0.1:${port.postgresql}
+  mysql: 127.0.0.1:${port.mysql}
+${options.listen ?? ""}
+dashboard: { listen: "127.0.0.1:${port.dashboard}", url: "${dashboard}" }
+data: ${JSON.stringify(`${folder}/store`)}
+identity:
+  issuer: ${issuer.url}
+  clientId: postern
+  clientSecret: { env: CLIENT_SECRET }
+  groupsClaim: groups
+  signInTimeout: ${options.signInTimeout ?? "1m"}
+roles: { approver: [db-approvers], auditor: [auditors] }
+targets:
+${options.targets}
+${options.sections ?? ""}
+`;
+  const configFile = `${folder}/postern.yaml`;
+  await Deno.writeTextFile(configFile, text);
+  const env: Record<string, string> = { CLIENT_SECRET: "test-client-secret", ...options.env };
+  const gateway = await startGateway({
+    text,
+    file: configFile,
+    env: (name) => env[name],
+    log: options.log ?? (() => {}),
+  }).catch(async (error) => {
+    await issuer.close();
+    throw error;
+  });
+  return {
+    ports: { postgresql: port.postgresql, mysql: port.mysql },
+    dashboard,
+    issuer,
+    folder,
+    configFile,
+    gateway,
+    async signIn(person) {
+      const { browser } = await signInByHttp(`${dashboard}/auth/login?next=/`, person.email);
+      return new DashboardUser(browser, dashboard);
+    },
+    async close() {
+      await gateway.close();
+      await issuer.close();
+      if (options.folder === undefined) await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
