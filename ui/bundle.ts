@@ -14,7 +14,15 @@ const appFolder = join(import.meta.dirname!, "app");
 const config = join(import.meta.dirname!, "..", "deno.json");
 
 /** In the order in which they apply. */
-const styleSheets = ["tokens.css", "base.css", "shell.css", "parts.css", "statement.css", "screens.css"];
+const styleSheets = [
+  "tokens.css",
+  "base.css",
+  "shell.css",
+  "parts.css",
+  "statement.css",
+  "screens.css",
+  "replay.css",
+];
 
 export interface BundleReport {
   readonly scriptBytes: number;

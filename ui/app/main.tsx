@@ -1,0 +1,143 @@
+/** Starts the app: finds out who is signed in, opens the event stream, and shows the screen of the address. */
+import { render } from "preact";
+import { effect } from "@preact/signals";
+import { LocationProvider, Route, Router } from "preact-iso";
+import type { Me } from "../contract.ts";
+import { Failure, FocusHeading } from "./parts/basics.tsx";
+import { tableList, verbList } from "./parts/format.ts";
+import { ConnectScreen } from "./screens/connect.tsx";
+import { Desk } from "./screens/desk.tsx";
+import { HistoryScreen } from "./screens/history.tsx";
+import { ReplayScreen } from "./screens/replay.tsx";
+import { SessionsScreen } from "./screens/sessions.tsx";
+import { SignInScreen } from "./screens/sign_in.tsx";
+import { Gate, Shell } from "./shell.tsx";
+import { ApiError, asApiError, get } from "./state/api.ts";
+import { readAppearance } from "./state/appearance.ts";
+import { setTime, startClock } from "./state/clock.ts";
+import { startKeys } from "./state/keys.ts";
+import { hasRole, meState } from "./state/me.ts";
+import { announcement, mine, newlyArrived, requests, toDecide } from "./state/requests.ts";
+import { closeStream, onChange, openStream } from "./state/stream.ts";
+
+async function findOut(): Promise<void> {
+  try {
+    const me = await get<Me>("/api/me");
+    setTime(me.now);
+    meState.value = { kind: "in", me };
+  } catch (thrown) {
+    const error = asApiError(thrown);
+    if (error.status === 401) return;
+    // Somebody who is in stays in: what failed is the way to Postern.
+    if (meState.peek().kind === "in") return;
+    meState.value = { kind: "failed", message: error.message, hint: error.hint };
+  }
+}
+
+function NotFound() {
+  return (
+    <section class="page">
+      <FocusHeading subject="not-found">There is no such page</FocusHeading>
+      <p>
+        <a href="/">Go to the inbox</a>
+      </p>
+    </section>
+  );
+}
+
+function App() {
+  const state = meState.value;
+  if (state.kind === "loading") return null;
+  if (state.kind === "out") {
+    return (
+      <Gate>
+        <SignInScreen />
+      </Gate>
+    );
+  }
+  if (state.kind === "failed") {
+    return (
+      <Gate>
+        <div class="gate-card">
+          <Failure error={new ApiError(0, "Failed", state.message, state.hint)} retry={findOut} />
+        </div>
+      </Gate>
+    );
+  }
+  return (
+    <Router>
+      <Route path="/connect/:secret" component={ConnectPage} />
+      <Route default component={Inside} />
+    </Router>
+  );
+}
+
+function ConnectPage({ params }: { params: { secret: string } }) {
+  return (
+    <Gate>
+      <ConnectScreen secret={params.secret} />
+    </Gate>
+  );
+}
+
+function Inside() {
+  return (
+    <Shell>
+      <Router>
+        <Route path="/" component={DeskPage} />
+        <Route path="/requests/:id" component={DeskPage} />
+        <Route path="/history" component={HistoryScreen} />
+        <Route path="/sessions" component={SessionsScreen} />
+        <Route path="/sessions/:id" component={ReplayPage} />
+        <Route default component={NotFound} />
+      </Router>
+    </Shell>
+  );
+}
+
+function DeskPage({ params }: { params: { id?: string } }) {
+  return <Desk {...(params.id === undefined ? {} : { id: params.id })} />;
+}
+
+function ReplayPage({ params }: { params: { id: string } }) {
+  return <ReplayScreen key={params.id} id={params.id} />;
+}
+
+/** The count in the title, and a word to those who do not look at the page. */
+effect(() => {
+  const waiting = hasRole("approver", "admin") ? toDecide.value.length : mine.value.length;
+  document.title = waiting > 0 ? `(${waiting}) Postern` : "Postern";
+});
+effect(() => {
+  const [first, ...more] = newlyArrived();
+  if (first === undefined) return;
+  const text = `${first.person} wants to run ${verbList(first.verbs)}${
+    first.tables.length > 0 ? ` on ${tableList(first.tables)}` : ""
+  } in ${first.target}${more.length > 0 ? `, and ${more.length} more` : ""}`;
+  announcement.value = `New request: ${text}`;
+  if (!document.hidden || !readAppearance().notify || Notification.permission !== "granted") return;
+  const notification = new Notification("A statement waits for you", { body: text, tag: first.id });
+  notification.onclick = () => focus();
+});
+
+let streaming = false;
+effect(() => {
+  const signedIn = meState.value.kind === "in";
+  if (signedIn === streaming) return;
+  streaming = signedIn;
+  if (signedIn) openStream(findOut);
+  else closeStream();
+});
+onChange((change) => {
+  if (change === null || change.type.startsWith("approval.")) requests.reload();
+});
+
+startClock();
+startKeys();
+findOut();
+render(
+  <LocationProvider scope={/^\/(?!auth\/|api\/)/}>
+    <App />
+  </LocationProvider>,
+  document.getElementById("app")!,
+);

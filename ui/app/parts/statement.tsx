@@ -1,0 +1,145 @@
+/** A statement as it is: verbatim, coloured where that is certain, what deceives the eye flagged. */
+import { useMemo, useState } from "preact/hooks";
+import { CopyButton } from "./basics.tsx";
+import { count, counted } from "./format.ts";
+import { icons } from "./icons.tsx";
+import { countDeceptive, pieces, tokenise } from "./tokens.ts";
+
+/** Characters that are shown, and coloured, at once. The rest is one step away, plain. */
+export const FOLD_LENGTH = 20_000;
+
+/** Characters of the rest in one element, so that the browser lays out what is looked at. */
+const CHUNK_LENGTH = 16_000;
+
+/** Text with its deceptive characters as marks. */
+export function Marked({ text }: { text: string }) {
+  return (
+    <>
+      {pieces(text).map(({ text, flag }, at) =>
+        flag === null
+          ? text
+          : <mark key={at} class="flag" title={`An invisible or deceptive character, ${flag}`}>{flag}</mark>
+      )}
+    </>
+  );
+}
+
+function Coloured({ text }: { text: string }) {
+  const tokens = useMemo(() => tokenise(text), [text]);
+  return (
+    <>
+      {tokens.map((token, at) =>
+        token.kind === "plain"
+          ? <Marked key={at} text={token.text} />
+          : (
+            <span key={at} class={`sql-${token.kind}`}>
+              <Marked text={token.text} />
+            </span>
+          )
+      )}
+    </>
+  );
+}
+
+/** Where to fold: not inside a surrogate pair. */
+function foldAt(text: string): number {
+  if (text.length <= FOLD_LENGTH) return text.length;
+  const code = text.charCodeAt(FOLD_LENGTH - 1);
+  return code >= 0xd800 && code <= 0xdbff ? FOLD_LENGTH - 1 : FOLD_LENGTH;
+}
+
+function chunksOf(text: string): string[] {
+  return text.match(new RegExp(`[\\s\\S]{1,${CHUNK_LENGTH}}`, "gu")) ?? [];
+}
+
+interface StatementProps {
+  readonly text: string;
+  readonly label: string;
+  /** Called when the whole text is on the page; at once for a short one. */
+  readonly onWhole?: () => void;
+}
+
+export function Statement({ text, label, onWhole }: StatementProps) {
+  const [whole, setWhole] = useState(false);
+  const fold = foldAt(text);
+  const deceptive = useMemo(() => countDeceptive(text), [text]);
+  const open = () => {
+    setWhole(true);
+    onWhole?.();
+  };
+  return (
+    <figure class="statement">
+      <figcaption class="statement-head">
+        <span>{label}</span>
+        <span class="statement-size">{counted(text.length, "character")}</span>
+        <CopyButton text={text} label="Copy" />
+      </figcaption>
+      {deceptive > 0
+        ? (
+          <p class="statement-warning">
+            {icons.warn}
+            {counted(deceptive, "invisible or deceptive character")}, marked in the text by code point
+          </p>
+        )
+        : null}
+      <pre class="sql" tabIndex={0} aria-label={label}>
+        <code>
+          <Coloured text={text.slice(0, fold)} />
+          {whole
+            ? chunksOf(text.slice(fold)).map((chunk, at) => <span key={at} class="sql-chunk"><Marked text={chunk} /></span>)
+            : null}
+        </code>
+      </pre>
+      {!whole && fold < text.length
+        ? (
+          <div class="statement-fold">
+            <span>{count(text.length - fold)} characters more are folded away.</span>
+            <button type="button" class="button small" onClick={open}>
+              Show all {count(text.length)} characters
+            </button>
+          </div>
+        )
+        : null}
+    </figure>
+  );
+}
+
+/** The beginning of a statement on few lines, for lists. */
+export function Preview({ text, whole }: { text: string; whole: number }) {
+  return (
+    <code class="preview">
+      <Marked text={text.replace(/[ \t\r\n]+/g, " ").trim()} />
+      {whole > text.length ? <span class="preview-more">… {counted(whole, "character")} in all</span> : null}
+    </code>
+  );
+}
+
+export const VALUE_LENGTH_MAX = 300;
+
+/** A parameter's value: NULL apart from the text "NULL", long ones folded. */
+export function Value({ text, onWhole }: { text: string | null; onWhole?: () => void }) {
+  const [whole, setWhole] = useState(false);
+  const open = () => {
+    setWhole(true);
+    onWhole?.();
+  };
+  if (text === null) return <span class="value-null">NULL</span>;
+  if (text === "") return <span class="value-null">empty text</span>;
+  if (whole || text.length <= VALUE_LENGTH_MAX) {
+    return (
+      <code class="value">
+        <Marked text={text} />
+      </code>
+    );
+  }
+  return (
+    <>
+      <code class="value">
+        <Marked text={text.slice(0, VALUE_LENGTH_MAX)} />…
+      </code>
+      <button type="button" class="button ghost small" onClick={open}>
+        Show all {count(text.length)} characters
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,105 @@
+/** One focused confirm for each of the two decisions. */
+import { useState } from "preact/hooks";
+import type { Decision, RequestAnswer, RequestDetail } from "../../contract.ts";
+import { Failure } from "../parts/basics.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { tableList, verbList } from "../parts/format.ts";
+import { Preview } from "../parts/statement.tsx";
+import { type ApiError, asApiError, post } from "../state/api.ts";
+
+interface DecisionProps {
+  readonly request: RequestDetail;
+  readonly approve: boolean;
+  readonly onClose: () => void;
+  /** Called where it failed, too: then with null, so that the request is asked for again. */
+  readonly onDecided: (decided: RequestDetail | null) => void;
+}
+
+export function DecisionDialog({ request, approve, onClose, onDecided }: DecisionProps) {
+  const [reason, setReason] = useState("");
+  const [missing, setMissing] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+
+  const decide = async (event: Event) => {
+    event.preventDefault();
+    if (busy) return;
+    if (!approve && reason.trim() === "") {
+      setMissing(true);
+      return;
+    }
+    setBusy(true);
+    try {
+      const body: Decision = { approve, reason: reason.trim() };
+      const { request: decided } = await post<RequestAnswer>(`/api/requests/${request.id}/decision`, body);
+      onDecided(decided);
+    } catch (thrown) {
+      setError(asApiError(thrown));
+      setBusy(false);
+      onDecided(null);
+    }
+  };
+
+  const submitOnCtrlEnter = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) decide(event);
+  };
+
+  return (
+    <Dialog
+      title={approve ? "Approve this statement" : "Deny this statement"}
+      onClose={onClose}
+      {...(approve ? {} : { tone: "deny" as const })}
+    >
+      <form onSubmit={decide} noValidate>
+        <p class="dialog-lead">
+          <strong>{request.person}</strong> {approve ? "may run" : "may not run"}{" "}
+          <strong>{verbList(request.verbs)}</strong>
+          {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} in{" "}
+          <strong>{request.target}</strong>
+          {approve ? ": exactly this text and these parameters, once, now." : "."}
+        </p>
+        <div class="dialog-preview">
+          <Preview text={request.text.slice(0, 400)} whole={request.text.length} />
+        </div>
+        <label class="field">
+          <span class="field-name">
+            Reason <span class="field-note">{approve ? "optional, kept in the record" : "required"}</span>
+          </span>
+          <textarea
+            rows={2}
+            maxLength={2000}
+            value={reason}
+            autoFocus={!approve}
+            required={!approve}
+            aria-invalid={missing}
+            aria-describedby={missing ? "reason-missing" : undefined}
+            onInput={(event) => {
+              setReason(event.currentTarget.value);
+              setMissing(false);
+            }}
+            onKeyDown={submitOnCtrlEnter}
+          />
+          {missing
+            ? (
+              <span id="reason-missing" class="field-error" role="alert">
+                Say why: {request.person} sees it in their client.
+              </span>
+            )
+            : null}
+        </label>
+        {error ? <Failure error={error} /> : null}
+        <div class="dialog-actions">
+          <button type="button" class="button ghost" onClick={onClose}>Cancel</button>
+          <button
+            type="submit"
+            class={`button ${approve ? "approve" : "deny"}`}
+            autoFocus={approve}
+            disabled={busy}
+          >
+            {approve ? "Approve once" : "Deny"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

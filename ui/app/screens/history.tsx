@@ -1,0 +1,86 @@
+/** What was decided, expired or withdrawn, newest first. */
+import { useEffect } from "preact/hooks";
+import type { History, RequestCard } from "../../contract.ts";
+import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { tableList, verbList } from "../parts/format.ts";
+import { Preview } from "../parts/statement.tsx";
+import { requestLooks } from "../parts/states.ts";
+import { get } from "../state/api.ts";
+import { usePages } from "../state/pages.ts";
+import { onChange } from "../state/stream.ts";
+
+export function HistoryScreen() {
+  const pages = usePages<RequestCard>("history", {
+    load: async (cursor) => {
+      const { requests, next } = await get<History>(
+        `/api/history${cursor === null ? "" : `?before=${cursor}`}`,
+      );
+      return { items: requests, next };
+    },
+    idOf: (request) => request.id,
+  });
+  useEffect(() =>
+    onChange((change) => {
+      if (change === null || change.type === "approval.decided" || change.type === "approval.withdrawn") {
+        pages.refresh();
+      }
+    }), [pages]);
+  const items = pages.items.value;
+  const error = pages.error.value;
+  return (
+    <section class="page">
+      <FocusHeading subject="history">Decided</FocusHeading>
+      {error ? <Failure error={error} retry={pages.refresh} /> : null}
+      {items === null
+        ? (error ? null : <Loading lines={6} />)
+        : items.length === 0
+        ? (
+          <Empty title="Nothing was decided yet">
+            Approved, denied, expired and withdrawn requests are kept here.
+          </Empty>
+        )
+        : (
+          <ul class="ledger">
+            {items.map((request) => (
+              <li key={request.id}>
+                <Entry request={request} />
+              </li>
+            ))}
+          </ul>
+        )}
+      {pages.more.value
+        ? (
+          <button type="button" class="button more" disabled={pages.busy.value} onClick={pages.loadMore}>
+            Show older ones
+          </button>
+        )
+        : null}
+    </section>
+  );
+}
+
+function Entry({ request }: { request: RequestCard }) {
+  const { tone, icon, word } = requestLooks[request.state];
+  const last = request.reviews.at(-1);
+  return (
+    <a class="entry" href={`/requests/${request.id}`}>
+      <span class="entry-state">
+        <Badge tone={tone} icon={icon}>{word}</Badge>
+      </span>
+      <span class="entry-main">
+        <span class="entry-sentence">
+          <strong>{request.person}</strong>: {verbList(request.verbs)}
+          {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} in{" "}
+          <strong>{request.target}</strong>
+        </span>
+        <Preview text={request.preview.slice(0, 160)} whole={request.textLength} />
+        <span class="entry-foot">
+          {last?.reason ? `${last.by}: “${last.reason}”` : request.outcome}
+        </span>
+      </span>
+      <span class="entry-time">
+        <Time at={request.requestedAt} />
+      </span>
+    </a>
+  );
+}

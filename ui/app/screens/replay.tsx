@@ -1,0 +1,164 @@
+/** One session: who and where, a time line, and every statement in order with what became of it. */
+import { useMemo, useState } from "preact/hooks";
+import type { SessionAnswer, SessionRow } from "../../contract.ts";
+import { Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { counted, duration, zone } from "../parts/format.ts";
+import { icons } from "../parts/icons.tsx";
+import { now } from "../state/clock.ts";
+import { type Replay, useReplay } from "../state/replay.ts";
+import { EndDialog } from "./end_session.tsx";
+import { Entries } from "./replay_entries.tsx";
+import { fits, folded, type RowFilter, rowsOf, type StatementRow } from "./replay_rows.ts";
+import { SessionState } from "./sessions.tsx";
+import { Strip } from "./strip.tsx";
+
+export function ReplayScreen({ id }: { id: string }) {
+  const replay = useReplay(id);
+  const answer = replay.session.value;
+  const error = replay.error.value;
+  if (answer === null) {
+    return (
+      <section class="page wide">
+        {error ? <Failure error={error} retry={replay.load} /> : <Loading lines={8} />}
+      </section>
+    );
+  }
+  return (
+    <section class="page wide">
+      {error ? <Failure error={error} retry={replay.load} /> : null}
+      <Head answer={answer} onEnded={replay.load} />
+      <Record replay={replay} session={answer.session} />
+    </section>
+  );
+}
+
+function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void }) {
+  const [ending, setEnding] = useState(false);
+  const { session, may } = answer;
+  const { client } = session;
+  return (
+    <header class="replay-head">
+      <div>
+        <FocusHeading subject={session.id}>
+          {session.person} on {session.target}
+        </FocusHeading>
+        <ul class="inline-facts">
+          <li>
+            <SessionState session={session} />
+          </li>
+          <li>
+            <Time at={session.startedAt} />
+            {session.endedAt === null ? null : ` for ${duration(session.endedAt - session.startedAt)}`}
+          </li>
+          <li>database {session.database}</li>
+          <li>
+            {client.application || "unnamed application"} at {client.address}, {client.tls ?? "without TLS"}
+          </li>
+          <li>{counted(session.statements, "statement")}</li>
+          {session.endReason ? <li>{session.endReason}</li> : null}
+        </ul>
+      </div>
+      <div class="replay-actions">
+        {may.export
+          ? (
+            <a class="button" href={`/api/audit/export?session=${encodeURIComponent(session.id)}`} download>
+              {icons.download}
+              Export as JSON Lines
+            </a>
+          )
+          : null}
+        {may.end
+          ? (
+            <button type="button" class="button deny" onClick={() => setEnding(true)}>
+              {icons.stop}
+              End session
+            </button>
+          )
+          : null}
+      </div>
+      {ending
+        ? (
+          <EndDialog
+            session={session}
+            onClose={() => setEnding(false)}
+            onEnded={() => {
+              setEnding(false);
+              onEnded();
+            }}
+          />
+        )
+        : null}
+    </header>
+  );
+}
+
+const filters: readonly { readonly id: RowFilter; readonly name: string }[] = [
+  { id: "all", name: "All" },
+  { id: "writes", name: "Changes" },
+  { id: "held", name: "Held" },
+  { id: "denied", name: "Refused" },
+  { id: "failed", name: "Errors" },
+];
+
+function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
+  const [filter, setFilter] = useState<RowFilter>("all");
+  const [text, setText] = useState("");
+  const steps = replay.steps.value;
+  const rows = useMemo(() => rowsOf(steps), [steps]);
+  const statements = useMemo(() => rows.filter((row): row is StatementRow => row.row === "statement"), [
+    rows,
+  ]);
+  const filtered = filter !== "all" || text !== "";
+  const shown = useMemo(
+    () => filtered ? statements.filter((row) => fits(row, filter, text, session.live)) : folded(rows),
+    [rows, filter, text, session.live],
+  );
+  const end = session.endedAt ?? (session.live ? now.value : steps.at(-1)?.at ?? session.startedAt);
+  return (
+    <>
+      <Strip rows={statements} from={session.startedAt} to={end} live={session.live} />
+      <div class="replay-filters">
+        <div class="chips" role="group" aria-label="Show">
+          {filters.map(({ id, name }) => (
+            <button
+              key={id}
+              type="button"
+              class="chip"
+              aria-pressed={filter === id}
+              onClick={() => setFilter(id)}
+            >
+              {name}
+              <span class="chip-count">
+                {statements.filter((row) => fits(row, id, "", session.live)).length}
+              </span>
+            </button>
+          ))}
+        </div>
+        <label class="field inline">
+          <span class="visually-hidden">Find in statements</span>
+          <input
+            type="search"
+            placeholder="Find in statements and tables"
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </label>
+      </div>
+      {shown.length === 0
+        ? (
+          <p class="none">
+            {replay.busy.value ? "Loading…" : filtered ? "No statement fits." : "Nothing has been run yet."}
+          </p>
+        )
+        : <Entries rows={shown} session={session} />}
+      {replay.more.value
+        ? (
+          <button type="button" class="button more" disabled={replay.busy.value} onClick={replay.load}>
+            Load the following statements
+          </button>
+        )
+        : null}
+      <p class="zone">Times are in {zone()}. Offsets count from the session's start.</p>
+    </>
+  );
+}

@@ -1,0 +1,199 @@
+/** The rows of a replay. A row opens to its whole story. */
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import type { SessionRow, StatementText } from "../../contract.ts";
+import { Badge, Failure, Time } from "../parts/basics.tsx";
+import { counted, duration, offset, verbList } from "../parts/format.ts";
+import { icons } from "../parts/icons.tsx";
+import { Preview, Statement, Value } from "../parts/statement.tsx";
+import { type ApiError, asApiError, get } from "../state/api.ts";
+import { now } from "../state/clock.ts";
+import { rowLooks, type RowState, type Shown, type StatementRow, stateOf, textOf } from "./replay_rows.ts";
+
+export function Entries({ rows, session }: { rows: readonly Shown[]; session: SessionRow }) {
+  return (
+    <ol class="steps">
+      {rows.map((row) => (
+        <li key={row.key} class={`step step-${row.row}`}>
+          {row.row === "statement"
+            ? <StatementEntry row={row} session={session} />
+            : row.row === "fold"
+            ? <Fold rows={row.rows} session={session} />
+            : (
+              <p class="step-note">
+                <span class="step-offset">{offset(row.note.at - session.startedAt)}</span>
+                <span class="step-note-text">
+                  {noteNames[row.note.type] ?? row.note.type}
+                  {row.note.text ? `: ${row.note.text}` : ""}
+                </span>
+              </p>
+            )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+const noteNames: Readonly<Record<string, string>> = {
+  "session.started": "Session started",
+  "session.ended": "Session ended",
+};
+
+function Fold({ rows, session }: { rows: readonly StatementRow[]; session: SessionRow }) {
+  const [open, setOpen] = useState(false);
+  const first = rows[0]!;
+  return (
+    <>
+      <button type="button" class="step-fold" aria-expanded={open} onClick={() => setOpen(!open)}>
+        <span class="step-offset">{offset(first.at - session.startedAt)}</span>
+        {icons.chevron}
+        {counted(rows.length, "statement")} that only asked the catalogs
+      </button>
+      {open
+        ? (
+          <ol class="steps nested">
+            {rows.map((row) => (
+              <li key={row.key} class="step">
+                <StatementEntry row={row} session={session} />
+              </li>
+            ))}
+          </ol>
+        )
+        : null}
+    </>
+  );
+}
+
+function StatementEntry({ row, session }: { row: StatementRow; session: SessionRow }) {
+  const [open, setOpen] = useState(false);
+  const state = stateOf(row, session.live);
+  const { tone, icon, word } = rowLooks[state];
+  const verbs = row.statement?.verbs ?? row.held?.verbs ?? [];
+  const length = row.statement?.textLength ?? row.held?.textLength ?? 0;
+  return (
+    <>
+      <button type="button" class={`step-head ${tone}`} aria-expanded={open} onClick={() => setOpen(!open)}>
+        <span class="step-offset">{offset(row.at - session.startedAt)}</span>
+        <Badge tone={tone} icon={icon}>{word}</Badge>
+        <span class="step-text">
+          <Preview text={textOf(row).slice(0, 300)} whole={length} />
+        </span>
+        <span class="step-result">{resultOf(row, state)}</span>
+      </button>
+      {open ? <Story row={row} session={session} verbs={verbs} length={length} /> : null}
+    </>
+  );
+}
+
+function resultOf(row: StatementRow, state: RowState): string {
+  const { outcome, statement, held } = row;
+  if (state === "failed") return outcome?.error?.code ?? "";
+  if (state === "waiting" && held) return duration(Math.max(0, now.value - held.at));
+  if (state === "denied" || state === "refused") return statement?.rule ?? held?.rule ?? "";
+  if (outcome === null) return "";
+  const rows = outcome.rows === null ? outcome.tag : counted(outcome.rows, "row");
+  return [rows, duration(outcome.durationMs)].filter(Boolean).join(", ");
+}
+
+interface StoryProps {
+  readonly row: StatementRow;
+  readonly session: SessionRow;
+  readonly verbs: readonly string[];
+  readonly length: number;
+}
+
+function Story({ row, session, verbs, length }: StoryProps) {
+  const { statement, outcome, held, review } = row;
+  const waitedMs = statement?.waitedMs ?? (held && review ? review.at - held.at : null);
+  return (
+    <div class="story">
+      <WholeStatement row={row} session={session} length={length} />
+      <dl class="story-facts">
+        <Line name="At">
+          <Time at={row.at} />
+        </Line>
+        <Line name="Does">{verbList(verbs)}</Line>
+        <Line name="Rule">
+          <code>{statement?.rule ?? held?.rule}</code> {statement?.reason}
+        </Line>
+        {waitedMs === null ? null : <Line name="Waited">{duration(waitedMs)}</Line>}
+        {review?.reviews.map((one) => (
+          <Line key={one.by} name={one.approve ? "Approved by" : "Denied by"}>
+            {one.by}, <Time at={one.at} />
+            {one.reason ? ` “${one.reason}”` : ""}
+          </Line>
+        ))}
+        {review && review.reviews.length === 0 ? <Line name="Ended">{review.outcome}</Line> : null}
+        {statement && statement.tables.length > 0
+          ? (
+            <Line name="Touches">
+              {statement.tables.map(({ schema, name, access }) =>
+                `${schema ? `${schema}.` : ""}${name} (${access === "write" ? "writes" : "reads"})`
+              ).join(", ")}
+            </Line>
+          )
+          : null}
+        {statement && statement.masked.length > 0
+          ? <Line name="Masked">{statement.masked.join(", ")}</Line>
+          : null}
+        {statement?.parameters.map(({ text, type }, at) => (
+          <Line key={at} name={`Parameter ${at + 1}`}>
+            <Value text={text} /> <span class="fact-note">{type}</span>
+          </Line>
+        ))}
+        {outcome?.error ? <Line name="Error">{outcome.error.code}: {outcome.error.message}</Line> : null}
+        {outcome && !outcome.error
+          ? <Line name="Result">{outcome.tag || "done"} in {duration(outcome.durationMs)}</Line>
+          : null}
+        {held
+          ? (
+            <Line name="Request">
+              <a href={`/requests/${held.request}`}>Open the request</a>
+            </Line>
+          )
+          : null}
+      </dl>
+    </div>
+  );
+}
+
+function Line({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div class="line">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A replay's steps hold a long statement's beginning; the rest is asked for when wanted. */
+function WholeStatement(
+  { row, session, length }: { row: StatementRow; session: SessionRow; length: number },
+) {
+  const [whole, setWhole] = useState<string | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const text = whole ?? textOf(row);
+  const sequence = row.statement?.sequence ?? row.held?.sequence;
+  const load = async () => {
+    try {
+      const path = `/api/sessions/${encodeURIComponent(session.id)}/events/${sequence}`;
+      setWhole((await get<StatementText>(path)).text);
+      setError(null);
+    } catch (thrown) {
+      setError(asApiError(thrown));
+    }
+  };
+  return (
+    <>
+      <Statement text={text} label={text.length < length ? "The statement's beginning" : "The statement"} />
+      {error ? <Failure error={error} retry={load} /> : null}
+      {text.length < length
+        ? (
+          <button type="button" class="button small" onClick={load}>
+            Load all {counted(length, "character")}
+          </button>
+        )
+        : null}
+    </>
+  );
+}

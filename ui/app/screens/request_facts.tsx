@@ -1,0 +1,118 @@
+/** What is known about a request beside its text. */
+import type { ComponentChildren } from "preact";
+import type { RequestDetail } from "../../contract.ts";
+import { Badge, Time } from "../parts/basics.tsx";
+import { bytes, counted } from "../parts/format.ts";
+import { Value } from "../parts/statement.tsx";
+
+export function RequestParameters(
+  { request, onWhole }: { request: RequestDetail; onWhole: (at: number) => void },
+) {
+  if (request.parameters.length === 0) return null;
+  return (
+    <div class="parameters">
+      <h3>{counted(request.parameters.length, "parameter")}</h3>
+      <div class="table-scroll" tabIndex={0} role="group" aria-label="Parameters">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">No.</th>
+              <th scope="col">Value</th>
+              <th scope="col">Type</th>
+              <th scope="col" class="number">Size</th>
+            </tr>
+          </thead>
+          <tbody>
+            {request.parameters.map(({ text, type, bytes: size }, at) => (
+              <tr key={at}>
+                <th scope="row">{at + 1}</th>
+                <td>
+                  <Value text={text} onWhole={() => onWhole(at)} />
+                </td>
+                <td>{type === "?" ? "left open" : type}</td>
+                <td class="number">{bytes(size)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div class="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+export function RequestFacts({ request }: { request: RequestDetail }) {
+  const { client, reviews, tables } = request;
+  return (
+    <dl class="facts">
+      <Fact name="Touches">
+        {tables.length === 0 ? "no table that Postern could tell" : (
+          <ul class="plain-list">
+            {tables.map(({ schema, name, access }) => (
+              <li key={`${schema}.${name}.${access}`}>
+                <code>{schema ? `${schema}.${name}` : name}</code>{" "}
+                <Badge tone={access === "write" ? "hold" : "quiet"}>
+                  {access === "write" ? "writes" : "reads"}
+                </Badge>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Fact>
+      <Fact name="Asked by rule">
+        <code>{request.rule}</code>
+        <span class="fact-note">{request.reason}</span>
+      </Fact>
+      <Fact name="Person">
+        {request.person}
+        <span class="fact-note">{request.groups.join(", ") || "in no group"}</span>
+      </Fact>
+      <Fact name="Client">
+        {client.application || "unnamed application"} at {client.address}
+        <span class="fact-note">
+          as {client.user || "nobody"}, {client.tls ?? "without TLS"},{" "}
+          <a href={`/sessions/${request.session}`}>this session</a>
+        </span>
+      </Fact>
+      <Fact name="Decided by">
+        {request.approvers.join(" or ")}
+        <span class="fact-note">
+          {request.quorum > 1
+            ? `${reviews.length} of ${request.quorum} needed reviews`
+            : "one person is enough"}
+        </span>
+      </Fact>
+      <Fact name="Asked">
+        <Time at={request.requestedAt} />
+        <span class="fact-note">
+          digest <code title={request.digest}>{request.digest.slice(0, 12)}</code>
+        </span>
+      </Fact>
+      {reviews.length > 0
+        ? (
+          <Fact name="Reviews">
+            <ul class="plain-list">
+              {reviews.map((review) => (
+                <li key={review.by}>
+                  <Badge tone={review.approve ? "allow" : "deny"} icon={review.approve ? "allow" : "deny"}>
+                    {review.approve ? "Approved" : "Denied"}
+                  </Badge>{" "}
+                  {review.by}, <Time at={review.at} />
+                  {review.reason ? <span class="fact-note">“{review.reason}”</span> : null}
+                </li>
+              ))}
+            </ul>
+          </Fact>
+        )
+        : null}
+    </dl>
+  );
+}

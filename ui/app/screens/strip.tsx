@@ -1,0 +1,66 @@
+/** A session on one line: when statements ran, waited, failed and were refused. */
+import { duration } from "../parts/format.ts";
+import { rowLooks, type RowState, type StatementRow, stateOf } from "./replay_rows.ts";
+
+const WIDTH = 1000;
+const HEIGHT = 44;
+
+/** How tall a mark is: what matters stands out without its colour, too. */
+const heights: Readonly<Record<RowState, number>> = {
+  ran: 14,
+  running: 14,
+  approved: 22,
+  failed: 26,
+  waiting: 22,
+  denied: 34,
+  refused: 34,
+};
+
+interface StripProps {
+  readonly rows: readonly StatementRow[];
+  readonly from: number;
+  readonly to: number;
+  readonly live: boolean;
+}
+
+export function Strip({ rows, from, to, live }: StripProps) {
+  if (rows.length === 0) return null;
+  const span = Math.max(1, to - from);
+  const x = (at: number) => Math.min(WIDTH - 1, Math.max(1, (at - from) / span * (WIDTH - 2) + 1)).toFixed(1);
+  const marks = new Map<RowState, string>();
+  let waits = "";
+  for (const row of rows) {
+    const state = stateOf(row, live);
+    marks.set(state, `${marks.get(state) ?? ""}M${x(row.at)} ${HEIGHT}v-${heights[state]}`);
+    const until = row.statement?.at ?? row.review?.at ?? to;
+    if (row.held) waits += `M${x(row.at)} ${HEIGHT - heights.approved}H${x(until)}`;
+  }
+  const counts = [...marks.keys()].map((state) => ({
+    state,
+    count: rows.filter((row) => stateOf(row, live) === state).length,
+  }));
+  const words = counts.map(({ state, count }) => `${count} ${rowLooks[state].word.toLowerCase()}`).join(", ");
+  return (
+    <figure class="strip">
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${rows.length} statements in ${duration(span)}: ${words}`}
+      >
+        <path class="strip-waits" d={waits} />
+        {[...marks].map(([state, d]) => (
+          <path key={state} class={`strip-mark ${rowLooks[state].tone}`} d={d} />
+        ))}
+      </svg>
+      <figcaption>
+        {counts.map(({ state, count }) => (
+          <span key={state} class={`strip-key ${rowLooks[state].tone}`}>
+            {count} {rowLooks[state].word.toLowerCase()}
+          </span>
+        ))}
+        <span class="strip-span">{duration(span)}</span>
+      </figcaption>
+    </figure>
+  );
+}
