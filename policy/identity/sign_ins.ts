@@ -17,8 +17,8 @@ export interface SignInsOptions {
 }
 
 export interface SignInService extends SignIns {
-  /** Throws LimitExceeded where too many wait. */
-  start(attempt: ConnectionAttempt): SignIn;
+  /** Throws LimitExceeded where too many wait. The target's name is the attempt's unless given. */
+  start(attempt: ConnectionAttempt, target?: { readonly name: string }): SignIn;
   /** How many wait now. */
   readonly waiting: number;
 }
@@ -48,14 +48,14 @@ class Waiting implements SignInService {
     return this.#entries.size;
   }
 
-  start(attempt: ConnectionAttempt): SignIn {
+  start(attempt: ConnectionAttempt, target?: { readonly name: string }): SignIn {
     this.#checkLimits(attempt.client.address);
     const secret = newSecret();
     const key = digestOf(secret);
     const { timeoutMs, clock } = this.options;
     const page: SignInPage = {
       code: this.#freshCode(),
-      target: attempt.database.split("/")[0] ?? "",
+      target: target?.name ?? attempt.database.split("/")[0] ?? "",
       client: attempt.client,
       deadlineAt: clock() + timeoutMs,
     };
