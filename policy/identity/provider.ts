@@ -19,6 +19,7 @@ import {
   type TokenEndpointResponse,
   userInfoRequest,
   validateAuthResponse,
+  WWWAuthenticateChallengeError,
 } from "oauth4webapi";
 import { PosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -192,14 +193,9 @@ function refusal(error: unknown): PosternError {
       ? authFailed("The sign-in was cancelled or refused at the identity provider", tryAgain, error)
       : authFailed(`The identity provider refused the sign-in: ${quoted(error.error)}`, askOperator, error);
   }
+  if (error instanceof WWWAuthenticateChallengeError) return notItsClient(error);
   if (error instanceof ResponseBodyError) {
-    if (error.error === "invalid_client" || error.error === "unauthorized_client") {
-      return authFailed(
-        "The identity provider does not accept Postern as its client",
-        `${askOperator}: check identity.clientId and identity.clientSecret`,
-        error,
-      );
-    }
+    if (error.error === "invalid_client" || error.error === "unauthorized_client") return notItsClient(error);
     return error.error === "invalid_grant"
       ? authFailed("The identity provider's code is too old or was used before", tryAgain, error)
       : authFailed(`The identity provider refused its own code: ${quoted(error.error)}`, askOperator, error);
@@ -220,3 +216,10 @@ function refusal(error: unknown): PosternError {
     error,
   );
 }
+
+const notItsClient = (cause: unknown): PosternError =>
+  authFailed(
+    "The identity provider does not accept Postern as its client",
+    `${askOperator}: check identity.clientId and identity.clientSecret`,
+    cause,
+  );

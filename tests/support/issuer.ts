@@ -31,6 +31,8 @@ export interface IssuerOptions {
   readonly groupsClaim?: readonly string[];
   /** How they are written there. Default: an array of strings. */
   readonly groupsShape?: (groups: readonly string[]) => unknown;
+  /** Tell the groups at the userinfo endpoint only, as issuers with small ID tokens do. */
+  readonly groupsAtUserinfo?: boolean;
   /** Default RS256. */
   readonly signingAlgorithm?: "RS256" | "PS256" | "ES256" | "EdDSA";
   /** Lifetime of an ID token in seconds. Default 3600. */
@@ -87,6 +89,8 @@ async function makeProvider(
   policy.get("login").checks.add(
     new interactionPolicy.Check("who", "choose a person", (ctx) => ctx.oidc.result?.login === undefined),
   );
+  // Consent is not this issuer's subject, not even the one that public clients need.
+  policy.remove("consent");
   const algorithm = options.signingAlgorithm ?? "RS256";
   const claimNames = new Set(options.people.flatMap((person) => Object.keys(personClaims(person, options))));
   return quietly(() =>
@@ -105,7 +109,12 @@ async function makeProvider(
       },
       findAccount: (_ctx: OidcContext, id: string) => {
         const person = options.people.find((one) => one.email === id);
-        return person && { accountId: id, claims: () => ({ ...personClaims(person, options), sub: id }) };
+        const claims = (use: string) => {
+          const all = { ...(person && personClaims(person, options)), sub: id };
+          const top = options.groupsClaim?.[0] ?? "groups";
+          return options.groupsAtUserinfo && use === "id_token" ? { ...all, [top]: undefined } : all;
+        };
+        return person && { accountId: id, claims };
       },
       interactions: {
         policy,
@@ -149,7 +158,7 @@ function clientMetadata(client: IssuerClient, algorithm: string): Record<string,
   };
 }
 
-/** Consent is not this issuer's subject: whoever signed in has granted what was asked. */
+/** Whoever signed in has granted what was asked. */
 async function grantEverything(ctx: OidcContext): Promise<unknown> {
   const { account, client, provider } = ctx.oidc;
   if (account === undefined) return undefined;

@@ -43,6 +43,7 @@ export interface OidcProvider {
 
 interface Prompts {
   get(name: string): { readonly checks: { add(check: unknown): void } };
+  remove(name: string): void;
 }
 
 interface Library {
