@@ -116,10 +116,15 @@ export class Daemon {
   readonly #ended: Promise<void>;
   #running = true;
 
-  constructor(command: readonly string[], readonly log: string, env: Record<string, string> = {}) {
+  constructor(
+    command: readonly string[],
+    readonly log: string,
+    env: Record<string, string> = {},
+    cwd = "/",
+  ) {
     this.#child = new Deno.Command("/bin/sh", {
       args: ["-c", 'exec "$@" >>"$0" 2>&1', log, ...command],
-      cwd: "/",
+      cwd,
       env,
       stdin: "null",
       stdout: "null",
