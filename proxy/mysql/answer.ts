@@ -58,6 +58,8 @@ type Phase = "first" | "parameters" | "columns" | "rows" | "fields" | "done";
 
 export class Answer {
   affectedRows = 0n;
+  /** There was a result set, if only an empty one. */
+  hadRows = false;
   /** Status flags of the last OK or EOF. */
   status = 0;
   /** The target's error, with its own text. */
@@ -191,6 +193,7 @@ export class Answer {
 
   #startRows(): Shown {
     this.#phase = "rows";
+    this.hadRows = true;
     try {
       const { plan, masker } = this.options;
       const masks = this.#columns.map((column, index) => this.#masks[index] ?? plan.ofColumn(column));

@@ -186,6 +186,8 @@ export const ErrorCode = {
   privilege: { number: 1227, state: "42000" },
   unknownStatement: { number: 1243, state: "HY000" },
   targetUnavailable: { number: 1429, state: "HY000" },
+  noCursor: { number: 1421, state: "HY000" },
+  secureTransport: { number: 3159, state: "HY000" },
   tooManyStatements: { number: 1461, state: "42000" },
   interrupted: { number: 1317, state: "70100" },
   malformed: { number: 1835, state: "HY000" },

@@ -1,8 +1,59 @@
+/** The protocol of MySQL and MariaDB. */
+import type { Socket } from "node:net";
+import type { PosternError } from "../../policy/errors.ts";
+import type { Target } from "../../policy/types.ts";
 import type { Protocol } from "../protocol.ts";
-export const mysql: Protocol = {
-  id: "mysql",
-  defaultPort: 3306,
-  serve: () => Promise.resolve(),
-  refuse: (client) => void client.destroy(),
-  query: () => Promise.resolve([]),
-};
+import { Connection, type Shared } from "./connection.ts";
+import { ErrorCode } from "./constants.ts";
+import { toClient } from "./errors.ts";
+import { type LinkSignInOptions, LinkSignIns } from "./link_sign_ins.ts";
+import { LiveConnections } from "./live.ts";
+import { encodePacket } from "./packets.ts";
+import { simpleQuery, type TextRows } from "./simple_query.ts";
+import { connectTarget, ownOptions } from "./target_link.ts";
+import { Versions } from "./versions.ts";
+
+/** For Postern's own queries, from dialling to the last row. */
+const queryTimeoutMs = 30_000;
+
+export interface MysqlOptions {
+  readonly links?: LinkSignInOptions;
+}
+
+export function createMysql(options: MysqlOptions = {}): Protocol {
+  const shared: Shared = {
+    live: new LiveConnections(),
+    links: new LinkSignIns(options.links),
+    versions: new Versions(),
+  };
+  return {
+    id: "mysql",
+    defaultPort: 3306,
+    serve: (client, deps) => new Connection(client, deps, shared).serve(),
+    refuse,
+    query: (target, database, sql) => query(target, database, sql, shared.versions),
+  };
+}
+
+export const mysql: Protocol = createMysql();
+
+/** In place of a greeting: clients read it as the reason why there is none. */
+function refuse(client: Socket, error: PosternError): void {
+  client.on("error", () => {});
+  client.end(encodePacket(0, toClient(error, ErrorCode.connectionLimit)));
+  const timer = setTimeout(() => client.destroy(), 2_000);
+  client.once("close", () => clearTimeout(timer));
+  client.resume();
+}
+
+async function query(target: Target, database: string, sql: string, versions: Versions): Promise<TextRows> {
+  const link = await connectTarget(target, database, ownOptions(10_000, "postern-catalog"));
+  const timer = setTimeout(() => link.channel.close(), queryTimeoutMs);
+  try {
+    versions.learn("", link.greeting);
+    return await simpleQuery(link.channel, link.capabilities, sql);
+  } finally {
+    clearTimeout(timer);
+    link.channel.close();
+  }
+}

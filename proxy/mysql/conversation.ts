@@ -1,0 +1,204 @@
+/** One admitted client and its session on the target: sends requests, relays answers, judges and records. */
+import { asPosternError, PosternError } from "../../policy/errors.ts";
+import { maskKey, maskText } from "../../policy/masking.ts";
+import type { Session } from "../../policy/ports.ts";
+import type { Judgement, StatementOutcome, StatementRun } from "../../policy/types.ts";
+import type { ConnectionDeps } from "../protocol.ts";
+import { Outbox } from "../wire/outbox.ts";
+import type { AnswerKind } from "./answer.ts";
+import type { Channel } from "./channel.ts";
+import { ErrorCode } from "./constants.ts";
+import { withDiagnostics } from "./diagnostics.ts";
+import { replyOf, withoutText } from "./errors.ts";
+import { Gate } from "./gate.ts";
+import type { KillKind } from "./live.ts";
+import { JudgedPlan, openPlan, type ResultPlan } from "./plan.ts";
+import { encodeOk } from "./replies.ts";
+import { encodePacket, type Packet } from "./packets.ts";
+import type { As } from "./refused.ts";
+import { Response } from "./response.ts";
+import type { Masker, RowPlan } from "./rows.ts";
+import { SessionState } from "./state.ts";
+import { PreparedStatements } from "./statements.ts";
+import { killOnTarget, type TargetLink } from "./target_link.ts";
+
+export interface ConversationParts {
+  readonly client: Channel;
+  readonly link: TargetLink;
+  readonly session: Session;
+  readonly state: SessionState;
+  readonly deps: ConnectionDeps;
+  /** As agreed with the client. */
+  readonly capabilities: number;
+  /** What the client takes for the schema's name; it stands for the session's database. */
+  readonly alias: string;
+}
+
+/** What a request brings back, and how to treat it. */
+export interface Exchange {
+  readonly kind: AnswerKind;
+  /** Of the request's last packet. */
+  readonly sequence: number;
+  readonly plan?: ResultPlan;
+  readonly tainted?: boolean;
+  readonly rows?: RowPlan | null;
+  /** Goes before the request; nothing answers it. */
+  readonly ahead?: readonly Uint8Array[];
+}
+
+export class Conversation {
+  readonly gate: Gate;
+  readonly prepared: PreparedStatements;
+  readonly #outbox = new Outbox();
+  readonly #masker: Masker;
+  readonly #maskOf: Session["maskOf"];
+  /** The answer under way. */
+  #response: Response | null = null;
+  /** A KILL QUERY on its way to the target: the next statement waits, so that it cannot be the one that is hit. */
+  #killing: Promise<void> | null = null;
+  #taintedDiagnostics = false;
+
+  constructor(readonly parts: ConversationParts) {
+    const { session, deps } = parts;
+    const key = maskKey(deps.maskKey, session.target.name);
+    this.#masker = (mask, text) => maskText(mask, text, key);
+    this.#maskOf = (origin) => session.maskOf(origin);
+    this.gate = new Gate(session);
+    this.prepared = new PreparedStatements(deps.limits.statementBytesMax);
+  }
+
+  get state(): SessionState {
+    return this.parts.state;
+  }
+
+  /** The number of the client's next packet while a command is judged; 0 between commands. */
+  expecting = 0;
+
+  /** The number of the packet that may be sent to the client now; null inside a packet half sent. */
+  get interjection(): number | null {
+    if (this.#response === null) return this.expecting;
+    return this.#response.atBoundary && this.#response.failure === null
+      ? this.#response.clientSequence
+      : null;
+  }
+
+  judge(text: string, state = this.state.sql): Judgement {
+    return withDiagnostics(this.parts.session.judge(text, state), this.#taintedDiagnostics);
+  }
+
+  run(text: string, judgement: Judgement, more: Partial<StatementRun> = {}): StatementRun {
+    const { sql, inTransaction } = this.state;
+    return { text, parameters: [], judgement, state: sql, inTransaction, ...more };
+  }
+
+  /** Judged, recorded, forwarded, relayed, finished. Throws Refused where it may not run. */
+  async execute(
+    run: StatementRun,
+    request: Uint8Array,
+    exchange: Pick<Exchange, "kind" | "sequence" | "ahead">,
+  ): Promise<Response> {
+    const id = await this.gate.pass(run);
+    const { judgement } = run;
+    this.#noteTaint(judgement);
+    let response: Response | null = null;
+    try {
+      response = await this.exchange(request, {
+        ...exchange,
+        plan: new JudgedPlan(judgement, this.#maskOf),
+        tainted: judgement.tainted,
+      });
+      this.parts.session.finished(id, outcomeOf(run, response));
+      return response;
+    } catch (error) {
+      this.parts.session.finished(id, broken(asPosternError(error), this.#response));
+      throw error;
+    }
+  }
+
+  /** Forwards a request and relays its answer to the end. */
+  async exchange(request: Uint8Array, exchange: Exchange): Promise<Response> {
+    if (this.#killing !== null) await this.#killing;
+    const { client, link, deps, capabilities } = this.parts;
+    const target = link.channel;
+    const response = this.#response = new Response({
+      kind: exchange.kind,
+      sequence: exchange.sequence + 1,
+      target: link.capabilities,
+      client: capabilities,
+      plan: exchange.plan ?? openPlan,
+      masker: this.#masker,
+      tainted: exchange.tainted ?? false,
+      rowBytesMax: deps.limits.maskedRowBytesMax,
+      onStatus: (status, change) => this.state.apply(status, change),
+      reply: (bytes) => void target.write(bytes),
+      ...(exchange.rows === undefined ? {} : { rows: exchange.rows }),
+    });
+    for (const packet of exchange.ahead ?? []) await target.write(packet);
+    await target.write(request);
+    for (;;) {
+      const over = response.feed(target.reader.queue, this.#outbox);
+      if (this.#outbox.size > 0) await client.flush(this.#outbox);
+      if (over) break;
+      if (!await target.more()) throw target.gone();
+    }
+    this.#response = null;
+    return response;
+  }
+
+  /** Answers in the target's place. */
+  async answerOk(packet: Packet): Promise<void> {
+    const ok = encodeOk({ status: this.state.status }, this.parts.capabilities);
+    await this.parts.client.write(encodePacket(packet.sequence + 1, ok));
+  }
+
+  async kill(kind: KillKind, end: (error: PosternError, as: As) => void): Promise<void> {
+    if (kind === "CONNECTION") {
+      end(new PosternError("Internal", "this connection was killed by its owner"), ErrorCode.shutdown);
+      return;
+    }
+    if (this.gate.holding) this.gate.withdraw("its client cancelled it");
+    else if (this.#response !== null) {
+      const { link, session, deps } = this.parts;
+      this.#killing = killOnTarget(
+        session.target,
+        link.greeting.threadId,
+        kind,
+        deps.limits.targetConnectTimeoutMs,
+      ).catch((error) => {
+        deps.log("warn", "a KILL QUERY did not reach the target", { problem: asPosternError(error).message });
+      }).finally(() => this.#killing = null);
+      await this.#killing;
+    }
+  }
+
+  /** A statement that reads no table leaves the target's list of warnings as it was. */
+  #noteTaint({ statements, tainted }: Judgement): void {
+    if (tainted) this.#taintedDiagnostics = true;
+    else if (statements.some(({ facts }) => facts.tables.length > 0)) this.#taintedDiagnostics = false;
+  }
+}
+
+function outcomeOf(run: StatementRun, response: Response): StatementOutcome {
+  const { answer, rows, bytes, failure } = response;
+  const verb = run.judgement.statements[0]?.facts.verb ?? "";
+  if (failure !== null) {
+    const { code, message } = replyOf(failure);
+    return { rows, bytes, error: { code: String(code), message }, tag: "" };
+  }
+  if (answer.error !== null) {
+    const { code, message } = run.judgement.tainted ? withoutText(answer.error) : answer.error;
+    return { rows, bytes, error: { code: String(code), message }, tag: "" };
+  }
+  const count = rows > 0 || answer.hadRows ? rows : Number(answer.affectedRows);
+  return { rows: count, bytes, error: null, tag: `${verb} ${count}`.trim() };
+}
+
+function broken(error: PosternError, response: Response | null): StatementOutcome {
+  const { code, message } = replyOf(error);
+  return {
+    rows: response?.rows ?? null,
+    bytes: response?.bytes ?? 0,
+    error: { code: String(code), message },
+    tag: "",
+  };
+}

@@ -1,0 +1,123 @@
+/** Between a statement and the target: refuse, hold, record. What comes out may be forwarded, once. */
+import { PosternError } from "../../policy/errors.ts";
+import type { Hold, Session } from "../../policy/ports.ts";
+import type { StatementRun } from "../../policy/types.ts";
+import { ErrorCode } from "./constants.ts";
+import { Refused } from "./refused.ts";
+
+type Outcome = Awaited<Hold["outcome"]>;
+
+export class Gate {
+  #hold: Hold | null = null;
+  #ended: PosternError | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(private readonly session: Session) {}
+
+  get holding(): boolean {
+    return this.#hold !== null;
+  }
+
+  /**
+   * Resolves with the statement's id once it is durable. Throws Refused where it may not run, for the client to
+   * be told; rejects with what `end()` was given where the connection ends meanwhile.
+   */
+  async pass(run: StatementRun): Promise<string> {
+    const { judgement } = run;
+    switch (judgement.verdict) {
+      case "allow":
+        return await this.#record(run);
+      case "approve":
+        return await this.#approved(run);
+      case "deny":
+        await this.#record(run);
+        throw new Refused(
+          new PosternError("PolicyDenied", judgement.reason, { rule: judgement.rule, hint: judgement.hint }),
+        );
+    }
+  }
+
+  /** Ctrl-C: the held statement answers that it was interrupted. */
+  withdraw(reason: string): void {
+    this.#hold?.withdraw(reason);
+  }
+
+  /** The connection ends: withdraws what is held, and everything that passes from now on rejects with `error`. */
+  end(error: PosternError): void {
+    this.#ended ??= error;
+    this.#hold?.withdraw(error.message);
+    this.#wake?.();
+  }
+
+  async #record(run: StatementRun, approval?: string): Promise<string> {
+    let id: string;
+    try {
+      id = await this.session.record(run, approval);
+    } catch (error) {
+      if (error instanceof PosternError) throw new Refused(error);
+      throw error;
+    }
+    if (this.#ended !== null) throw this.#ended;
+    return id;
+  }
+
+  async #approved(run: StatementRun): Promise<string> {
+    const hold = await this.session.hold(run).catch((error) => {
+      throw error instanceof PosternError ? new Refused(error) : error;
+    });
+    this.#hold = hold;
+    try {
+      const outcome = await this.#outcomeOf(hold);
+      if (outcome.state !== "approved") throw new Refused(...refusal(outcome, hold, run));
+      return await this.#record(run, hold.request.id);
+    } finally {
+      this.#hold = null;
+    }
+  }
+
+  async #outcomeOf(hold: Hold): Promise<Outcome> {
+    const ended = new Promise<null>((resolve) => this.#wake = () => resolve(null));
+    // The connection may have ended while the request was written down.
+    if (this.#ended !== null) this.end(this.#ended);
+    const outcome = await Promise.race([hold.outcome, ended]);
+    this.#wake = null;
+    if (this.#ended !== null) {
+      hold.withdraw(this.#ended.message);
+      throw this.#ended;
+    }
+    if (outcome === null) throw new PosternError("Internal", "a hold ended without an outcome");
+    return outcome;
+  }
+}
+
+/** What the person at the client reads: who, why, and where to look. */
+function refusal(outcome: Outcome, hold: Hold, run: StatementRun): ConstructorParameters<typeof Refused> {
+  const { rule } = run.judgement;
+  const because = outcome.reason === "" ? "" : `: ${outcome.reason}`;
+  switch (outcome.state) {
+    case "denied":
+      return [
+        new PosternError("PolicyDenied", `${outcome.by} refused this statement${because}`, {
+          rule,
+          hint: `The request: ${hold.url}`,
+        }),
+        ErrorCode.privilege,
+      ];
+    case "expired":
+      return [
+        new PosternError(
+          "ApprovalRequired",
+          `this needs approval by ${hold.forWhom}, and nobody decided in time`,
+          {
+            rule,
+            hint: `Ask them, then send it again; the request was ${hold.url}`,
+          },
+        ),
+      ];
+    default:
+      return [
+        new PosternError("ApprovalRequired", `the request for approval was withdrawn${because}`, { rule }),
+        ErrorCode.interrupted,
+      ];
+  }
+}
