@@ -3,7 +3,7 @@ import { z } from "zod";
 import { address, duration, tlsFiles } from "../../policy/config_values.ts";
 import { defaultBrowserLimits } from "./browser_sessions.ts";
 
-const urlSchema = z.string().transform((text, context) => {
+const origin = z.string().transform((text, context) => {
   const url = URL.parse(text);
   const plain = url !== null && url.pathname === "/" && !url.search && !url.hash && !url.username;
   if (!plain || !/^https?:$/.test(url.protocol)) {
@@ -19,12 +19,12 @@ const urlSchema = z.string().transform((text, context) => {
 export const dashboardSchema = z.strictObject({
   listen: address,
   /** What links start with; no slash at the end. */
-  url: urlSchema,
+  url: origin,
   tls: tlsFiles.optional(),
   /** When browsers must sign in again: after this time without use, and after this time in any case. */
   sessions: z.strictObject({
     idle: duration("1m", "30d").default(defaultBrowserLimits.idleMs),
     absolute: duration("1m", "30d").default(defaultBrowserLimits.absoluteMs),
-  }).prefault({}),
+  }).default({ idle: defaultBrowserLimits.idleMs, absolute: defaultBrowserLimits.absoluteMs }),
 });
-export type DashboardConfig = z.infer<typeof dashboardSchema>;
+export type DashboardConfig = z.output<typeof dashboardSchema>;

@@ -1,7 +1,7 @@
 /** Pages of what the viewer may see, out of pages of what there is. */
 
 export interface Scan<T> {
-  /** Newest first, all before the cursor; fewer than `limit` means that there is no more. */
+  /** Newest first, all before the cursor; fewer than `limit` means that there is no more. More where moments tie. */
   readonly fetch: (before: number | undefined, limit: number) => Promise<readonly T[]>;
   readonly visible: (item: T) => boolean | Promise<boolean>;
   readonly cursorOf: (item: T) => number;
@@ -17,15 +17,15 @@ export async function scan<T>(ask: Scan<T>): Promise<{ found: T[]; next: number 
   let cursor = ask.before;
   for (let scanned = 0; scanned < SCAN_MAX; scanned += ask.limit) {
     const page = await ask.fetch(cursor, ask.limit);
-    for (const [at, item] of page.entries()) {
-      cursor = ask.cursorOf(item);
+    for (const item of page) {
+      const at = ask.cursorOf(item);
+      // Those of the same moment belong to the same page: the next one starts before it.
+      if (found.length >= ask.limit && at !== cursor) return { found, next: cursor ?? null };
+      cursor = at;
       if (await ask.visible(item)) found.push(item);
-      if (found.length === ask.limit) {
-        const more = at < page.length - 1 || page.length === ask.limit;
-        return { found, next: more ? cursor : null };
-      }
     }
     if (page.length < ask.limit) return { found, next: null };
+    if (found.length >= ask.limit) break;
   }
   return { found, next: cursor ?? null };
 }

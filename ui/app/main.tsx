@@ -1,7 +1,7 @@
 /** Starts the app: finds out who is signed in, opens the event stream, and shows the screen of the address. */
 import { render } from "preact";
 import { effect } from "@preact/signals";
-import { LocationProvider, Route, Router } from "preact-iso";
+import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import type { Me } from "../contract.ts";
 import { Failure, FocusHeading } from "./parts/basics.tsx";
 import { tableList, verbList } from "./parts/format.ts";
@@ -46,6 +46,7 @@ function NotFound() {
 }
 
 function App() {
+  const { path } = useLocation();
   const state = meState.value;
   if (state.kind === "loading") return null;
   if (state.kind === "out") {
@@ -64,18 +65,11 @@ function App() {
       </Gate>
     );
   }
-  return (
-    <Router>
-      <Route path="/connect/:secret" component={ConnectPage} />
-      <Route default component={Inside} />
-    </Router>
-  );
-}
-
-function ConnectPage({ params }: { params: { secret: string } }) {
+  const secret = /^\/connect\/([^/]+)$/.exec(path)?.[1];
+  if (secret === undefined) return <Inside />;
   return (
     <Gate>
-      <ConnectScreen secret={params.secret} />
+      <ConnectScreen key={secret} secret={secret} />
     </Gate>
   );
 }

@@ -10,15 +10,17 @@ import { hasRole, me } from "./state/me.ts";
 import { announcement, mine, toDecide } from "./state/requests.ts";
 import { streamState } from "./state/stream.ts";
 
-/** A page of its own at the gate: sign-in, and a client's consent. */
+/** A page of its own at the gate: sign-in, and a client's consent. The card is the gate's arch. */
 export function Gate({ children }: { children: ComponentChildren }) {
   return (
     <div class="gate">
-      <header class="gate-brand">
-        <Mark size={40} />
-        <span class="wordmark">Postern</span>
-      </header>
-      <main id="main">{children}</main>
+      <main id="main" class="arch">
+        <p class="gate-brand">
+          <Mark size={44} />
+          <span class="wordmark">Postern</span>
+        </p>
+        {children}
+      </main>
     </div>
   );
 }

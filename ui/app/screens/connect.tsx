@@ -49,7 +49,7 @@ export function ConnectScreen({ secret }: { secret: string }) {
       <p class="code" aria-label={`Code ${[...answer.code].join(" ")}`}>
         {[...answer.code].map((char, at) => <span key={at} aria-hidden="true">{char}</span>)}
       </p>
-      <ClientFacts client={answer.client} target={answer.target} />
+      <ClientFacts client={answer.client} />
       <p class="notice warn">
         {icons.warn}
         Confirm only a connection that you have just made yourself. Nobody may ask you to open such a link for
@@ -75,13 +75,9 @@ export function ConnectScreen({ secret }: { secret: string }) {
   );
 }
 
-function ClientFacts({ client, target }: { client: Client; target: string }) {
+function ClientFacts({ client }: { client: Client }) {
   return (
     <dl class="facts compact">
-      <div class="fact">
-        <dt>Target</dt>
-        <dd>{target}</dd>
-      </div>
       <div class="fact">
         <dt>Comes from</dt>
         <dd>

@@ -14,7 +14,7 @@ export function Entries({ rows, session }: { rows: readonly Shown[]; session: Se
   return (
     <ol class="steps">
       {rows.map((row) => (
-        <li key={row.key} class={`step step-${row.row}`}>
+        <li key={row.key} class="step">
           {row.row === "statement"
             ? <StatementEntry row={row} session={session} />
             : row.row === "fold"
