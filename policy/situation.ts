@@ -81,8 +81,8 @@ export function partsOf(facts: StatementFacts): readonly Part[] {
   const writesTables = tables.some(({ access }) => access === "write");
   return tables.map((table) => {
     if (table.access === "write") {
-      // A dialect that calls it a read while a table is written is wrong about one of them.
-      return { table, kinds: kind === "read" ? ["write"] : [kind], use: "write" };
+      // A dialect that calls it harmless while a table is written is wrong about one of them.
+      return { table, kinds: harmless.has(kind) ? ["write"] : [kind], use: "write" };
     }
     return { table, kinds: writesTables ? [kind, "read"] : [kind], use: "read" };
   });
