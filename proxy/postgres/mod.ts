@@ -1,8 +1,17 @@
+/** PostgreSQL on the wire. */
 import type { Protocol } from "../protocol.ts";
+import { sqlState, toClient } from "./errors.ts";
+import { targetQuery } from "./query.ts";
+import { closeSoon, serve } from "./session.ts";
+
 export const postgresql: Protocol = {
   id: "postgresql",
   defaultPort: 5432,
-  serve: () => Promise.resolve(),
-  refuse: (client) => void client.destroy(),
-  query: () => Promise.resolve([]),
+  serve,
+  refuse(client, error) {
+    client.on("error", () => {});
+    client.write(toClient(error, { fatal: true, sqlState: sqlState.tooManyConnections }));
+    closeSoon(client);
+  },
+  query: targetQuery,
 };

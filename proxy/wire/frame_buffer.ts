@@ -28,6 +28,9 @@ export class FrameBuffer {
   /** What is left of a frame that is passing (or being dropped, where the sink is null). */
   #rest = 0;
   #restSink: PieceSink | null = null;
+  /** Where in the head the frames begin that passed lazily and are not handed on yet; -1 for none. */
+  #mark = -1;
+  #markSink: PieceSink | null = null;
 
   constructor(private readonly shape: FrameShape) {}
 
@@ -52,6 +55,7 @@ export class FrameBuffer {
     }
     if (chunk.length === 0) return;
     if (this.#at === this.#head.length) {
+      this.settle();
       this.#head = chunk;
       this.#at = 0;
     } else {
@@ -77,6 +81,7 @@ export class FrameBuffer {
 
   /** The next `bytes` bytes as one view, or null while they are not all here. */
   take(bytes: number): Uint8Array | null {
+    this.settle();
     if (bytes > this.size) return null;
     const end = this.#at + bytes;
     if (end <= this.#head.length) {
@@ -97,11 +102,43 @@ export class FrameBuffer {
 
   /** Moves the next `bytes` bytes to `sink`: those that are here now, the rest as they come. */
   pass(bytes: number, sink: PieceSink): void {
+    this.settle();
     this.#move(bytes, sink);
+  }
+
+  /**
+   * The same, but frames that follow each other in one read are handed on as one piece, without anything
+   * allocated for each: at the latest with `settle()`, which the caller does before it pushes to the sink
+   * itself and when nothing more is buffered.
+   */
+  passInRun(bytes: number, sink: PieceSink): void {
+    const end = this.#at + bytes;
+    if (end >= this.#head.length) {
+      if (this.#mark < 0 || end > this.#head.length) this.settle();
+      if (this.#mark < 0) return this.#move(bytes, sink);
+      const from = this.#mark;
+      this.#mark = -1;
+      sink.push(this.#head.subarray(from));
+      return this.#advance(bytes);
+    }
+    if (this.#mark < 0) {
+      this.#mark = this.#at;
+      this.#markSink = sink;
+    }
+    this.#at = end;
+  }
+
+  /** Hands on what passed in a run. */
+  settle(): void {
+    if (this.#mark < 0) return;
+    const from = this.#mark;
+    this.#mark = -1;
+    this.#markSink?.push(this.#head.subarray(from, this.#at));
   }
 
   /** Forgets the next `bytes` bytes, here or still to come. */
   drop(bytes: number): void {
+    this.settle();
     this.#move(bytes, null);
   }
 
@@ -128,6 +165,7 @@ export class FrameBuffer {
 
   /** A header that straddles reads is made contiguous. */
   #joinHeader(): boolean {
+    this.settle();
     if (this.size < this.shape.headerBytes) return false;
     while (this.#head.length - this.#at < this.shape.headerBytes) {
       const next = this.#more.shift();

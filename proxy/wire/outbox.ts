@@ -28,6 +28,12 @@ export class Outbox {
     pieces.push(piece);
   }
 
+  /** Forgets what was gathered: nobody is there to read it. */
+  clear(): void {
+    this.#pieces = [];
+    this.#bytes = 0;
+  }
+
   /** Writes what was gathered. False where the stream asks to wait for its `drain`. */
   flush(stream: Stream): boolean {
     const pieces = this.#pieces;

@@ -1,0 +1,351 @@
+/**
+ * Client to target: each message is judged, recorded and forwarded in order. Records of a pipeline are written
+ * together; what waits for a person, or for answers that decide what comes next, stops reading from this
+ * client and from nobody else.
+ */
+import { asPosternError, type PosternError } from "../../policy/errors.ts";
+import type { Session } from "../../policy/ports.ts";
+import type { StatementRun } from "../../policy/types.ts";
+import type { ConnectionDeps, Stream } from "../protocol.ts";
+import { FrameBuffer } from "../wire/frame_buffer.ts";
+import { ClientSide } from "./client_side.ts";
+import { type Conversation, type Execution, type Outgoing, replyTo } from "./conversation.ts";
+import { flush, readyForQuery, terminate } from "./encode.ts";
+import { toClient } from "./errors.ts";
+import { frameShape, fromClient, idle } from "./frames.ts";
+import { Held } from "./held.ts";
+import { failingParse, failingQuery } from "./refusals.ts";
+import { Sender } from "./sender.ts";
+import type { Place, Runnable, Step } from "./steps.ts";
+
+export interface ClientPumpDeps {
+  readonly client: Stream;
+  readonly target: Stream;
+  readonly conversation: Conversation;
+  readonly session: Session;
+  readonly limits: ConnectionDeps["limits"];
+  readonly log: ConnectionDeps["log"];
+  /** Writes to the client, between whole messages. */
+  readonly send: (frame: Uint8Array) => void;
+  readonly finished: (execution: Execution) => void;
+  /** Ends the connection. */
+  readonly fail: (error: unknown) => void;
+  readonly now: () => number;
+}
+
+/** What the next message waits for. */
+type Wait = "drained" | "copy" | "room" | "record" | "hold" | "end";
+
+/** Bytes of a waiting client that are read ahead, so that its going away is still noticed. */
+const readAheadBytes = 262_144;
+/** Messages that may wait for their records before reading stops, and the number at which it goes on. */
+const outgoingMax = 4096;
+const outgoingLow = 1024;
+
+export class ClientPump {
+  readonly #c: Conversation;
+  readonly #side: ClientSide;
+  readonly #in = new FrameBuffer(frameShape);
+  readonly #sender: Sender;
+  #wait: Wait | null = null;
+  /** The message that waits. */
+  #again: { type: number; frame: Uint8Array } | null = null;
+  #held: Held | null = null;
+  #cancelling = 0;
+  #nudged = false;
+  #pumping = false;
+  #closed = false;
+  #left = false;
+
+  constructor(private readonly deps: ClientPumpDeps) {
+    this.#c = deps.conversation;
+    this.#sender = new Sender(deps.target, this.#c, () => this.pump());
+    this.#side = new ClientSide(this.#c, (text, state) => deps.session.judge(text, state));
+  }
+
+  get holding(): boolean {
+    return this.#wait === "hold";
+  }
+
+  /** The client said goodbye: what it sent before is still carried out. */
+  get left(): boolean {
+    return this.#left || this.#wait === "end";
+  }
+
+  /** Something of this client's is under way, here or at the target. */
+  get busy(): boolean {
+    return this.#wait !== null || this.#c.replies.length > 0 || this.#c.outgoing.length > 0;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#in.push(chunk);
+    this.pump();
+  }
+
+  /** Goes on with what is buffered, as far as nothing has to be waited for. */
+  pump(): void {
+    if (this.#pumping || this.#closed) return;
+    this.#pumping = true;
+    try {
+      while (this.#mayGoOn() && this.#next());
+      this.#in.settle();
+    } finally {
+      this.#pumping = false;
+    }
+    this.#throttle();
+    this.#sender.schedule();
+  }
+
+  /** The target answered something: whoever waits for that may go on. */
+  progress(): void {
+    this.#sender.release();
+    if (this.#wait !== null || this.#again !== null) this.pump();
+  }
+
+  /** A CancelRequest came: true where a held statement took it, and the target has none to cancel. */
+  cancelHeld(): boolean {
+    this.#held?.cancel();
+    return this.#held !== null;
+  }
+
+  /** Nothing new goes out while a cancel is on its way: it must not hit a later statement. */
+  async during(cancel: Promise<void>): Promise<void> {
+    this.#cancelling++;
+    try {
+      await cancel;
+    } finally {
+      this.#cancelling--;
+      this.pump();
+    }
+  }
+
+  /** Nothing goes out any more. */
+  close(reason: string): void {
+    this.#closed = true;
+    this.#sender.close();
+    this.#held?.withdraw(reason);
+  }
+
+  #mayGoOn(): boolean {
+    const c = this.#c;
+    if (this.#closed || this.#cancelling > 0 || this.#sender.stalled) return false;
+    switch (this.#wait) {
+      case null:
+        if (c.outgoing.length >= outgoingMax) this.#wait = "room";
+        break;
+      case "drained":
+        if (c.drained(this.#side.kept)) this.#wait = null;
+        break;
+      case "copy":
+        if (c.copyIn || c.skipping || c.drained(null)) this.#wait = null;
+        break;
+      case "room":
+        if (c.outgoing.length <= outgoingLow) this.#wait = null;
+        break;
+      case "end":
+        if (c.outgoing.length === 0) this.#leave();
+        return false;
+    }
+    if (this.#wait === null) {
+      this.#nudged = false;
+      return true;
+    }
+    this.#nudge();
+    return false;
+  }
+
+  /** Answers may sit in the target's buffer until it is asked for them. */
+  #nudge(): void {
+    const c = this.#c;
+    if (this.#nudged || (this.#wait !== "drained" && this.#wait !== "copy")) return;
+    if (!c.unsynced || c.replies.length === 0) return;
+    if (c.outgoing.length > 0 && c.outgoing.first() !== this.#side.kept) return;
+    this.#nudged = true;
+    this.#sender.out.push(flush);
+  }
+
+  /** One message; false where none is complete. */
+  #next(): boolean {
+    const again = this.#again;
+    if (again !== null) {
+      this.#again = null;
+      this.#act(this.#side.step(again.type, again.frame), again.type, again.frame);
+      return true;
+    }
+    const bytes = this.#in.peek();
+    if (bytes === 0) return false;
+    const type = this.#in.byte(0);
+    const c = this.#c;
+    if (type === fromClient.copyData && c.copyIn && c.outgoing.length === 0) {
+      this.#in.passInRun(bytes, this.#sender.out);
+      return true;
+    }
+    const bytesMax = this.deps.limits.statementBytesMax;
+    if (bytes > bytesMax) {
+      const step = this.#side.oversized(type, bytes, bytesMax);
+      this.#in.drop(bytes);
+      this.#act(step, type, new Uint8Array(0));
+      return true;
+    }
+    const frame = this.#in.take(bytes);
+    if (frame === null) return false;
+    this.#act(this.#side.step(type, frame), type, frame);
+    return true;
+  }
+
+  #act(step: Step, type: number, frame: Uint8Array): void {
+    switch (step.kind) {
+      case "drop":
+        return;
+      case "send":
+        for (const item of step.items) this.#c.outgoing.push(item);
+        return this.#sender.release();
+      case "run":
+        return this.#run(step, undefined);
+      case "hold":
+        if (this.#c.drained(this.#side.kept)) return void this.#holdFor(step).catch(this.deps.fail);
+        return this.#waitFor("drained", type, frame);
+      case "refuse":
+        return this.#refuse(step.run, step.place, toClient(step.error, step), step.error.rule ?? "protocol");
+      case "wait":
+        return this.#waitFor(step.until, type, frame);
+      case "terminate":
+        this.#wait = "end";
+    }
+  }
+
+  #waitFor(wait: Wait, type: number, frame: Uint8Array): void {
+    this.#wait = wait;
+    this.#again = { type, frame };
+  }
+
+  /** Forwards once recorded. */
+  #run(step: Runnable, approval: string | undefined): void {
+    const kept = this.#takeKept();
+    const { items, execution } = step.prepare();
+    for (const item of items) this.#c.outgoing.push(item);
+    this.deps.session.record(step.run, approval).then(
+      (id) => {
+        execution.id = id;
+        // An earlier message of its pipeline failed meanwhile.
+        if (execution.settled) return this.deps.finished(execution);
+        if (kept !== null) kept.ready = true;
+        for (const item of items) item.ready = true;
+        this.progress();
+      },
+      (error) => this.#unrecorded(asPosternError(error), kept, items, step.place),
+    ).catch(this.deps.fail);
+  }
+
+  /** The store did not take the record: what would have been sent is refused in its place. */
+  #unrecorded(error: PosternError, kept: Outgoing | null, items: readonly Outgoing[], place: Place): void {
+    this.deps.log("error", "a statement could not be recorded, so it was refused", {
+      problem: error.message,
+    });
+    const [first, ...rest] = kept === null ? items : [kept, ...items];
+    if (first === undefined || first.frame === null) return;
+    fill(first, place, toClient(error), "the store failed");
+    for (const item of rest) {
+      item.frame = null;
+      item.reply = null;
+      item.ready = true;
+    }
+    this.progress();
+  }
+
+  #takeKept(): Outgoing | null {
+    const { kept } = this.#side;
+    this.#side.forgetKept();
+    return kept;
+  }
+
+  /** `answer` is what the client gets: from Postern where nothing is under way, else in place of the target's own error. */
+  #refuse(run: StatementRun | null, place: Place, answer: Uint8Array, rule: string): void {
+    const c = this.#c;
+    if (place === "query" && c.status === idle && !c.unsynced && c.drained(null)) {
+      this.#wait = "record";
+      this.#recorded(run, () => {
+        this.deps.send(answer);
+        this.deps.send(readyForQuery(idle));
+        this.#wait = null;
+        this.pump();
+      });
+      return;
+    }
+    const kept = this.#takeKept();
+    const item: Outgoing = kept ?? { frame: null, reply: null, ready: false };
+    item.reply ??= replyTo(c, "parse", place === "query" ? { batch: ++c.batch } : {});
+    fill(item, place, answer, rule);
+    item.ready = false;
+    if (kept === null) c.outgoing.push(item);
+    if (place === "pipeline") {
+      c.unsynced = true;
+      c.skipping = true;
+    }
+    this.#recorded(run, () => {
+      item.ready = true;
+      this.progress();
+    });
+  }
+
+  /** A refusal stands even where it cannot be recorded. */
+  #recorded(run: StatementRun | null, then: () => void): void {
+    const recorded = run === null ? Promise.resolve("") : this.deps.session.record(run);
+    recorded.catch((error) => {
+      this.deps.log("error", "a refusal could not be recorded", { problem: asPosternError(error).message });
+    }).then(() => {
+      if (!this.#closed) then();
+    }).catch(this.deps.fail);
+  }
+
+  async #holdFor(step: Runnable): Promise<void> {
+    const { session, limits, now, send } = this.deps;
+    this.#wait = "hold";
+    this.#held = new Held({ session, noticeMs: limits.holdNoticeMs, send, now });
+    const outcome = await this.#held.outcome(step.run);
+    this.#held = null;
+    if (this.#closed) return;
+    this.#wait = null;
+    if ("approval" in outcome) this.#run(step, outcome.approval);
+    else {
+      const { error } = outcome.refusal;
+      if (error.code === "Internal") {
+        this.deps.log("error", "a hold failed", { problem: String(error.cause) });
+      }
+      // Not recorded as judged: the request and its end are in the record already.
+      this.#refuse(null, step.place, toClient(error, outcome.refusal), step.run.judgement.rule);
+    }
+    this.pump();
+  }
+
+  #throttle(): void {
+    const { client } = this.deps;
+    const full = this.#sender.stalled || (this.#wait !== null && this.#in.size > readAheadBytes);
+    if (full !== client.isPaused()) {
+      if (full) client.pause();
+      else client.resume();
+    }
+  }
+
+  /** The client said goodbye: the target finishes what it has, and closes. */
+  #leave(): void {
+    this.#left = true;
+    this.#sender.finish(terminate);
+    this.#closed = true;
+  }
+}
+
+/** Makes `item` a message that the target is certain to fail, whose error is replaced by `answer`. */
+function fill(item: Outgoing, place: Place, answer: Uint8Array, rule: string): void {
+  item.frame = place === "query" ? failingQuery(rule) : failingParse(rule);
+  item.ready = true;
+  if (item.reply === null) return;
+  item.reply = {
+    ...item.reply,
+    kind: place === "query" ? "query" : "parse",
+    execution: null,
+    swap: answer,
+    silent: false,
+    tainted: false,
+  };
+}

@@ -1,0 +1,335 @@
+/**
+ * The client's direction: one message -> what is to be done with it. Reads and extends the conversation; no
+ * sockets, no clock, no waiting. Statements are judged at Parse (what could never pass is refused there) and
+ * again at Execute, where parameters and the session's state are the ones that count.
+ */
+import { PosternError } from "../../policy/errors.ts";
+import type { Judgement, SqlState, StatementRun } from "../../policy/types.ts";
+import {
+  type Conversation,
+  Execution,
+  forget,
+  type Outgoing,
+  type Portal,
+  replace,
+  type Reply,
+  replyTo,
+  type Statement,
+} from "./conversation.ts";
+import { decodeBind, decodeExecute, decodeNamed, decodeParse, decodeQuery } from "./decode.ts";
+import { describePortal } from "./encode.ts";
+import { fromClient } from "./frames.ts";
+import { changesState, forgetNames, refersProblem } from "./names.ts";
+import { protocolRun, refusalOf, unknownName } from "./refusals.ts";
+import type { Place, Prepared, Step } from "./steps.ts";
+import { parameterView } from "./values.ts";
+
+const drop: Step = { kind: "drop" };
+const untilDrained: Step = { kind: "wait", until: "drained" };
+
+export class ClientSide {
+  /**
+   * The last Bind, while only its Describe and Execute have followed: it goes out with the Execute, once that
+   * is recorded (binding plans the statement, and planning may run functions).
+   */
+  kept: Outgoing | null = null;
+  #keptPortal: Portal | null = null;
+
+  constructor(
+    private readonly c: Conversation,
+    private readonly judge: (text: string, state: SqlState) => Judgement,
+  ) {}
+
+  /** `frame` is whole. Throws ProtocolViolation for what no client sends at this point. */
+  step(type: number, frame: Uint8Array): Step {
+    const { c } = this;
+    if (type === fromClient.terminate) {
+      this.releaseKept();
+      return { kind: "terminate" };
+    }
+    if (type === fromClient.sync) return this.#sync(frame);
+    if (c.skipping) return drop;
+    switch (type) {
+      case fromClient.query:
+        return this.#statement("query", frame, () => this.#query(frame));
+      case fromClient.parse:
+        return this.#statement("pipeline", frame, () => this.#parse(frame));
+      case fromClient.bind:
+        return this.#guarded(() => this.#bind(frame));
+      case fromClient.describe:
+        return this.#guarded(() => this.#describe(frame));
+      case fromClient.execute:
+        return this.#guarded(() => this.#execute(frame));
+      case fromClient.close:
+        return this.#guarded(() => this.#close(frame));
+      case fromClient.flush:
+        this.releaseKept();
+        return c.copyIn ? drop : { kind: "send", items: [{ frame, reply: null, ready: true }] };
+      case fromClient.copyData:
+      case fromClient.copyDone:
+      case fromClient.copyFail:
+        return this.#copy(type, frame);
+      case fromClient.functionCall:
+        return this.#functionCall();
+      default:
+        throw new PosternError("ProtocolViolation", `The client sent a message of the unknown type ${type}`);
+    }
+  }
+
+  /** The next message would be too large to judge. */
+  oversized(type: number, bytes: number, bytesMax: number): Step {
+    if (this.c.skipping) return drop;
+    if (type === fromClient.copyData && this.c.drained(null)) return drop;
+    const error = new PosternError(
+      "LimitExceeded",
+      `A message of ${bytes} bytes is more than Postern judges (listen.limits.statementBytes: ${bytesMax})`,
+      {
+        rule: "listen.limits.statementBytes",
+        hint: "Send less at once, or load rows with COPY … FROM STDIN",
+      },
+    );
+    // COPY data ahead of the target's asking: dropping it would cut the data.
+    if (type === fromClient.copyData) throw error;
+    const place = type === fromClient.query || type === fromClient.functionCall ? "query" : "pipeline";
+    this.releaseKept();
+    return { kind: "refuse", run: protocolRun("", error, this.c), error, place };
+  }
+
+  /** The last Bind need not wait any longer: no Execute of it comes next. */
+  releaseKept(): void {
+    if (this.kept !== null) this.kept.ready = true;
+    this.forgetKept();
+  }
+
+  /** Whoever takes `kept` says when it goes out. */
+  forgetKept(): void {
+    this.kept = null;
+    this.#keptPortal = null;
+  }
+
+  #sync(frame: Uint8Array): Step {
+    const { c } = this;
+    this.releaseKept();
+    // During COPY the target reads over it (COPY-in in the extended protocol); the client sends another one.
+    if (c.copyIn) return drop;
+    c.skipping = false;
+    c.unsynced = false;
+    c.executed = false;
+    const reply = replyTo(c, "sync", { batch: ++c.batch, tainted: c.tainted });
+    return { kind: "send", items: [{ frame, reply, ready: true }] };
+  }
+
+  #query(frame: Uint8Array): Step {
+    const { c } = this;
+    this.releaseKept();
+    if (this.#mustWait()) return untilDrained;
+    const text = decodeQuery(frame);
+    const judgement = this.judge(text, c.state);
+    return this.#ruled(judgement, "query", text, [], () => {
+      const execution = new Execution(judgement);
+      const undo = this.#forget(judgement, true);
+      const reply = replyTo(c, "query", {
+        execution,
+        undo,
+        batch: ++c.batch,
+        tainted: judgement.tainted,
+      });
+      return { execution, items: [{ frame, reply, ready: false }] };
+    });
+  }
+
+  #parse(frame: Uint8Array): Step {
+    const { c } = this;
+    this.releaseKept();
+    if (this.#mustWait()) return untilDrained;
+    const { statement: name, text, types } = decodeParse(frame);
+    const judgement = this.judge(text, c.state);
+    if (judgement.verdict === "deny") {
+      const run = { text, parameters: [], judgement, state: c.state, inTransaction: c.inTransaction };
+      return { kind: "refuse", run, error: refusalOf(judgement), place: "pipeline" };
+    }
+    const statement: Statement = {
+      name,
+      text,
+      types,
+      columns: undefined,
+      describes: 0,
+      tainted: judgement.tainted,
+    };
+    const undo = replace(c.statements, name, statement);
+    return this.#send(frame, replyTo(c, "parse", { statement, undo, tainted: statement.tainted }));
+  }
+
+  #bind(frame: Uint8Array): Step {
+    const { c } = this;
+    this.releaseKept();
+    if (this.#mustWait()) return untilDrained;
+    const bind = decodeBind(frame);
+    const statement = c.statements.get(bind.statement);
+    if (statement === undefined) return unknownName("statement", bind.statement);
+    const only = bind.formats.length === 1 ? bind.formats[0] : undefined;
+    const portal: Portal = {
+      name: bind.portal,
+      statement,
+      parameters: bind.values.map((value, at) =>
+        parameterView(value, only ?? bind.formats[at] ?? 0, statement.types[at] ?? 0)
+      ),
+      resultFormats: bind.resultFormats,
+      columns: undefined,
+      describes: 0,
+      execution: null,
+      batch: c.batch + 1,
+    };
+    const undo = replace(c.portals, portal.name, portal);
+    const reply = replyTo(c, "bind", { portal, undo, tainted: statement.tainted });
+    this.kept = { frame, reply, ready: false };
+    this.#keptPortal = portal;
+    c.unsynced = true;
+    return { kind: "send", items: [this.kept] };
+  }
+
+  #describe(frame: Uint8Array): Step {
+    const { c } = this;
+    const { kind, name } = decodeNamed(frame, "a Describe message");
+    const portal = kind === "portal" ? c.portals.get(name) ?? null : null;
+    const statement = kind === "statement" ? c.statements.get(name) ?? null : null;
+    if (this.#keptPortal === null || portal !== this.#keptPortal) this.releaseKept();
+    const described = portal ?? statement;
+    if (described !== null) described.describes++;
+    const tainted = (portal?.statement ?? statement)?.tainted ?? false;
+    return this.#send(frame, replyTo(c, "describe", { portal, statement, tainted }));
+  }
+
+  #execute(frame: Uint8Array): Step {
+    const { c } = this;
+    const { portal: name } = decodeExecute(frame);
+    const portal = c.portals.get(name);
+    if (portal !== this.#keptPortal) this.releaseKept();
+    if (portal === undefined) return unknownName("portal", name);
+    if (portal.execution !== null) {
+      const { execution, statement } = portal;
+      return this.#send(frame, replyTo(c, "execute", { portal, execution, tainted: statement.tainted }));
+    }
+    if (this.#mustWait()) return untilDrained;
+    const { statement } = portal;
+    const judgement = this.judge(statement.text, c.state);
+    return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, () => {
+      const execution = portal.execution = new Execution(judgement);
+      const items: Outgoing[] = [];
+      const unknown = portal.columns === undefined && statement.columns === undefined;
+      if (unknown && portal.describes + statement.describes === 0) {
+        portal.describes++;
+        const reply = replyTo(c, "describe", { portal, tainted: judgement.tainted, silent: true });
+        items.push({ frame: describePortal(portal.name), reply, ready: false });
+      }
+      const undo = this.#forget(judgement, false);
+      const reply = replyTo(c, "execute", { portal, execution, undo, tainted: judgement.tainted });
+      items.push({ frame, reply, ready: false });
+      c.unsynced = true;
+      c.executed = true;
+      return { execution, items };
+    });
+  }
+
+  #close(frame: Uint8Array): Step {
+    const { c } = this;
+    this.releaseKept();
+    const { kind, name } = decodeNamed(frame, "a Close message");
+    const undo = kind === "portal" ? forget(c.portals, name) : forget(c.statements, name);
+    return this.#send(frame, replyTo(c, "close", { undo }));
+  }
+
+  #copy(type: number, frame: Uint8Array): Step {
+    const { c } = this;
+    this.releaseKept();
+    if (!c.copyIn) return c.drained(null) ? drop : { kind: "wait", until: "copy" };
+    if (type !== fromClient.copyData) c.copyIn = false;
+    return { kind: "send", items: [{ frame, reply: null, ready: true }] };
+  }
+
+  #functionCall(): Step {
+    this.releaseKept();
+    const error = new PosternError("PolicyDenied", "Function-call messages are not offered through Postern", {
+      rule: "no function calls",
+      hint: "Call the function with SELECT, so that it can be judged",
+    });
+    return {
+      kind: "refuse",
+      run: protocolRun("[function call message]", error, this.c),
+      error,
+      place: "query",
+    };
+  }
+
+  /** What a verdict comes to. */
+  #ruled(
+    judgement: Judgement,
+    place: Place,
+    text: string,
+    parameters: StatementRun["parameters"],
+    prepare: () => Prepared,
+  ): Step {
+    const { c } = this;
+    const run = { text, parameters, judgement, state: c.state, inTransaction: c.inTransaction };
+    if (judgement.verdict === "deny") return { kind: "refuse", run, error: refusalOf(judgement), place };
+    const problem = refersProblem(judgement, c, this.judge);
+    if (problem !== null) {
+      return { kind: "refuse", run: protocolRun(text, problem, c), error: problem, place };
+    }
+    return { kind: judgement.verdict === "approve" ? "hold" : "run", run, prepare, place };
+  }
+
+  /** Effects on the conversation of running what was judged. */
+  #forget(judgement: Judgement, simple: boolean): (() => void) | null {
+    const { c } = this;
+    c.tainted ||= judgement.tainted;
+    if (changesState(judgement, c)) c.barrier = true;
+    forgetNames(judgement, c);
+    if (!simple) return null;
+    // A Query ends the unnamed statement and portal.
+    const undoStatement = forget(c.statements, "");
+    const undoPortal = forget(c.portals, "");
+    return undoStatement === null && undoPortal === null ? null : () => {
+      undoPortal?.();
+      undoStatement?.();
+    };
+  }
+
+  #mustWait(): boolean {
+    const { c } = this;
+    if (c.barrier && c.drained(null)) c.barrier = false;
+    return c.barrier;
+  }
+
+  #send(frame: Uint8Array, reply: Reply): Step {
+    this.c.unsynced = true;
+    return { kind: "send", items: [{ frame, reply, ready: true }] };
+  }
+
+  /** Texts that cannot be read (broken UTF-8, bytes behind the end) are refused like statements, and recorded. */
+  #statement(place: Place, frame: Uint8Array, run: () => Step): Step {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof PosternError) || error.code !== "ProtocolViolation") throw error;
+      return { kind: "refuse", run: protocolRun(lossyText(frame), error, this.c), error, place };
+    }
+  }
+
+  #guarded(run: () => Step): Step {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof PosternError) || error.code !== "ProtocolViolation") throw error;
+      this.releaseKept();
+      return { kind: "refuse", run: null, error, place: "pipeline" };
+    }
+  }
+}
+
+const lossy = new TextDecoder();
+
+/** What can be shown of a text that is no text: enough to tell later what was tried. */
+function lossyText(frame: Uint8Array): string {
+  return lossy.decode(frame.subarray(5, 5 + 4096)).replaceAll("\0", "\ufffd");
+}

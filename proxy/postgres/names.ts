@@ -1,0 +1,73 @@
+/** Where SQL reaches into what the protocol keeps: prepared statements, cursors, settings. */
+import { PosternError } from "../../policy/errors.ts";
+import type { Judgement, SqlState, StatementKind } from "../../policy/types.ts";
+import type { Conversation } from "./conversation.ts";
+
+type Judge = (text: string, state: SqlState) => Judgement;
+
+/**
+ * SQL-level EXECUTE and FETCH may name what the client made with Parse and Bind. That would run it past its
+ * own verdict and masks, so only what is allowed and clean may be named.
+ */
+export function refersProblem(judgement: Judgement, c: Conversation, judge: Judge): PosternError | null {
+  for (const { facts } of judgement.statements) {
+    for (const name of facts.refers.statements) {
+      const text = c.statements.get(name)?.text;
+      if (text !== undefined && !harmless(judge(text, c.state))) return detour("prepared statement", name);
+    }
+    for (const name of facts.refers.cursors) {
+      const text = c.portals.get(name)?.statement.text;
+      if (text !== undefined && !harmless(judge(text, c.state))) return detour("portal", name);
+    }
+  }
+  return null;
+}
+
+function harmless(judgement: Judgement): boolean {
+  return judgement.verdict === "allow" && !judgement.tainted &&
+    judgement.statements.every(({ result }) => result.kind === "clean");
+}
+
+function detour(what: string, name: string): PosternError {
+  return new PosternError(
+    "PolicyDenied",
+    `The ${what} "${name}" was made by the protocol's own messages and cannot be used by SQL here`,
+    { rule: "one way to run a statement", hint: "Use it the way it was made, or send its text" },
+  );
+}
+
+/** Kinds whose statements may change what later texts mean, by themselves or by what they call. */
+const stateful: ReadonlySet<StatementKind> = new Set(["session", "call", "admin", "unknown"]);
+
+/**
+ * Whether later statements must wait until this one is answered, since they may mean something else then: it
+ * changes settings, or ends a transaction in which settings were changed.
+ */
+export function changesState(judgement: Judgement, c: Conversation): boolean {
+  let changes = false;
+  for (const { facts } of judgement.statements) {
+    if (stateful.has(facts.kind) || facts.functions.includes("pg_catalog.set_config")) {
+      changes = true;
+      c.settingsTouched = true;
+    } else if (facts.kind === "transaction" && c.settingsTouched) changes = true;
+  }
+  return changes;
+}
+
+/**
+ * Forgets names that a statement may give to something else; whoever uses one afterwards is refused. What is
+ * forgotten stays so if the statement fails: unknown means no.
+ */
+export function forgetNames(judgement: Judgement, c: Conversation): void {
+  for (const { facts } of judgement.statements) {
+    const verb = facts.verb;
+    if (/^(DEALLOCATE|DISCARD|PREPARE)\b/.test(verb)) {
+      const names = facts.refers.statements;
+      if (names.length === 0 && !verb.startsWith("PREPARE")) c.statements.clear();
+      for (const name of names) c.statements.delete(name);
+    }
+    if (/^(DECLARE|CLOSE|DISCARD)\b/.test(verb) || facts.kind === "call" || facts.kind === "unknown") {
+      for (const name of c.portals.keys()) if (name !== "") c.portals.delete(name);
+    }
+  }
+}

@@ -1,0 +1,247 @@
+/** An admitted session's traffic: two pumps over one conversation, and every way that it can end. */
+import { asPosternError, PosternError } from "../../policy/errors.ts";
+import { maskKey } from "../../policy/masking.ts";
+import type { Session } from "../../policy/ports.ts";
+import type { SqlState } from "../../policy/types.ts";
+import type { ConnectionDeps, Stream } from "../protocol.ts";
+import { cancelAtTarget } from "./cancel.ts";
+import { ClientPump } from "./client_pump.ts";
+import { Conversation, type Execution } from "./conversation.ts";
+import { terminate } from "./encode.ts";
+import { sqlState, toClient } from "./errors.ts";
+import { TargetPump } from "./target_pump.ts";
+import { TargetSide } from "./target_side.ts";
+
+export interface RelayOptions {
+  readonly client: Stream;
+  readonly target: Stream;
+  /** The backend's key at the target. */
+  readonly key: { readonly pid: number; readonly secret: Uint8Array };
+  readonly session: Session;
+  readonly state: SqlState;
+  /** Read too far during the handshakes. */
+  readonly early: { readonly client: Uint8Array; readonly target: Uint8Array };
+  readonly deps: ConnectionDeps;
+}
+
+/** How long an end waits for the other side to read its last words. */
+const farewellMs = 2_000;
+
+export class Relay {
+  readonly #conversation: Conversation;
+  readonly #clientPump: ClientPump;
+  readonly #targetPump: TargetPump;
+  readonly #targetSide: TargetSide;
+  readonly #done = Promise.withResolvers<string>();
+  #ended = false;
+  #activeAt = Date.now();
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly options: RelayOptions) {
+    const { client, target, session, deps } = options;
+    this.#conversation = new Conversation(options.state);
+    this.#targetSide = new TargetSide(this.#conversation, {
+      maskOf: (origin) => session.maskOf(origin),
+      maskKey: maskKey(deps.maskKey, session.target.name),
+      maskedRowBytesMax: deps.limits.maskedRowBytesMax,
+      settled: (execution) => this.#finished(execution),
+    });
+    this.#targetPump = new TargetPump(target, client, this.#targetSide, deps.limits.maskedRowBytesMax);
+    this.#clientPump = new ClientPump({
+      client,
+      target,
+      session,
+      conversation: this.#conversation,
+      limits: deps.limits,
+      log: deps.log,
+      send: (frame) => this.#targetPump.send(frame),
+      finished: (execution) => this.#finished(execution),
+      fail: (error) => this.#fail(error),
+      now: Date.now,
+    });
+  }
+
+  /** Resolves with the reason for its end, once both sides are closed or given up. Never rejects. */
+  run(): Promise<string> {
+    const { client, target, session, deps, early } = this.options;
+    client.on("data", this.#onClient);
+    client.on("end", this.#onClientGone);
+    client.on("error", this.#onClientGone);
+    client.on("close", this.#onClientGone);
+    target.on("data", this.#onTarget);
+    target.on("end", this.#onTargetGone);
+    target.on("error", this.#onTargetGone);
+    target.on("close", this.#onTargetGone);
+    session.ended.addEventListener("abort", this.#onAbort, { once: true });
+    deps.stopping.addEventListener("abort", this.#onAbort, { once: true });
+    this.#watchIdle();
+    if (session.ended.aborted || deps.stopping.aborted) this.#onAbort();
+    else if (client.destroyed || client.readableEnded) this.#onClientGone();
+    else if (target.destroyed || target.readableEnded) this.#onTargetGone();
+    else {
+      if (early.target.length > 0) this.#onTarget(early.target);
+      if (early.client.length > 0) this.#onClient(early.client);
+      target.resume();
+      client.resume();
+    }
+    return this.#done.promise;
+  }
+
+  /** A CancelRequest with this session's key. Settles when the target was told, if there was anything to tell. */
+  async cancel(): Promise<void> {
+    if (this.#ended || this.#clientPump.cancelHeld()) return;
+    if (!this.#clientPump.busy) return;
+    await this.#clientPump.during(this.#cancelAtTarget());
+  }
+
+  async #cancelAtTarget(): Promise<void> {
+    const { session, key, deps } = this.options;
+    try {
+      await cancelAtTarget(session.target, key, deps.limits.targetConnectTimeoutMs);
+    } catch (error) {
+      deps.log("warn", "a cancel did not reach the target", { problem: asPosternError(error).message });
+    }
+  }
+
+  #onClient = (chunk: Uint8Array): void => {
+    if (this.#ended) return;
+    this.#activeAt = Date.now();
+    try {
+      this.#clientPump.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  #onTarget = (chunk: Uint8Array): void => {
+    if (this.#ended) return;
+    this.#activeAt = Date.now();
+    try {
+      this.#targetPump.push(chunk);
+      if (this.#targetSide.progressed) {
+        this.#targetSide.progressed = false;
+        this.#clientPump.progress();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  #onClientGone = (): void => {
+    if (!this.#clientPump.left) this.#end("the client disconnected", null);
+  };
+
+  #onTargetGone = (): void => {
+    if (this.#clientPump.left) return this.#end("the client disconnected", null);
+    if (this.#targetSide.saidFatal) return this.#end("the target ended the connection", null);
+    const error = new PosternError("TargetUnavailable", "The target closed the connection unexpectedly", {
+      hint: "It may have crashed or been stopped; connect again",
+    });
+    this.#end("the target closed the connection", toClient(error, { fatal: true }));
+  };
+
+  #onAbort = (): void => {
+    const { session, deps } = this.options;
+    const reason = asPosternError(session.ended.aborted ? session.ended.reason : deps.stopping.reason);
+    this.#end(reason.message, toClient(reason, { fatal: true, sqlState: sqlState.adminShutdown }));
+  };
+
+  #fail(thrown: unknown): void {
+    const error = asPosternError(thrown);
+    const { log } = this.options.deps;
+    const problem = error.cause === undefined ? error.message : `${error.message} (${error.cause})`;
+    log(error.code === "Internal" ? "error" : "warn", "a connection failed", {
+      session: this.options.session.id,
+      problem,
+    });
+    this.#end(error.message, toClient(error, { fatal: true }));
+  }
+
+  #watchIdle(): void {
+    const { idleTimeoutMs } = this.options.deps.limits;
+    const check = (): void => {
+      const quiet = Date.now() - this.#activeAt;
+      const waits = this.#clientPump.holding || (this.#clientPump.busy && !this.#targetPump.stalled);
+      if (quiet >= idleTimeoutMs && !waits) {
+        const error = new PosternError("LimitExceeded", "The session was idle for too long", {
+          rule: "listen.limits.idleSeconds",
+          hint: "Connect again",
+        });
+        return this.#end(
+          "idle for too long",
+          toClient(error, { fatal: true, sqlState: sqlState.idleTimeout }),
+        );
+      }
+      const next = waits ? idleTimeoutMs : idleTimeoutMs - quiet;
+      this.#idleTimer = setTimeout(check, Math.min(Math.max(next, 100), 2 ** 31 - 1));
+    };
+    this.#idleTimer = setTimeout(check, Math.min(idleTimeoutMs, 2 ** 31 - 1));
+  }
+
+  /** The client is told `farewell` where that does not cut a message in two; a running statement is cancelled. */
+  #end(reason: string, farewell: Uint8Array | null): void {
+    if (this.#ended) return;
+    const { client, target } = this.options;
+    if (farewell !== null && !this.#targetPump.midFrame) this.#targetPump.send(farewell);
+    const running = this.#conversation.replies.length > 0 && !target.destroyed && !target.readableEnded;
+    this.#ended = true;
+    this.#settleAll(reason);
+    this.#clientPump.close(reason);
+    client.end();
+    if (running) void this.#cancelAtTarget();
+    if (!target.destroyed) target.end(terminate);
+    this.#close(reason);
+  }
+
+  /** Both sides are closing; what does not close in time is cut. */
+  #close(reason: string): void {
+    this.#ended = true;
+    clearTimeout(this.#idleTimer);
+    const { client, target, session, deps } = this.options;
+    session.ended.removeEventListener("abort", this.#onAbort);
+    deps.stopping.removeEventListener("abort", this.#onAbort);
+    session.close(reason);
+    let open = 2;
+    const closed = (): void => {
+      if (--open > 0) return;
+      clearTimeout(timer);
+      this.#done.resolve(reason);
+    };
+    const timer = setTimeout(() => {
+      client.destroy();
+      target.destroy();
+    }, farewellMs);
+    for (const stream of [client, target]) {
+      // What still comes is not read, but a paused stream would never see the end.
+      stream.resume();
+      if (stream.closed) closed();
+      else stream.once("close", closed);
+    }
+  }
+
+  #settleAll(reason: string): void {
+    const { replies, portals } = this.#conversation;
+    const error = { code: sqlState.adminShutdown, message: `Not finished: ${reason}` };
+    const open = [...replies].map(({ execution }) => execution);
+    for (const portal of portals.values()) open.push(portal.execution);
+    for (const execution of open) {
+      if (execution === null || execution.settled) continue;
+      execution.settled = true;
+      execution.error ??= error;
+      this.#finished(execution);
+    }
+  }
+
+  /** Into the record, if it is there: what was skipped before its record was durable follows it. */
+  #finished(execution: Execution): void {
+    if (execution.id === null) return;
+    const { rows, bytes, tag, error } = execution;
+    const counted = / (\d+)$/.exec(tag)?.[1];
+    this.options.session.finished(execution.id, {
+      rows: counted !== undefined ? Number(counted) : rows > 0 ? rows : null,
+      bytes,
+      tag,
+      error,
+    });
+  }
+}

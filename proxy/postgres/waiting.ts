@@ -1,0 +1,82 @@
+/** What people read while they wait: for their sign-in, for an approval; and when the wait ends. */
+import { PosternError } from "../../policy/errors.ts";
+import type { Hold, SignIn } from "../../policy/ports.ts";
+import { notice, sqlState } from "./errors.ts";
+
+/** `14:03:20 UTC (2 min)` */
+export function untilText(deadlineAt: number, now: number): string {
+  const seconds = Math.max(0, Math.round((deadlineAt - now) / 1000));
+  const left = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  return `${new Date(deadlineAt).toISOString().slice(11, 19)} UTC (${left})`;
+}
+
+export function signInNotice(target: string, signIn: SignIn, now: number): Uint8Array {
+  return notice(
+    `sign in to reach ${target}`,
+    `${signIn.url}   (code ${signIn.code})`,
+    `Open the link in a browser; waiting until ${untilText(signIn.deadlineAt, now)}`,
+  );
+}
+
+export function holdNotice(hold: Hold, now: number): Uint8Array {
+  const { rule, reason, deadlineAt } = hold.request;
+  return notice(
+    `this statement waits for approval by ${hold.forWhom}`,
+    `${hold.url}   (rule: ${rule}${reason === "" ? "" : `; ${reason}`})`,
+    `Waiting until ${untilText(deadlineAt, now)}; cancel the statement to withdraw it`,
+  );
+}
+
+export interface HoldRefusal {
+  readonly error: PosternError;
+  readonly sqlState?: string;
+}
+
+/** Why a held statement does not run after all. */
+export function refusalAfter(
+  hold: Hold,
+  outcome: Awaited<Hold["outcome"]>,
+  cancelled: boolean,
+): HoldRefusal {
+  const { rule } = hold.request;
+  const { state, by, reason } = outcome;
+  const because = reason === "" ? "" : `: ${reason}`;
+  if (cancelled) {
+    return {
+      error: new PosternError(
+        "ApprovalRequired",
+        "canceling statement due to user request; its approval is withdrawn",
+        {
+          rule,
+        },
+      ),
+      sqlState: sqlState.queryCanceled,
+    };
+  }
+  switch (state) {
+    case "denied":
+      return {
+        error: new PosternError(
+          "ApprovalRequired",
+          `${by || "An approver"} denied this statement${because}`,
+          {
+            rule,
+            hint: `Talk to them, or change the statement; the request is kept at ${hold.url}`,
+          },
+        ),
+      };
+    case "expired":
+      return {
+        error: new PosternError("ApprovalRequired", `Nobody approved this statement in time${because}`, {
+          rule,
+          hint: `It was waiting for ${hold.forWhom}; send it again when somebody is there`,
+        }),
+      };
+    default:
+      return {
+        error: new PosternError("ApprovalRequired", `The request for approval was withdrawn${because}`, {
+          rule,
+        }),
+      };
+  }
+}
