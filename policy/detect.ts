@@ -30,7 +30,6 @@ export interface DetectOptions {
 /** In order of their place; those that overlap become one, of the kind named first above. */
 export function detect(text: string, options: DetectOptions = {}): Hit[] {
   const groups = digitGroups(text);
-  if (groups.length === 0) return emails(text);
   return merged([
     cards(text, groups),
     ibans(text),
@@ -106,18 +105,24 @@ function windows(
 /** Issuer prefixes of the large networks; with Luhn, one of about fifty random 16-digit numbers passes. */
 const cardPrefix =
   /^(?:4|5[0-8]|6[0-9]|3[47]|3[68]|39|30[0-59]|35(?:2[89]|[3-8])|22(?:2[1-9]|[3-9])|2[3-6]|27[01]|2720|81)/;
+/** As people write them: in one, in fours, in halves, or 4-6-5 and 4-6-4; lists of numbers look otherwise. */
+const cardShape =
+  /^(?:\d{13,19}|\d{4}([ .\-\u00a0])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ .\-\u00a0])\d{6}\2\d{4,5}|\d{8}([ .\-\u00a0])\d{8})$/;
 const cardGap = (gap: string): boolean => gap === " " || gap === "-" || gap === "." || gap === "\u00a0";
 
 function cards(text: string, groups: readonly Group[]): Hit[] {
   const hits: Hit[] = [];
   for (let first = 0; first < groups.length; first++) {
     const group = groups[first];
-    // Nobody writes a card number digit by digit, and lists of single digits are common.
-    if (group === undefined || group.end - group.start < 3) continue;
+    if (group === undefined || group.end - group.start < 4) continue;
     const { start } = group;
     for (const { end, last } of windows(text, groups, first, { min: 13, max: 19, joins: cardGap })) {
-      const digits = digitsOf(text.slice(start, end));
-      if (!cardPrefix.test(digits) || !standsAlone(text, start, end) || !isLuhn(digits)) continue;
+      const written = text.slice(start, end);
+      const digits = digitsOf(written);
+      if (
+        !cardShape.test(written) || !cardPrefix.test(digits) || !standsAlone(text, start, end) ||
+        !isLuhn(digits)
+      ) continue;
       hits.push({ kind: "card", start, end });
       first = last;
       break;
