@@ -104,10 +104,10 @@ class Accepting implements Listener {
     const fromThere = this.#byAddress.get(address) ?? 0;
     const { connectionsMax, connectionsPerAddressMax } = this.caps;
     if (this.#clients.size >= connectionsMax) {
-      return this.#refuse(client, "limits.connections", connectionsMax);
+      return this.#refuse(client, "listen.limits.connections", connectionsMax);
     }
     if (fromThere >= connectionsPerAddressMax) {
-      return this.#refuse(client, "limits.connectionsPerAddress", connectionsPerAddressMax);
+      return this.#refuse(client, "listen.limits.connectionsPerAddress", connectionsPerAddressMax);
     }
     this.#clients.add(client);
     this.#byAddress.set(address, fromThere + 1);

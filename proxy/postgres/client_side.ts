@@ -82,9 +82,9 @@ export class ClientSide {
     if (type === fromClient.copyData && this.c.drained(null)) return drop;
     const error = new PosternError(
       "LimitExceeded",
-      `A message of ${bytes} bytes is more than Postern judges (listen.limits.statementBytes: ${bytesMax})`,
+      `A message of ${bytes} bytes is more than Postern judges (listen.limits.statement: ${bytesMax})`,
       {
-        rule: "listen.limits.statementBytes",
+        rule: "listen.limits.statement",
         hint: "Send less at once, or load rows with COPY … FROM STDIN",
       },
     );

@@ -164,7 +164,7 @@ export class Relay {
       const waits = this.#clientPump.holding || (this.#clientPump.busy && !this.#targetPump.stalled);
       if (quiet >= idleTimeoutMs && !waits) {
         const error = new PosternError("LimitExceeded", "The session was idle for too long", {
-          rule: "listen.limits.idleSeconds",
+          rule: "listen.limits.idle",
           hint: "Connect again",
         });
         return this.#end(

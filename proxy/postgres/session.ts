@@ -31,7 +31,7 @@ export async function serve(client: Socket, deps: ConnectionDeps): Promise<void>
     () =>
       negotiation.fail(
         new PosternError("LimitExceeded", "The client took too long to say what it wants", {
-          rule: "listen.limits.startupSeconds",
+          rule: "listen.limits.startup",
         }),
       ),
     deps.limits.startupTimeoutMs,

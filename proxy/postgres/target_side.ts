@@ -106,8 +106,8 @@ export class TargetSide {
     return this.#withhold(
       new PosternError(
         "LimitExceeded",
-        `A row of ${bytes} bytes is more than Postern masks (listen.limits.maskedRowBytes: ${limit})`,
-        { rule: "listen.limits.maskedRowBytes", hint: "Leave the large column out of the SELECT" },
+        `A row of ${bytes} bytes is more than Postern masks (listen.limits.maskedRow: ${limit})`,
+        { rule: "listen.limits.maskedRow", hint: "Leave the large column out of the SELECT" },
       ),
     );
   }
