@@ -202,18 +202,32 @@ export interface Journal {
   note(draft: EventDraft): void;
   /** Called with each event once it is durable. Returns the way to stop. */
   subscribe(listener: (event: AuditEvent) => void): () => void;
-  /** In order of sequence. */
+  /** In order of sequence; 1,000 where the filter names no limit. */
   events(filter: EventFilter): Promise<AuditEvent[]>;
   /** The whole record in order of sequence, for export; constant memory. */
   export(filter: EventFilter): AsyncIterable<AuditEvent>;
+  /** Newest first. May give a few more than `limit`: those of the same millisecond as the last, for `before` skips it. */
   sessions(
     filter: { person?: string; target?: string; before?: number; limit: number },
   ): Promise<SessionSummary[]>;
   session(id: string): Promise<SessionSummary | null>;
   approval(id: string): Promise<ApprovalRequest | null>;
+  /** Newest first; `limit` and `before` as for sessions. */
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
   /** Flushes what is under way and closes. */
   close(): Promise<void>;
+}
+
+/** `jsonl` carries its proof (policy/audit/export.ts); `csv` is for spreadsheets, without one. */
+export type ExportFormat = "jsonl" | "csv";
+
+/** A journal whose record can be taken out with its proof. */
+export interface EvidenceJournal extends Journal {
+  /**
+   * The export as text lines, each with its line break; constant memory. `limit` is not used: a filtered
+   * export holds digests in place of what was left out, so that it still verifies.
+   */
+  lines(filter: EventFilter, format?: ExportFormat): AsyncIterable<string>;
 }
 
 /** Running sessions, as the dashboard sees them. */

@@ -1,0 +1,207 @@
+/**
+ * The record as text lines, to be kept and verified elsewhere.
+ *
+ * JSON Lines, each line canonical JSON (RFC 8785):
+ *
+ *     {"postern":"audit-export/1","at","filter","first","last","previous","keys"}   what this is; keys are PEM
+ *     {"at","data","hash","person","previous","sequence","session","target","type"} one event
+ *     {"skipped":{"from","digests":[…]}}   events that the filter left out: their digests keep the chain whole
+ *     {"head":{…}}                         a signed head, after the event that it is about (policy/audit/heads.ts)
+ *     {"end":{"kind":"postern-export/1","at","header","first","last","hash","events","skipped","key","signature"}}
+ *
+ * The lines cover the chain from `first` to `last` without a gap; `previous` is the hash before `first`. The end
+ * is signed over the header's digest and over what lies between, so that a cut or shortened export is found.
+ */
+import type { EventFilter, ExportFormat } from "../ports.ts";
+import type { AuditEvent, Json } from "../types.ts";
+import { canonical } from "./canonical.ts";
+import { contentOf, digestOf, genesis } from "./chain.ts";
+import type { SignedHead } from "./heads.ts";
+
+export const exportKind = "audit-export/1";
+export const endKind = "postern-export/1";
+
+/** Where an export gets its lines; the store implements it. */
+export interface ExportSource {
+  /** Signs the newest head. */
+  sign(): Promise<SignedHead>;
+  signStatement(statement: Record<string, string | number>): Promise<Record<string, string | number>>;
+  /** PEM of all keys that signed here. */
+  publicKeys(): Promise<string>;
+  /** Signed heads in (after, to], at most some at once, in order. */
+  heads(after: number, to: number): Promise<SignedHead[]>;
+  bounds(filter: EventFilter): Promise<{ first: number; last: number } | null>;
+  /** A page of everything in (after, to] with whether the filter wants it; empty when there is no more. */
+  range(
+    filter: EventFilter,
+    after: number,
+    to: number,
+  ): Promise<readonly { event: AuditEvent; matches: boolean }[]>;
+  now(): number;
+}
+
+/** Each line with its line break. Constant memory. */
+export async function* exportLines(
+  source: ExportSource,
+  filter: EventFilter,
+  format: ExportFormat,
+): AsyncIterable<string> {
+  const head = await source.sign();
+  const bounds = await boundsOf(source, filter, head);
+  if (format === "csv") yield* csvLines(source, filter, bounds);
+  else yield* provenLines(source, filter, bounds, head);
+}
+
+interface Bounds {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Nothing later than the head that was just signed, so that an export ends while events go on coming. */
+async function boundsOf(source: ExportSource, filter: EventFilter, head: SignedHead): Promise<Bounds> {
+  const wanted = Object.entries(filter).filter(([name, value]) => value !== undefined && name !== "limit");
+  if (wanted.length === 0) return { first: 1, last: head.sequence };
+  const found = await source.bounds(filter);
+  if (found === null || found.first > head.sequence) {
+    return { first: head.sequence + 1, last: head.sequence };
+  }
+  return { first: found.first, last: Math.min(found.last, head.sequence) };
+}
+
+/** Digests of one line of skipped events. */
+const DIGESTS_PER_LINE = 1000;
+
+async function* provenLines(
+  source: ExportSource,
+  filter: EventFilter,
+  { first, last }: Bounds,
+  head: SignedHead,
+): AsyncIterable<string> {
+  const header = canonical({
+    postern: exportKind,
+    at: source.now(),
+    filter: plain(filter),
+    first,
+    last,
+    previous: await previousOf(source, first, head),
+    keys: await source.publicKeys(),
+  });
+  yield header + "\n";
+  const heads = new Heads(source, first - 1, last);
+  let digests: string[] = [];
+  let hash = first > last ? head.hash : genesis;
+  let events = 0;
+  for await (const { event, matches } of everything(source, filter, first, last)) {
+    hash = event.hash;
+    if (!matches) digests.push(digestOf(contentOf(event)));
+    else events++;
+    const signed = await heads.at(event.sequence);
+    const flushed = matches ? event.sequence : event.sequence + 1;
+    if (digests.length > 0 && (matches || signed.length > 0 || digests.length === DIGESTS_PER_LINE)) {
+      yield canonical({ skipped: { from: flushed - digests.length, digests } }) + "\n";
+      digests = [];
+    }
+    if (matches) yield canonical({ ...event }) + "\n";
+    for (const one of signed) yield canonical({ head: { ...one } }) + "\n";
+  }
+  if (digests.length > 0) {
+    yield canonical({ skipped: { from: last + 1 - digests.length, digests } }) + "\n";
+  }
+  const end = await source.signStatement({
+    kind: endKind,
+    at: source.now(),
+    header: digestOf(header),
+    first,
+    last,
+    hash,
+    events,
+    skipped: last - first + 1 - events,
+  });
+  yield canonical({ end }) + "\n";
+}
+
+async function previousOf(source: ExportSource, first: number, head: SignedHead): Promise<string> {
+  if (first === 1) return genesis;
+  if (first > head.sequence) return head.hash;
+  const [entry] = await source.range({}, first - 1, first);
+  if (entry === undefined) throw new RangeError(`event ${first} is not in the store`);
+  return entry.event.previous;
+}
+
+async function* everything(source: ExportSource, filter: EventFilter, first: number, last: number) {
+  let after = first - 1;
+  while (after < last) {
+    const page = await source.range(filter, after, last);
+    if (page.length === 0) throw new RangeError(`events ${after + 1} to ${last} are not in the store`);
+    yield* page;
+    after = page.at(-1)!.event.sequence;
+  }
+}
+
+/** Signed heads in step with the events. */
+class Heads {
+  #page: SignedHead[] = [];
+  #done = false;
+
+  constructor(readonly source: ExportSource, public after: number, readonly last: number) {}
+
+  async at(sequence: number): Promise<SignedHead[]> {
+    if (this.#page.length === 0 && !this.#done) {
+      this.#page = await this.source.heads(this.after, this.last);
+      this.#done = this.#page.length === 0;
+      this.after = this.#page.at(-1)?.sequence ?? this.last;
+    }
+    let count = 0;
+    while (count < this.#page.length && this.#page[count]!.sequence <= sequence) count++;
+    return this.#page.splice(0, count);
+  }
+}
+
+function plain(filter: EventFilter): Json {
+  const entries = Object.entries(filter).filter(([name, value]) => value !== undefined && name !== "limit");
+  return Object.fromEntries(entries);
+}
+
+const csvColumns = [
+  "sequence",
+  "time",
+  "type",
+  "person",
+  "session",
+  "target",
+  "verdict",
+  "rule",
+  "text",
+  "data",
+  "hash",
+];
+
+async function* csvLines(source: ExportSource, filter: EventFilter, { first, last }: Bounds) {
+  yield csvColumns.join(",") + "\r\n";
+  for await (const { event, matches } of everything(source, filter, first, last)) {
+    if (!matches) continue;
+    const { data } = event;
+    const cells: Json[] = [
+      event.sequence,
+      new Date(event.at).toISOString(),
+      event.type,
+      event.person,
+      event.session,
+      event.target,
+      data.verdict ?? data.state ?? null,
+      data.rule ?? null,
+      data.text ?? null,
+      canonical(data),
+      event.hash,
+    ];
+    yield cells.map(csvCell).join(",") + "\r\n";
+  }
+}
+
+/** RFC 4180, and nothing that a spreadsheet would run as a formula. */
+function csvCell(value: Json): string {
+  if (value === null) return "";
+  const text = String(value);
+  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,64 @@
+/** What the Journal's side asks of the Worker, and how the answers look. */
+import type { SignedHead } from "../audit/heads.ts";
+import type { EventFilter, SessionSummary } from "../ports.ts";
+import type { ApprovalRequest } from "../types.ts";
+import type { Appended, EngineOptions } from "./engine.ts";
+import type { Encoded } from "./projection.ts";
+import type { EventsPage, RangeEntry, SessionFilter } from "./queries.ts";
+
+/** Where the store is. */
+export interface OpenOptions extends EngineOptions {
+  /** The embedded database's folder; not used where there is a URL. */
+  readonly folder: string;
+  readonly url: string | null;
+}
+
+/** Each call's argument and answer. */
+export interface Calls {
+  open: { argument: OpenOptions; answer: null };
+  recover: { argument: number; answer: { sessions: number; approvals: number } };
+  append: { argument: readonly Encoded[]; answer: Appended };
+  sign: { argument: number; answer: SignedHead };
+  signStatement: {
+    argument: Record<string, string | number>;
+    answer: Record<string, string | number>;
+  };
+  heads: { argument: { after: number; to: number }; answer: SignedHead[] };
+  publicKeys: { argument: null; answer: string };
+  events: { argument: { filter: EventFilter; after: number; limit: number }; answer: EventsPage };
+  range: { argument: { filter: EventFilter; after: number; to: number }; answer: RangeEntry[] };
+  bounds: { argument: EventFilter; answer: { first: number; last: number } | null };
+  sessions: { argument: SessionFilter; answer: SessionSummary[] };
+  session: { argument: string; answer: SessionSummary | null };
+  approval: { argument: string; answer: ApprovalRequest | null };
+  approvals: { argument: { before?: number; limit: number }; answer: ApprovalRequest[] };
+  upkeep: { argument: null; answer: null };
+  close: { argument: null; answer: null };
+}
+
+export type CallName = keyof Calls;
+
+export type CallHandlers = {
+  readonly [N in CallName]: (argument: Calls[N]["argument"]) => Promise<Calls[N]["answer"]>;
+};
+
+export interface CallMessage {
+  readonly id: number;
+  readonly name: CallName;
+  readonly argument: unknown;
+}
+
+/** How a failure crosses: `code` is the SQLSTATE or the system's error code where there is one. */
+export interface Failure {
+  readonly message: string;
+  readonly hint: string | null;
+  readonly code: string | null;
+  /** A PosternError's text is safe to show; any other is for the log. */
+  readonly safe: boolean;
+  /** The database is beyond use; the Worker ends itself after this answer. */
+  readonly fatal: boolean;
+}
+
+export type AnswerMessage =
+  | { readonly id: number; readonly ok: true; readonly answer: unknown }
+  | { readonly id: number; readonly ok: false; readonly failure: Failure };

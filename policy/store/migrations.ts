@@ -1,0 +1,123 @@
+/**
+ * The schema, step by step. A step that was released never changes; a new one is added at the end. Forward
+ * only: a store that a newer Postern wrote is refused.
+ */
+import { PosternError } from "../errors.ts";
+import type { Database } from "./database.ts";
+
+/** Steps by version, from 1. Plain PostgreSQL, good for the embedded database and a real one. */
+export const migrations: readonly (readonly string[])[] = [
+  [
+    // `content` is the canonical JSON that the hash covers, as text, so that it is never printed anew.
+    // The columns beside it are copies for searching, and no evidence.
+    `CREATE TABLE events (
+       sequence int8 PRIMARY KEY,
+       at int8 NOT NULL,
+       type text NOT NULL,
+       person text,
+       session text,
+       target text,
+       content text NOT NULL,
+       previous text NOT NULL,
+       hash text NOT NULL
+     )`,
+    `CREATE INDEX events_session ON events (session, sequence) WHERE session IS NOT NULL`,
+    `CREATE INDEX events_person ON events (person, sequence) WHERE person IS NOT NULL`,
+    `CREATE INDEX events_target ON events (target, sequence) WHERE target IS NOT NULL`,
+    `CREATE INDEX events_at ON events (at)`,
+    // The types that everybody has many of are found faster by session, person or time.
+    `CREATE INDEX events_rare_type ON events (type, sequence)
+       WHERE type NOT IN ('statement.judged', 'statement.finished')`,
+
+    `CREATE TABLE sessions (
+       id text PRIMARY KEY,
+       node text NOT NULL,
+       person text NOT NULL,
+       target text NOT NULL,
+       started_at int8 NOT NULL,
+       ended_at int8,
+       end_reason text,
+       statements int8 NOT NULL DEFAULT 0,
+       denied int8 NOT NULL DEFAULT 0,
+       held int8 NOT NULL DEFAULT 0,
+       started text NOT NULL
+     ) WITH (fillfactor = 80)`,
+    `CREATE INDEX sessions_started ON sessions (started_at)`,
+    `CREATE INDEX sessions_person ON sessions (person, started_at)`,
+    `CREATE INDEX sessions_target ON sessions (target, started_at)`,
+    `CREATE INDEX sessions_open ON sessions (node) WHERE ended_at IS NULL`,
+
+    `CREATE TABLE approvals (
+       id text PRIMARY KEY,
+       session text NOT NULL,
+       requested_at int8 NOT NULL,
+       state text NOT NULL,
+       request text NOT NULL,
+       change text
+     )`,
+    `CREATE INDEX approvals_requested ON approvals (requested_at)`,
+    `CREATE INDEX approvals_pending ON approvals (session) WHERE state = 'pending'`,
+
+    `CREATE TABLE signed_heads (
+       sequence int8 NOT NULL,
+       key text NOT NULL,
+       body text NOT NULL,
+       PRIMARY KEY (sequence, key)
+     )`,
+    `CREATE TABLE public_keys (key text PRIMARY KEY, pem text NOT NULL)`,
+  ],
+];
+
+/** Taken while the schema changes, and by whoever appends; any number that is ours alone. */
+export const chainLock = "7285019412";
+
+/**
+ * Brings the schema to the newest version. Rejects with StoreFailed where a newer Postern wrote it.
+ * `steps` is for tests that start from an old one.
+ */
+export async function migrate(db: Database, steps = migrations): Promise<void> {
+  await db.script([
+    // Two nodes may start at once on one database.
+    `SELECT pg_advisory_xact_lock(${chainLock})`,
+    `CREATE TABLE IF NOT EXISTS schema_version (version int4 NOT NULL)`,
+  ]);
+  for (;;) {
+    const version = await schemaVersion(db);
+    if (version > steps.length) {
+      throw new PosternError(
+        "StoreFailed",
+        `the store's schema is version ${version}, and this Postern knows up to ${steps.length}`,
+        { hint: "a newer Postern wrote this store: start that one, or give this one another data folder" },
+      );
+    }
+    if (version === steps.length) return;
+    await step(db, version, steps[version]!);
+  }
+}
+
+async function step(db: Database, version: number, statements: readonly string[]): Promise<void> {
+  try {
+    await db.script([
+      `SELECT pg_advisory_xact_lock(${chainLock})`,
+      // Fails the transaction where another node took this step meanwhile.
+      `DO $$ BEGIN
+         IF (SELECT coalesce(max(version), 0) FROM schema_version) <> ${version}
+         THEN RAISE 'step ${version + 1} was taken'; END IF;
+       END $$`,
+      ...statements,
+      `DELETE FROM schema_version`,
+      `INSERT INTO schema_version VALUES (${version + 1})`,
+    ]);
+  } catch (error) {
+    if (await schemaVersion(db) > version) return;
+    throw error;
+  }
+}
+
+export async function schemaVersion(db: Database): Promise<number> {
+  const [row] = await db.query({
+    text: "SELECT coalesce(max(version), 0)::text FROM schema_version",
+    values: [],
+  });
+  return Number(row?.[0] ?? 0);
+}

@@ -1,0 +1,222 @@
+/** Reading the store: filters to SQL, rows to what policy/ports.ts promises. */
+import { z } from "zod";
+import { type EventContent, eventOf } from "../audit/chain.ts";
+import type { EventData } from "../audit/event_data.ts";
+import { approvalRequestData } from "../audit/event_data.ts";
+import type { EventFilter, SessionSummary } from "../ports.ts";
+import type { ApprovalRequest, AuditEvent } from "../types.ts";
+import { column, type Database, listOf, listValue, type Row } from "./database.ts";
+
+/** How many events one page holds at most, and about how many bytes of them. */
+const PAGE_EVENTS = 200;
+const PAGE_BYTES = 1024 * 1024;
+
+/** How much of the record one step of a search in texts goes through. */
+const SEARCH_STEP = 10_000;
+
+/** What `events()` gives where the filter names no limit. */
+export const EVENTS_DEFAULT = 1000;
+/** What any list gives at most. */
+const LIST_MAX = 1000;
+
+/** The conditions of a filter, numbered after `values`, which they extend. */
+function conditions(filter: EventFilter, values: (string | null)[]): string[] {
+  const found: string[] = [];
+  const add = (sql: (n: number) => string, value: string) => found.push(sql(values.push(value)));
+  if (filter.session !== undefined) add((n) => `session = $${n}::text`, column(filter.session) ?? "");
+  if (filter.person !== undefined) add((n) => `person = $${n}::text`, column(filter.person) ?? "");
+  if (filter.target !== undefined) add((n) => `target = $${n}::text`, column(filter.target) ?? "");
+  if (filter.types !== undefined) {
+    add((n) => `type = ANY (${listOf(n)})`, listValue(filter.types.map(column)));
+  }
+  if (filter.from !== undefined) add((n) => `at >= $${n}::int8`, integer(Math.ceil(filter.from)));
+  if (filter.to !== undefined) add((n) => `at <= $${n}::int8`, integer(Math.floor(filter.to)));
+  if (filter.text !== undefined) {
+    // As it stands inside canonical JSON: quotes and line breaks are escaped there.
+    const needle = JSON.stringify(filter.text.toWellFormed()).slice(1, -1);
+    add((n) => `strpos(lower(content), lower($${n}::text)) > 0`, needle);
+  }
+  return found;
+}
+
+/** Cuts a page where it gets too big, but never to nothing. */
+const paged = (columns: string, page: string) =>
+  `SELECT ${columns} FROM (
+     SELECT *, sum(octet_length(content)) OVER (ORDER BY sequence) - octet_length(content) AS before
+     FROM (${page} ORDER BY sequence LIMIT $2::int8) AS page
+   ) AS measured WHERE before < ${PAGE_BYTES} ORDER BY measured.sequence`;
+
+const toEvent = ([sequence, previous, hash, content]: Row): AuditEvent =>
+  eventOf(Number(sequence), previous!, hash!, content!);
+
+/** Matching events, in order, and after which sequence to go on; `next` is null at the end of the record. */
+export interface EventsPage {
+  readonly events: AuditEvent[];
+  readonly next: number | null;
+}
+
+/**
+ * One page. It may hold fewer than `limit`, or none, with more to come: the database answers one call at a
+ * time, and appends wait for it, so that a search without an index goes through the record in steps.
+ */
+export async function readEvents(
+  db: Database,
+  filter: EventFilter,
+  after: number,
+  limit: number,
+): Promise<EventsPage> {
+  const count = Math.min(limit, PAGE_EVENTS);
+  const values: (string | null)[] = [integer(after), integer(count)];
+  const where = ["sequence > $1::int8", ...conditions(filter, values)];
+  const step = filter.text === undefined ? null : after + SEARCH_STEP;
+  if (step !== null) where.push(`sequence <= $${values.push(integer(step))}::int8`);
+  const rows = await db.query({
+    text: paged(
+      "sequence::text, previous, hash, content",
+      `SELECT sequence, previous, hash, content FROM events WHERE ${where.join(" AND ")}`,
+    ),
+    values,
+  });
+  const events = rows.map(toEvent);
+  if (events.length > 0) return { events, next: events.at(-1)!.sequence };
+  if (step === null) return { events, next: null };
+  const [last] = await db.query({ text: "SELECT max(sequence)::text FROM events", values: [] });
+  return { events, next: Number(last?.[0] ?? 0) > step ? step : null };
+}
+
+/** An event of the range, or where it is not wanted its digest's source only. */
+export interface RangeEntry {
+  readonly event: AuditEvent;
+  readonly matches: boolean;
+}
+
+/** A page of everything in (after, to], with whether the filter wants it. Empty when there is no more. */
+export async function readRange(
+  db: Database,
+  filter: EventFilter,
+  after: number,
+  to: number,
+): Promise<RangeEntry[]> {
+  const values: (string | null)[] = [integer(after), String(PAGE_EVENTS), integer(to)];
+  const wanted = conditions(filter, values);
+  const matches = wanted.length === 0 ? "true" : wanted.map((one) => `coalesce(${one}, false)`).join(" AND ");
+  const rows = await db.query({
+    text: paged(
+      "sequence::text, previous, hash, content, matches::text",
+      `SELECT sequence, previous, hash, content, (${matches}) AS matches FROM events
+       WHERE sequence > $1::int8 AND sequence <= $3::int8`,
+    ),
+    values,
+  });
+  return rows.map((row) => ({ event: toEvent(row), matches: row[4] === "true" }));
+}
+
+/** The first and last sequence that a filter matches but for its `text`; null where nothing does. */
+export async function readBounds(
+  db: Database,
+  filter: EventFilter,
+): Promise<{ first: number; last: number } | null> {
+  const values: (string | null)[] = [integer(filter.after ?? 0)];
+  const where = ["sequence > $1::int8", ...conditions({ ...filter, text: undefined }, values)].join(" AND ");
+  const [row] = await db.query({
+    text: `SELECT min(sequence)::text, max(sequence)::text FROM events WHERE ${where}`,
+    values,
+  });
+  return row?.[0] == null ? null : { first: Number(row[0]), last: Number(row[1]) };
+}
+
+const SESSION_COLUMNS = "started, ended_at::text, end_reason, statements::text, denied::text, held::text";
+
+function toSession([started, endedAt, endReason, statements, denied, held]: Row): SessionSummary {
+  const { at, person, session, target, data } = JSON.parse(started!) as Omit<EventContent, "data"> & {
+    data: EventData["session.started"];
+  };
+  return {
+    id: session!,
+    person: person ?? "?",
+    target: target ?? "?",
+    database: data.database,
+    client: data.client,
+    method: data.identity.method,
+    startedAt: at,
+    endedAt: endedAt === null ? null : Number(endedAt),
+    endReason: endReason ?? null,
+    statements: Number(statements),
+    denied: Number(denied),
+    held: Number(held),
+  };
+}
+
+export interface SessionFilter {
+  readonly person?: string;
+  readonly target?: string;
+  readonly before?: number;
+  readonly limit: number;
+}
+
+/** Newest first. Those that started in the same millisecond as the last come too, so that `before` skips none. */
+export async function readSessions(db: Database, filter: SessionFilter): Promise<SessionSummary[]> {
+  const values: (string | null)[] = [limitValue(filter.limit)];
+  const where: string[] = ["true"];
+  if (filter.person !== undefined) where.push(`person = $${values.push(column(filter.person) ?? "")}::text`);
+  if (filter.target !== undefined) where.push(`target = $${values.push(column(filter.target) ?? "")}::text`);
+  if (filter.before !== undefined) {
+    where.push(`started_at < $${values.push(integer(Math.ceil(filter.before)))}::int8`);
+  }
+  const rows = await db.query({
+    text: `SELECT ${SESSION_COLUMNS} FROM sessions WHERE ${where.join(" AND ")}
+           ORDER BY started_at DESC FETCH FIRST ($1::int8) ROWS WITH TIES`,
+    values,
+  });
+  return rows.map(toSession);
+}
+
+export async function readSession(db: Database, id: string): Promise<SessionSummary | null> {
+  const [row] = await db.query({
+    text: `SELECT ${SESSION_COLUMNS} FROM sessions WHERE id = $1::text`,
+    values: [column(id) ?? ""],
+  });
+  return row === undefined ? null : toSession(row);
+}
+
+const changeSchema = z.object({
+  state: approvalRequestData.unwrap().shape.state,
+  reviews: approvalRequestData.unwrap().shape.reviews,
+  outcome: z.string(),
+});
+
+function toApproval([request, change]: Row): ApprovalRequest {
+  const asked = JSON.parse(request!) as ApprovalRequest;
+  return change == null ? asked : { ...asked, ...changeSchema.parse(JSON.parse(change)) };
+}
+
+export async function readApproval(db: Database, id: string): Promise<ApprovalRequest | null> {
+  const [row] = await db.query({
+    text: "SELECT request, change FROM approvals WHERE id = $1::text",
+    values: [column(id) ?? ""],
+  });
+  return row === undefined ? null : toApproval(row);
+}
+
+/** Newest first; ties as in readSessions. */
+export async function readApprovals(
+  db: Database,
+  filter: { readonly before?: number; readonly limit: number },
+): Promise<ApprovalRequest[]> {
+  const values: (string | null)[] = [limitValue(filter.limit)];
+  const where = filter.before === undefined
+    ? "true"
+    : `requested_at < $${values.push(integer(Math.ceil(filter.before)))}::int8`;
+  const rows = await db.query({
+    text: `SELECT request, change FROM approvals WHERE ${where}
+           ORDER BY requested_at DESC FETCH FIRST ($1::int8) ROWS WITH TIES`,
+    values,
+  });
+  return rows.map(toApproval);
+}
+
+/** Any number as one that int8 holds: a filter comes from outside. */
+const integer = (value: number) =>
+  String(Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value || 0)));
+
+const limitValue = (limit: number) => String(Math.max(0, Math.min(LIST_MAX, Math.trunc(limit) || 0)));

@@ -1,0 +1,71 @@
+/** The store's database on a PostgreSQL reached by URL, so that several nodes share one record. */
+import postgres from "postgres";
+import type { Database, Row, Statement } from "./database.ts";
+
+type Connection = Pick<postgres.Sql, "unsafe">;
+
+/** `url`: `postgres://user:password@host:port/database?sslmode=…`. Rejects where it cannot connect. */
+export async function openUrl(url: string): Promise<Database> {
+  const sql = postgres(url, {
+    max: 2,
+    prepare: true,
+    // What a type is called is looked up otherwise; everything here is text.
+    fetch_types: false,
+    onnotice: () => {},
+    connect_timeout: 10,
+    connection: { application_name: "postern store", client_encoding: "UTF8" },
+  });
+  try {
+    await sql.unsafe("SELECT 1");
+  } catch (error) {
+    await sql.end({ timeout: 1 });
+    throw error;
+  }
+  return new UrlDatabase(sql);
+}
+
+async function run(connection: Connection, statement: Statement, prepare: boolean): Promise<Row[]> {
+  const rows = await connection.unsafe(statement.text, [...statement.values], { prepare }).raw();
+  return rows.map((row: (Uint8Array | null)[]) =>
+    row.map((value) => value === null ? null : decoder.decode(value))
+  );
+}
+
+const decoder = new TextDecoder();
+
+class UrlDatabase implements Database {
+  readonly exclusive = false;
+
+  constructor(readonly sql: postgres.Sql) {}
+
+  async transaction(first: readonly Statement[], rest: (rows: readonly Row[]) => readonly Statement[]) {
+    await this.sql.begin(async (transaction) => {
+      // Not awaited one by one: the driver sends them in one go.
+      const answers = await Promise.all(first.map((statement) => run(transaction, statement, true)));
+      await Promise.all(rest(answers.at(-1) ?? []).map((statement) => run(transaction, statement, true)));
+    });
+  }
+
+  query(statement: Statement): Promise<readonly Row[]> {
+    return run(this.sql, statement, false);
+  }
+
+  async script(statements: readonly string[]) {
+    await this.sql.begin(async (transaction) => {
+      for (const statement of statements) await transaction.unsafe(statement);
+    });
+  }
+
+  async checkpoint() {
+    // Its own business.
+  }
+
+  async alive() {
+    // The driver connects anew by itself: what failed says nothing of the next statement.
+    return await Promise.resolve(true);
+  }
+
+  async close() {
+    await this.sql.end({ timeout: 5 });
+  }
+}

@@ -1,0 +1,86 @@
+/** The Worker that owns the store's database: takes calls one at a time, answers each. */
+/// <reference lib="deno.worker" />
+import { PosternError } from "../errors.ts";
+import type { AnswerMessage, CallHandlers, CallMessage, CallName, Failure } from "./calls.ts";
+import type { Database } from "./database.ts";
+import { Engine } from "./engine.ts";
+import {
+  readApproval,
+  readApprovals,
+  readBounds,
+  readEvents,
+  readRange,
+  readSession,
+  readSessions,
+} from "./queries.ts";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+let db: Database | undefined;
+let engine: Engine | undefined;
+
+function opened(): Engine {
+  if (engine === undefined) throw new Error("the store is not open");
+  return engine;
+}
+
+const handlers: CallHandlers = {
+  async open(options) {
+    // Loaded on demand: a store by URL needs no WASM, and a folder no driver.
+    db = options.url === null
+      ? await (await import("./embedded_database.ts")).openEmbedded(options.folder)
+      : await (await import("./url_database.ts")).openUrl(options.url);
+    engine = await Engine.open(db, options);
+    return null;
+  },
+  recover: (at) => opened().recover(at),
+  append: (events) => opened().append(events),
+  sign: (at) => opened().sign(at),
+  signStatement: (statement) => Promise.resolve(opened().signStatement(statement)),
+  heads: ({ after, to }) => opened().heads(after, to),
+  publicKeys: () => opened().publicKeys(),
+  events: ({ filter, after, limit }) => readEvents(opened().db, filter, after, limit),
+  range: ({ filter, after, to }) => readRange(opened().db, filter, after, to),
+  bounds: (filter) => readBounds(opened().db, filter),
+  sessions: (filter) => readSessions(opened().db, filter),
+  session: (id) => readSession(opened().db, id),
+  approval: (id) => readApproval(opened().db, id),
+  approvals: (filter) => readApprovals(opened().db, filter),
+  async upkeep() {
+    await opened().upkeep();
+    return null;
+  },
+  async close() {
+    await engine?.close();
+    return null;
+  },
+};
+
+/** What failed, and whether the database survived it: a full disk may end PGlite for good. */
+async function failureOf(name: CallName, error: unknown): Promise<Failure> {
+  const fatal = name === "open" || (db !== undefined && !await db.alive());
+  const { message, code, hint } = error as { message?: unknown; code?: unknown; hint?: unknown };
+  return {
+    message: String(message ?? error),
+    code: typeof code === "string" ? code : null,
+    hint: typeof hint === "string" ? hint : null,
+    safe: error instanceof PosternError,
+    fatal,
+  };
+}
+
+async function answer({ id, name, argument }: CallMessage): Promise<void> {
+  let message: AnswerMessage;
+  try {
+    message = { id, ok: true, answer: await (handlers[name] as (argument: unknown) => unknown)(argument) };
+  } catch (error) {
+    message = { id, ok: false, failure: await failureOf(name, error) };
+  }
+  self.postMessage(message);
+  if (name === "close" || (!message.ok && message.failure.fatal)) self.close();
+}
+
+let last: Promise<void> = Promise.resolve();
+self.onmessage = (event: MessageEvent<CallMessage>) => {
+  last = last.then(() => answer(event.data));
+};
