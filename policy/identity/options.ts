@@ -13,7 +13,7 @@ export interface IdentityOptions {
   readonly groupsClaim: string | readonly string[];
   /** What `aud` may name in a presented token. Default: the client's id. */
   readonly audiences?: readonly string[];
-  /** Which clients a presented token may have been issued to (`azp`, `client_id`). Default: clientId and audiences. */
+  /** Which clients, beside clientId, a presented token may have been issued to (`azp`). Default: the audiences. */
   readonly authorizedParties?: readonly string[];
   /** Asked for beside `openid`; default e-mail, profile, and groups where the issuer knows such a scope. */
   readonly scopes?: readonly string[];

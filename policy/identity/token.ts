@@ -111,7 +111,7 @@ export class TokenVerifier {
       );
     }
     const { clientId, authorizedParties } = this.options;
-    const accepted = authorizedParties ?? [clientId, ...expected.audiences];
+    const accepted = [clientId, ...(authorizedParties ?? expected.audiences)];
     const several = Array.isArray(claims.aud) && claims.aud.length > 1;
     const party = claims.azp ?? (several ? claims.client_id : undefined);
     if (several && party === undefined) {
