@@ -234,7 +234,8 @@ export class Connection {
       protocol: "mysql",
       session: this.#session?.id ?? null,
       address: this.#address,
-      problem: error.message,
+      // A sign-in link is for the person at the client alone.
+      problem: error.code === "AuthFailed" ? error.code : error.message,
       ...(error.cause === undefined ? {} : { cause: String(error.cause) }),
     });
     const sequence = thrown instanceof LaneRefusal
