@@ -1,6 +1,5 @@
 /** Postern's commands, and the composition of its parts: config -> store -> policy -> proxy and dashboard. */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { z } from "zod";
 import { createApprovals } from "./policy/approval.ts";
 import { gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
@@ -10,20 +9,30 @@ import {
   parseConfig,
   type Parsed,
   policyChecks,
+  type PolicyConfig,
   policyShape,
   toPolicyConfig,
 } from "./policy/config.ts";
 import { compileRules } from "./policy/decide.ts";
-import { asPosternError, PosternError } from "./policy/errors.ts";
+import { PosternError } from "./policy/errors.ts";
 import { createGatekeeper } from "./policy/gatekeeper.ts";
-import { createIdentityProvider, createSignIns } from "./policy/identity/mod.ts";
+import {
+  createIdentityProvider,
+  createPasswordVerifier,
+  createSignIns,
+  OneTimePasswords,
+} from "./policy/identity/mod.ts";
 import { shareSignIns } from "./policy/identity/shared_sign_ins.ts";
 import { createLog, type Log } from "./policy/log.ts";
+import type { Clock, Journal } from "./policy/ports.ts";
 import { compileMasks } from "./policy/masking.ts";
 import { dialectOf, dialects } from "./policy/sql/mod.ts";
-import { openJournal } from "./policy/store/mod.ts";
-import { listenAddresses, listenSchema, protocolChoices, startProxy, targetQuery } from "./proxy/mod.ts";
+import { openJournal } from "./policy/store/journal.ts";
+import { listenAddresses, listenSchema, protocols, startProxy, targetQuery } from "./proxy/mod.ts";
+import { startControl } from "./ui/api/control.ts";
 import { dashboardSchema, loadAssets, startDashboard } from "./ui/api/mod.ts";
+import { auditExport, auditVerify, exportOptions } from "./ui/cli/audit.ts";
+import { type Command, readText, runCommand, say, UsageError, type Values } from "./ui/cli/run.ts";
 
 export const version = "0.1.0";
 
@@ -36,7 +45,7 @@ const configSchema = z.strictObject({
     level: z.enum(["debug", "info", "warn", "error"]).default("info"),
     format: z.enum(["text", "json"]).default("text"),
   }).prefault({}),
-  ...policyShape(protocolChoices),
+  ...policyShape(protocols),
 });
 
 export interface ConfigText {
@@ -55,17 +64,13 @@ function readConfig({ text, file, env }: ConfigText): Parsed<z.output<typeof con
   });
 }
 
-/** A config that cannot be used: every problem, one a line. */
-export class ConfigError extends Error {
-  constructor(readonly problems: readonly string[]) {
-    super(problems.join("\n"));
-  }
-}
-
 function usableConfig(source: ConfigText): z.output<typeof configSchema> {
   const parsed = readConfig(source);
   if (!parsed.ok) {
-    throw new ConfigError(parsed.problems.map((problem) => formatProblem(source.file, problem)));
+    {
+      const problems = parsed.problems.map((problem) => formatProblem(source.file, problem));
+      throw new PosternError("Internal", `The config cannot be used:\n${problems.join("\n")}`);
+    }
   }
   return parsed.value;
 }
@@ -79,12 +84,12 @@ export interface Gateway {
 }
 
 /**
- * Starts everything, in order, and undoes what it started where a later part fails. Rejects with ConfigError,
- * or with a PosternError that says what could not be had.
+ * Starts everything, in order, and undoes what it started where a later part fails. Rejects with a
+ * PosternError that says what could not be had.
  */
 export async function startGateway(source: ConfigText & { readonly log?: Log }): Promise<Gateway> {
   const config = usableConfig(source);
-  const policy = toPolicyConfig(config, protocolChoices);
+  const policy = toPolicyConfig(config, protocols);
   const log = source.log ?? createLog(config.log);
   const clock = Date.now;
   const started: (() => Promise<void>)[] = [];
@@ -100,35 +105,10 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
       Promise.all(dialects.map((dialect) => dialect.ready())),
     ]);
     started.push(() => journal.close());
+    const control = await startControl(config.data, journal);
+    started.push(() => control.close());
     const { url } = config.dashboard;
-    const signIns = createSignIns({ url, timeoutMs: policy.identity.signInTimeoutMs, clock });
-    const identity = createIdentityProvider(
-      { ...policy.identity, clientSecret: policy.identity.clientSecret?.reveal() },
-      { clock, log },
-    );
-    const approvals = createApprovals({
-      journal,
-      clock,
-      url,
-      log,
-      pendingMax: policy.limits.pendingApprovalsMax,
-    });
-    const gatekeeper = createGatekeeper({
-      targets: policy.targets,
-      rules: compileRules(policy.rules),
-      masksFor: compileMasks(policy.masks),
-      policy: policy.digest,
-      limits: policy.limits,
-      journal,
-      approvals,
-      catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
-      startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
-        windowMs: policy.identity.shareSignInMs,
-        clock,
-      }),
-      verifyPassword: (_attempt, password) => identity.verifyToken(password),
-      clock,
-    });
+    const { identity, signIns, approvals, gatekeeper } = composePolicy(policy, { journal, url, clock, log });
     const proxy = await startProxy({
       gatekeeper,
       addresses: listenAddresses(config.listen),
@@ -185,6 +165,42 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
   }
 }
 
+/** Who may do what, over one journal. */
+function composePolicy(
+  policy: PolicyConfig,
+  { journal, url, clock, log }: { journal: Journal; url: string; clock: Clock; log: Log },
+) {
+  const signIns = createSignIns({ url, timeoutMs: policy.identity.signInTimeoutMs, clock });
+  const identity = createIdentityProvider({
+    ...policy.identity,
+    clientSecret: policy.identity.clientSecret?.reveal(),
+  }, { clock, log });
+  const approvals = createApprovals({
+    journal,
+    clock,
+    url,
+    log,
+    pendingMax: policy.limits.pendingApprovalsMax,
+  });
+  const gatekeeper = createGatekeeper({
+    targets: policy.targets,
+    rules: compileRules(policy.rules),
+    masksFor: compileMasks(policy.masks),
+    policy: policy.digest,
+    limits: policy.limits,
+    journal,
+    approvals,
+    catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
+    startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
+      windowMs: policy.identity.shareSignInMs,
+      clock,
+    }),
+    verifyPassword: createPasswordVerifier(identity, new OneTimePasswords({ clock })),
+    clock,
+  });
+  return { identity, signIns, approvals, gatekeeper };
+}
+
 /** The secret of this installation that masks which hash are keyed with; made at the first start. */
 async function maskSecret(folder: string): Promise<Uint8Array> {
   const path = join(folder, "mask.key");
@@ -221,7 +237,50 @@ const help = `Postern ${version}: a guarded gate in front of production database
   postern help
 `;
 
-/** A command that was called in a way that it does not have. */
-class UsageError extends Error {}
+const commands: Readonly<Record<string, Command>> = {
+  serve: { options: { config: "string" }, operands: [0, 0], run: (_, values) => serve(values) },
+  check: { options: {}, operands: [1, 1], run: ([file]) => check(file ?? "") },
+  "audit export": {
+    options: { config: "string", ...exportOptions },
+    operands: [0, 0],
+    run: (_, values) => {
+      const { data } = usableConfig(configOf(values));
+      return auditExport(data, values, () => openJournal({ folder: data }));
+    },
+  },
+  "audit verify": {
+    options: { "public-key": "string" },
+    operands: [1, 1],
+    run: ([file], values) => auditVerify(file ?? "", values["public-key"]),
+  },
+  version: { options: {}, operands: [0, 0], run: () => say(`postern ${version}`) },
+  help: { options: {}, operands: [0, 0], run: () => say(help) },
+};
 
-const text = { type: "string" } as const;
+function configOf(values: Values): ConfigText {
+  const { config } = values;
+  if (typeof config !== "string") throw new UsageError("Name the config: --config FILE");
+  return { text: readText(config), file: config, env: (name) => Deno.env.get(name) };
+}
+
+async function serve(values: Values): Promise<number> {
+  const gateway = await startGateway(configOf(values));
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  await stopped;
+  await gateway.close(10_000);
+  return 0;
+}
+
+async function check(file: string): Promise<number> {
+  const parsed = readConfig({ text: readText(file), file, env: (name) => Deno.env.get(name) });
+  for (const warning of parsed.warnings) console.error(`${formatProblem(file, warning)} (warning)`);
+  if (!parsed.ok) return await say(parsed.problems.map((one) => formatProblem(file, one)).join("\n"), 1);
+  const { targets, rules } = toPolicyConfig(parsed.value, protocols);
+  return await say(`${file}: good, ${targets.length} targets, ${rules.length} rules`);
+}
+
+if (import.meta.main) {
+  const code = await runCommand(commands, Deno.args);
+  Deno.exit(code);
+}

@@ -6,6 +6,7 @@ import { listen, type Listener } from "./listener.ts";
 import { type ConnectionDeps, protocols } from "./protocol.ts";
 import { checkListenerTls } from "./tls.ts";
 
+export { protocols } from "./protocol.ts";
 export { listenAddresses, type ListenConfig, type ListenLimits, listenSchema } from "./config.ts";
 
 export interface ProxyDeps {

@@ -5,11 +5,12 @@
  */
 import { request } from "node:http";
 import { Hono } from "hono";
-import type { EventFilter } from "../../policy/ports.ts";
+import type { EventFilter, EvidenceJournal, ExportFormat } from "../../policy/ports.ts";
 
-export interface ControlDeps {
-  /** Lines of an export, as `postern audit export` writes them. */
-  readonly export: (filter: EventFilter) => AsyncIterable<string>;
+/** What to export; it travels as JSON in a query, and both ends are this program. */
+export interface WantedExport {
+  readonly filter: EventFilter;
+  readonly format: ExportFormat;
 }
 
 export interface Control {
@@ -18,24 +19,25 @@ export interface Control {
 
 const socketName = "control.sock";
 
-/** A filter travels as JSON in a query; both ends are this program. */
-function controlApp(deps: ControlDeps): Hono {
+function controlApp(journal: Pick<EvidenceJournal, "lines">): Hono {
   const app = new Hono();
   app.get("/audit/export", (c) => {
-    const filter = JSON.parse(c.req.query("filter") ?? "{}") as EventFilter;
-    const lines = ReadableStream.from(deps.export(filter));
-    return c.body(lines.pipeThrough(new TextEncoderStream()));
+    const { filter, format } = JSON.parse(c.req.query("wanted") ?? "{}") as WantedExport;
+    return c.body(ReadableStream.from(journal.lines(filter, format)).pipeThrough(new TextEncoderStream()));
   });
   return app;
 }
 
 /** Listens in the data folder; whoever calls holds that folder's lock, so a socket found there is a dead one's. */
-export async function startControl(folder: string, deps: ControlDeps): Promise<Control> {
+export async function startControl(
+  folder: string,
+  journal: Pick<EvidenceJournal, "lines">,
+): Promise<Control> {
   const path = `${folder}/${socketName}`;
   await Deno.remove(path).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
-  const server = Deno.serve({ path, onListen: () => {} }, controlApp(deps).fetch);
+  const server = Deno.serve({ path, onListen: () => {} }, controlApp(journal).fetch);
   await Deno.chmod(path, 0o600);
   return { close: () => server.shutdown() };
 }
@@ -43,10 +45,10 @@ export async function startControl(folder: string, deps: ControlDeps): Promise<C
 /** Streams an export from the gateway that runs on this folder to `write`; false where none runs. */
 export function exportFromRunning(
   folder: string,
-  filter: EventFilter,
+  wanted: WantedExport,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<boolean> {
-  const path = `/audit/export?filter=${encodeURIComponent(JSON.stringify(filter))}`;
+  const path = `/audit/export?wanted=${encodeURIComponent(JSON.stringify(wanted))}`;
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath: `${folder}/${socketName}`, path }, async (response) => {
       try {
