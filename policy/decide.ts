@@ -22,7 +22,7 @@
  * - `unsafe`, `missingWhere`: a permissive rule fits such statements only if it names them.
  * - `if`: a condition that fails to evaluate counts as true for `deny` and `approve`, as false for `allow`.
  */
-import { askFirst, denied, list, offer, safeName, seen, touched } from "./reasons.ts";
+import { askFirst, denied, list, offer, safeName, safeText, seen, touched } from "./reasons.ts";
 import type { CompiledRule, CompiledRules, Place } from "./rules.ts";
 import type { NotUnderstood, Understood } from "./sql/dialect.ts";
 import { type Fit, fitOf, type Part, partsOf, Situation } from "./situation.ts";
@@ -53,15 +53,8 @@ export function decide(
 ): Judgement {
   if ("refused" in input) {
     const { reason, hint } = input.refused;
-    return {
-      verdict: "deny",
-      rule: "built-in: not understood",
-      reason,
-      hint,
-      terms: null,
-      tainted: false,
-      statements: [],
-    };
+    const refusal = denied("built-in: not understood", safeText(reason), safeText(hint));
+    return { ...refusal, tainted: false, statements: [] };
   }
   const candidates = rules.applicable(who, where).filter((rule) => rule.when(at));
   return merge(input.map((understood) => {
@@ -135,7 +128,8 @@ function rulingOn(situation: Situation, candidates: readonly CompiledRule[]): Ru
 function floorOf({ facts }: Situation, candidates: readonly CompiledRule[]): Ruling | null {
   for (const { code, what, hint } of facts.unsafe) {
     if (candidates.some(({ permissive, unsafe }) => permissive && unsafe?.(code))) continue;
-    return denied(`built-in floor: ${code}`, `${seen(facts)} is refused: ${what}`, hint);
+    const reason = `${seen(facts)} is refused: ${safeText(what)}`;
+    return denied(`built-in floor: ${safeName(code)}`, reason, safeText(hint));
   }
   if (facts.missingWhere && !candidates.some(({ rule }) => rule.what?.missingWhere === true)) {
     return denied(

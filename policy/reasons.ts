@@ -36,9 +36,14 @@ function tableName({ schema, name }: { schema: string; name: string }): string {
   return schema === "" ? safeName(name) : `${safeName(schema)}.${safeName(name)}`;
 }
 
-/** Without what could forge a line of a log or steer a terminal: controls, direction marks, zero-width marks. */
+/** A name as it is safe to print, cut where it is long. */
 export function safeName(name: string): string {
-  const cut = name.length > nameLengthMax ? `${name.slice(0, nameLengthMax)}…` : name;
+  return safeText(name, nameLengthMax);
+}
+
+/** Without what could forge a line of a log or steer a terminal: controls, direction marks, zero-width marks. */
+export function safeText(text: string, lengthMax = 1000): string {
+  const cut = text.length > lengthMax ? `${text.slice(0, lengthMax)}…` : text;
   return cut.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
     (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,

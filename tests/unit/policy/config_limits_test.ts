@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { address, parseConfig, size } from "../../../policy/config.ts";
 import { broken, good, options, problems, schema } from "./config_fixture.ts";
 
@@ -110,4 +111,41 @@ Deno.test("addresses and sizes are read with their units and limits", () => {
     const parsed = size("1KB", "100MB").safeParse(text);
     assert.equal(parsed.success ? parsed.data : null, expected, text);
   }
+});
+
+Deno.test("a config cut, doubled or garbled anywhere is read or refused with places inside it", () => {
+  const garbage = fc.constantFrom(
+    "",
+    ":",
+    "- ",
+    "[",
+    "}",
+    "&a ",
+    "*a",
+    "'",
+    "\t",
+    "\n",
+    "\0",
+    "!!",
+    "? ",
+    "é",
+    "__proto__: 1",
+  );
+  const place = fc.integer({ min: 0, max: good.length });
+  fc.assert(
+    fc.property(place, place, garbage, (one, other, between) => {
+      const text = good.slice(0, one) + between + good.slice(other);
+      const lines = text.split("\n").length;
+      const parsed = parseConfig(text, schema, options);
+      if (parsed.ok) return;
+      assert.ok(parsed.problems.length > 0);
+      for (const { line, column, message } of parsed.problems) {
+        assert.ok(
+          line >= 1 && line <= lines + 1 && column >= 1 && message !== "",
+          `${line}:${column} of ${lines}`,
+        );
+      }
+    }),
+    { numRuns: 500 },
+  );
 });

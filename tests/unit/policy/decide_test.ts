@@ -362,6 +362,9 @@ Deno.test("names in a reason cannot forge lines or steer a terminal", () => {
   const judgement = judge([], [{ tables: ["r:a\n.\u001b[2Jx\u202e"], verb: "SEL\u0007ECT" }]);
   assert.doesNotMatch(judgement.reason, /[\p{Cc}\p{Cf}]/u);
   assert.ok(judge([], [{ verb: "x".repeat(1e6) }]).reason.length < 300);
+  const refused = { code: "syntax", reason: "near \u001b[2J\n", hint: "\u202e" };
+  const unread = decide({ refused }, ann, place, noon, compileRules([]));
+  assert.doesNotMatch(unread.reason + unread.hint, /[\p{Cc}\p{Cf}]/u);
 });
 
 Deno.test("a text that was not understood is denied with its own reason", () => {
