@@ -7,8 +7,12 @@ const debianFolders = (): string[] => {
   return [...versions.map((version) => `${root}/${version}/bin`), "/usr/sbin", "/sbin"];
 };
 
-/** The full path of a program: from PATH, else from where Debian hides it, newest version first; else null. */
+/**
+ * The full path of a program: from PATH, else from where Debian hides it, newest version first; else null.
+ * POSTERN_TEST_WITHOUT names programs to be taken as missing, to see what a machine without them would skip.
+ */
 export function program(name: string): string | null {
+  if (Deno.env.get("POSTERN_TEST_WITHOUT")?.split(/[\s,]+/).includes(name)) return null;
   const folders = [...(Deno.env.get("PATH") ?? "").split(":"), ...debianFolders()];
   for (const folder of folders) {
     if (folder !== "" && existsSync(`${folder}/${name}`)) return `${folder}/${name}`;
