@@ -63,6 +63,12 @@ export function identityOf(person: FakePerson, now: number): Identity {
   };
 }
 
+/** A page as the store gives it: those of the last one's moment come too. */
+function withTies<T>(items: readonly T[], limit: number, momentOf: (item: T) => number): T[] {
+  const last = items[limit - 1];
+  return items.filter((item, at) => at < limit || (last !== undefined && momentOf(item) === momentOf(last)));
+}
+
 export class FakeJournal implements Journal {
   readonly all: AuditEvent[] = [];
   readonly #listeners = new Set<(event: AuditEvent) => void>();
@@ -114,7 +120,7 @@ export class FakeJournal implements Journal {
       session.startedAt < before && (person === undefined || session.person === person) &&
       (target === undefined || session.target === target)
     );
-    return Promise.resolve(found.slice(0, limit));
+    return Promise.resolve(withTies(found, limit, ({ startedAt }) => startedAt));
   }
 
   session(id: string): Promise<SessionSummary | null> {
