@@ -32,6 +32,7 @@ import { listenAddresses, listenSchema, protocols, startProxy, targetQuery } fro
 import { startControl } from "./ui/api/control.ts";
 import { dashboardSchema, loadAssets, startDashboard } from "./ui/api/mod.ts";
 import { auditExport, auditVerify, exportOptions } from "./ui/cli/audit.ts";
+import { catalogCommand, explainCommand, explainOptions } from "./ui/cli/explain.ts";
 import { type Command, readText, runCommand, say, UsageError, type Values } from "./ui/cli/run.ts";
 
 export const version = "0.1.0";
@@ -240,6 +241,16 @@ const help = `Postern ${version}: a guarded gate in front of production database
 const commands: Readonly<Record<string, Command>> = {
   serve: { options: { config: "string" }, operands: [0, 0], run: (_, values) => serve(values) },
   check: { options: {}, operands: [1, 1], run: ([file]) => check(file ?? "") },
+  explain: {
+    options: { config: "string", ...explainOptions },
+    operands: [0, 1],
+    run: ([file], values) => explainCommand(file, values, policyOf(values), targetQuery),
+  },
+  catalog: {
+    options: { config: "string" },
+    operands: [1, 1],
+    run: ([name], values) => catalogCommand(name ?? "", policyOf(values), targetQuery),
+  },
   "audit export": {
     options: { config: "string", ...exportOptions },
     operands: [0, 0],
@@ -251,7 +262,7 @@ const commands: Readonly<Record<string, Command>> = {
   "audit verify": {
     options: { "public-key": "string" },
     operands: [1, 1],
-    run: ([file], values) => auditVerify(file ?? "", values["public-key"]),
+    run: ([file], values) => auditVerify(file ?? "", values),
   },
   version: { options: {}, operands: [0, 0], run: () => say(`postern ${version}`) },
   help: { options: {}, operands: [0, 0], run: () => say(help) },
@@ -261,6 +272,10 @@ function configOf(values: Values): ConfigText {
   const { config } = values;
   if (typeof config !== "string") throw new UsageError("Name the config: --config FILE");
   return { text: readText(config), file: config, env: (name) => Deno.env.get(name) };
+}
+
+function policyOf(values: Values): PolicyConfig {
+  return toPolicyConfig(usableConfig(configOf(values)), protocols);
 }
 
 async function serve(values: Values): Promise<number> {

@@ -1,8 +1,8 @@
 /** `postern audit export` and `postern audit verify`. */
-import { describeVerification, verifyFile } from "../../policy/audit/files.ts";
+import { exportRecord, verifyFile } from "../../policy/audit/commands.ts";
 import type { EventFilter, EvidenceJournal } from "../../policy/ports.ts";
 import { exportFromRunning } from "../api/control.ts";
-import { readText, say, UsageError, type Values } from "./run.ts";
+import { say, UsageError, type Values } from "./run.ts";
 
 export const exportOptions = {
   format: "string",
@@ -26,6 +26,10 @@ function filterOf(values: Values): EventFilter {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
+async function writeOut(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+}
+
 /** From the gateway that runs on `folder`, else from the store itself, which `open` opens. */
 export async function auditExport(
   folder: string,
@@ -34,23 +38,20 @@ export async function auditExport(
 ): Promise<number> {
   const format = values.format ?? "jsonl";
   if (format !== "jsonl" && format !== "csv") throw new UsageError("--format is jsonl or csv");
-  const wanted = { filter: filterOf(values), format } as const;
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
-  };
-  if (await exportFromRunning(folder, wanted, write)) return 0;
+  const filter = filterOf(values);
+  if (await exportFromRunning(folder, { filter, format }, writeOut)) return 0;
   const journal = await open();
   try {
     const encoder = new TextEncoder();
-    for await (const line of journal.lines(wanted.filter, format)) await write(encoder.encode(line));
+    await exportRecord(journal, filter, (text) => writeOut(encoder.encode(text)), format);
   } finally {
     await journal.close();
   }
   return 0;
 }
 
-export async function auditVerify(file: string, key: string | boolean | undefined): Promise<number> {
-  const publicKey = typeof key === "string" ? readText(key) : undefined;
-  const found = await verifyFile(file, publicKey);
-  return await say(describeVerification(found), found.ok ? 0 : 1);
+export async function auditVerify(file: string, values: Values): Promise<number> {
+  const key = values["public-key"];
+  const { ok, text } = await verifyFile(file, typeof key === "string" ? key : undefined);
+  return await say(text, ok ? 0 : 1);
 }
