@@ -1,0 +1,40 @@
+/** Queries inside expressions. */
+import { type NodeOf, strings } from "./ast.ts";
+import { value } from "./expressions.ts";
+import { queryShape } from "./queries.ts";
+import type { Scope } from "./scope.ts";
+import { type Column, derived, either, isTainted, risky, type Taint, type Value } from "./taint.ts";
+import { noteOperator } from "./types_used.ts";
+import type { Walk } from "./walk.ts";
+
+export function subLink(node: NodeOf<"SubLink">, walk: Walk, scope: Scope): Value {
+  const shape = queryShape(node.subselect, walk, scope);
+  const all = shape.columns.reduce<Taint | null>((taint, column) => either(taint, column.taint), null);
+  switch (node.subLinkType) {
+    case "EXISTS_SUBLINK":
+      // What the rows hold is not even computed; which rows there are was judged within.
+      return risky;
+    case "ARRAY_SUBLINK":
+      return isTainted(shape) ? { taint: derived, fails: true } : risky;
+    case "EXPR_SUBLINK":
+      // A second row is an error.
+      return { taint: rowTaint(shape.columns, all), fails: true };
+    default: {
+      noteOperator(node.operName === undefined ? ["="] : strings(node.operName), walk);
+      const test = value(node.testexpr, walk, scope);
+      if (test.taint === null && all === null) return risky;
+      if (!isComparison(strings(node.operName))) {
+        walk.found.maskedInExpression((test.taint ?? all ?? derived).column, "a comparison with a query");
+      }
+      return { taint: derived, fails: true };
+    }
+  }
+}
+
+function rowTaint(columns: readonly Column[], all: Taint | null): Taint | null {
+  return columns.length === 1 || all === null ? all : derived;
+}
+
+function isComparison(names: readonly string[]): boolean {
+  return names.length === 0 || ["=", "<>", "<", ">", "<=", ">="].includes(names.at(-1) ?? "");
+}
