@@ -3,18 +3,17 @@
  * together; what waits for a person, or for answers that decide what comes next, stops reading from this
  * client and from nobody else.
  */
-import { asPosternError, type PosternError } from "../../policy/errors.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
 import { FrameBuffer } from "../wire/frame_buffer.ts";
 import { ClientSide } from "./client_side.ts";
-import { type Conversation, type Execution, type Outgoing, replyTo } from "./conversation.ts";
+import type { Conversation, Execution, Outgoing } from "./conversation.ts";
 import { flush, readyForQuery, terminate } from "./encode.ts";
 import { toClient } from "./errors.ts";
+import { Executor } from "./executor.ts";
 import { frameShape, fromClient, idle } from "./frames.ts";
 import { Held } from "./held.ts";
-import { failingParse, failingQuery } from "./refusals.ts";
 import { Sender } from "./sender.ts";
 import type { Place, Runnable, Step } from "./steps.ts";
 
@@ -47,6 +46,7 @@ export class ClientPump {
   readonly #side: ClientSide;
   readonly #in = new FrameBuffer(frameShape);
   readonly #sender: Sender;
+  readonly #executor: Executor;
   #wait: Wait | null = null;
   /** The message that waits. */
   #again: { type: number; frame: Uint8Array } | null = null;
@@ -60,6 +60,12 @@ export class ClientPump {
   constructor(private readonly deps: ClientPumpDeps) {
     this.#c = deps.conversation;
     this.#sender = new Sender(deps.target, this.#c, () => this.pump());
+    this.#executor = new Executor({
+      ...deps,
+      progress: () => {
+        if (!this.#closed) this.progress();
+      },
+    });
     this.#side = new ClientSide(this.#c, (text, state) => deps.session.judge(text, state));
   }
 
@@ -201,7 +207,7 @@ export class ClientPump {
         for (const item of step.items) this.#c.outgoing.push(item);
         return this.#sender.release();
       case "run":
-        return this.#run(step, undefined);
+        return this.#executor.run(step, this.#takeKept(), undefined);
       case "hold":
         if (this.#c.drained(this.#side.kept)) return void this.#holdFor(step).catch(this.deps.fail);
         return this.#waitFor("drained", type, frame);
@@ -219,83 +225,24 @@ export class ClientPump {
     this.#again = { type, frame };
   }
 
-  /** Forwards once recorded. */
-  #run(step: Runnable, approval: string | undefined): void {
-    const kept = this.#takeKept();
-    const { items, execution } = step.prepare();
-    for (const item of items) this.#c.outgoing.push(item);
-    this.deps.session.record(step.run, approval).then(
-      (id) => {
-        execution.id = id;
-        // An earlier message of its pipeline failed meanwhile.
-        if (execution.settled) return this.deps.finished(execution);
-        if (kept !== null) kept.ready = true;
-        for (const item of items) item.ready = true;
-        this.progress();
-      },
-      (error) => this.#unrecorded(asPosternError(error), kept, items, step.place),
-    ).catch(this.deps.fail);
-  }
-
-  /** The store did not take the record: what would have been sent is refused in its place. */
-  #unrecorded(error: PosternError, kept: Outgoing | null, items: readonly Outgoing[], place: Place): void {
-    this.deps.log("error", "a statement could not be recorded, so it was refused", {
-      problem: error.message,
-    });
-    const [first, ...rest] = kept === null ? items : [kept, ...items];
-    if (first === undefined || first.frame === null) return;
-    fill(first, place, toClient(error), "the store failed");
-    for (const item of rest) {
-      item.frame = null;
-      item.reply = null;
-      item.ready = true;
-    }
-    this.progress();
+  /** `answer` is what the client gets: from Postern where nothing is under way, else in place of the target's own error. */
+  #refuse(run: StatementRun | null, place: Place, answer: Uint8Array, rule: string): void {
+    const c = this.#c;
+    if (place === "query" && c.status === idle && !c.unsynced && c.drained(null)) {
+      this.#wait = "record";
+      this.#executor.recorded(run, () => {
+        this.deps.send(answer);
+        this.deps.send(readyForQuery(idle));
+        this.#wait = null;
+        this.pump();
+      });
+    } else this.#executor.replace(run, this.#takeKept(), { place, answer, rule });
   }
 
   #takeKept(): Outgoing | null {
     const { kept } = this.#side;
     this.#side.forgetKept();
     return kept;
-  }
-
-  /** `answer` is what the client gets: from Postern where nothing is under way, else in place of the target's own error. */
-  #refuse(run: StatementRun | null, place: Place, answer: Uint8Array, rule: string): void {
-    const c = this.#c;
-    if (place === "query" && c.status === idle && !c.unsynced && c.drained(null)) {
-      this.#wait = "record";
-      this.#recorded(run, () => {
-        this.deps.send(answer);
-        this.deps.send(readyForQuery(idle));
-        this.#wait = null;
-        this.pump();
-      });
-      return;
-    }
-    const kept = this.#takeKept();
-    const item: Outgoing = kept ?? { frame: null, reply: null, ready: false };
-    item.reply ??= replyTo(c, "parse", place === "query" ? { batch: ++c.batch } : {});
-    fill(item, place, answer, rule);
-    item.ready = false;
-    if (kept === null) c.outgoing.push(item);
-    if (place === "pipeline") {
-      c.unsynced = true;
-      c.skipping = true;
-    }
-    this.#recorded(run, () => {
-      item.ready = true;
-      this.progress();
-    });
-  }
-
-  /** A refusal stands even where it cannot be recorded. */
-  #recorded(run: StatementRun | null, then: () => void): void {
-    const recorded = run === null ? Promise.resolve("") : this.deps.session.record(run);
-    recorded.catch((error) => {
-      this.deps.log("error", "a refusal could not be recorded", { problem: asPosternError(error).message });
-    }).then(() => {
-      if (!this.#closed) then();
-    }).catch(this.deps.fail);
   }
 
   async #holdFor(step: Runnable): Promise<void> {
@@ -306,7 +253,7 @@ export class ClientPump {
     this.#held = null;
     if (this.#closed) return;
     this.#wait = null;
-    if ("approval" in outcome) this.#run(step, outcome.approval);
+    if ("approval" in outcome) this.#executor.run(step, this.#takeKept(), outcome.approval);
     else {
       const { error } = outcome.refusal;
       if (error.code === "Internal") {
@@ -333,19 +280,4 @@ export class ClientPump {
     this.#sender.finish(terminate);
     this.#closed = true;
   }
-}
-
-/** Makes `item` a message that the target is certain to fail, whose error is replaced by `answer`. */
-function fill(item: Outgoing, place: Place, answer: Uint8Array, rule: string): void {
-  item.frame = place === "query" ? failingQuery(rule) : failingParse(rule);
-  item.ready = true;
-  if (item.reply === null) return;
-  item.reply = {
-    ...item.reply,
-    kind: place === "query" ? "query" : "parse",
-    execution: null,
-    swap: answer,
-    silent: false,
-    tainted: false,
-  };
 }

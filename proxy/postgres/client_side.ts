@@ -11,6 +11,7 @@ import {
   forget,
   type Outgoing,
   type Portal,
+  portalOf,
   replace,
   type Reply,
   replyTo,
@@ -19,10 +20,17 @@ import {
 import { decodeBind, decodeExecute, decodeNamed, decodeParse, decodeQuery } from "./decode.ts";
 import { describePortal } from "./encode.ts";
 import { fromClient } from "./frames.ts";
-import { changesState, forgetNames, refersProblem } from "./names.ts";
-import { protocolRun, refusalOf, unknownName } from "./refusals.ts";
+import { refersProblem, takeEffect } from "./names.ts";
+import {
+  lossyText,
+  noFunctionCalls,
+  protocolRun,
+  refusalOf,
+  tooLarge,
+  unknownName,
+  unlessUnreadable,
+} from "./refusals.ts";
 import type { Place, Prepared, Step } from "./steps.ts";
-import { parameterView } from "./values.ts";
 
 const drop: Step = { kind: "drop" };
 const untilDrained: Step = { kind: "wait", until: "drained" };
@@ -80,14 +88,7 @@ export class ClientSide {
   oversized(type: number, bytes: number, bytesMax: number): Step {
     if (this.c.skipping) return drop;
     if (type === fromClient.copyData && this.c.drained(null)) return drop;
-    const error = new PosternError(
-      "LimitExceeded",
-      `A message of ${bytes} bytes is more than Postern judges (listen.limits.statement: ${bytesMax})`,
-      {
-        rule: "listen.limits.statement",
-        hint: "Send less at once, or load rows with COPY … FROM STDIN",
-      },
-    );
+    const error = tooLarge(bytes, bytesMax);
     // COPY data ahead of the target's asking: dropping it would cut the data.
     if (type === fromClient.copyData) throw error;
     const place = type === fromClient.query || type === fromClient.functionCall ? "query" : "pipeline";
@@ -127,7 +128,7 @@ export class ClientSide {
     const judgement = this.judge(text, c.state);
     return this.#ruled(judgement, "query", text, [], () => {
       const execution = new Execution(judgement);
-      const undo = this.#forget(judgement, true);
+      const undo = takeEffect(judgement, c, true);
       const reply = replyTo(c, "query", {
         execution,
         undo,
@@ -167,19 +168,7 @@ export class ClientSide {
     const bind = decodeBind(frame);
     const statement = c.statements.get(bind.statement);
     if (statement === undefined) return unknownName("statement", bind.statement);
-    const only = bind.formats.length === 1 ? bind.formats[0] : undefined;
-    const portal: Portal = {
-      name: bind.portal,
-      statement,
-      parameters: bind.values.map((value, at) =>
-        parameterView(value, only ?? bind.formats[at] ?? 0, statement.types[at] ?? 0)
-      ),
-      resultFormats: bind.resultFormats,
-      columns: undefined,
-      describes: 0,
-      execution: null,
-      batch: c.batch + 1,
-    };
+    const portal = portalOf(bind, statement, c.batch + 1);
     const undo = replace(c.portals, portal.name, portal);
     const reply = replyTo(c, "bind", { portal, undo, tainted: statement.tainted });
     this.kept = { frame, reply, ready: false };
@@ -222,7 +211,7 @@ export class ClientSide {
         const reply = replyTo(c, "describe", { portal, tainted: judgement.tainted, silent: true });
         items.push({ frame: describePortal(portal.name), reply, ready: false });
       }
-      const undo = this.#forget(judgement, false);
+      const undo = takeEffect(judgement, c, false);
       const reply = replyTo(c, "execute", { portal, execution, undo, tainted: judgement.tainted });
       items.push({ frame, reply, ready: false });
       c.unsynced = true;
@@ -249,10 +238,7 @@ export class ClientSide {
 
   #functionCall(): Step {
     this.releaseKept();
-    const error = new PosternError("PolicyDenied", "Function-call messages are not offered through Postern", {
-      rule: "no function calls",
-      hint: "Call the function with SELECT, so that it can be judged",
-    });
+    const error = noFunctionCalls();
     return {
       kind: "refuse",
       run: protocolRun("[function call message]", error, this.c),
@@ -279,22 +265,6 @@ export class ClientSide {
     return { kind: judgement.verdict === "approve" ? "hold" : "run", run, prepare, place };
   }
 
-  /** Effects on the conversation of running what was judged. */
-  #forget(judgement: Judgement, simple: boolean): (() => void) | null {
-    const { c } = this;
-    c.tainted ||= judgement.tainted;
-    if (changesState(judgement, c)) c.barrier = true;
-    forgetNames(judgement, c);
-    if (!simple) return null;
-    // A Query ends the unnamed statement and portal.
-    const undoStatement = forget(c.statements, "");
-    const undoPortal = forget(c.portals, "");
-    return undoStatement === null && undoPortal === null ? null : () => {
-      undoPortal?.();
-      undoStatement?.();
-    };
-  }
-
   #mustWait(): boolean {
     const { c } = this;
     if (c.barrier && c.drained(null)) c.barrier = false;
@@ -308,28 +278,15 @@ export class ClientSide {
 
   /** Texts that cannot be read (broken UTF-8, bytes behind the end) are refused like statements, and recorded. */
   #statement(place: Place, frame: Uint8Array, run: () => Step): Step {
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof PosternError) || error.code !== "ProtocolViolation") throw error;
+    return unlessUnreadable(run, (error) => {
       return { kind: "refuse", run: protocolRun(lossyText(frame), error, this.c), error, place };
-    }
+    });
   }
 
   #guarded(run: () => Step): Step {
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof PosternError) || error.code !== "ProtocolViolation") throw error;
+    return unlessUnreadable(run, (error) => {
       this.releaseKept();
       return { kind: "refuse", run: null, error, place: "pipeline" };
-    }
+    });
   }
-}
-
-const lossy = new TextDecoder();
-
-/** What can be shown of a text that is no text: enough to tell later what was tried. */
-function lossyText(frame: Uint8Array): string {
-  return lossy.decode(frame.subarray(5, 5 + 4096)).replaceAll("\0", "\ufffd");
 }

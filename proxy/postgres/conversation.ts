@@ -5,9 +5,10 @@
  */
 import type { Judgement, ParameterView, ResultMasks, SqlState } from "../../policy/types.ts";
 import { Queue } from "../wire/queue.ts";
-import type { Column } from "./decode.ts";
+import type { BindMessage, Column } from "./decode.ts";
 import { idle } from "./frames.ts";
 import type { RowMasks } from "./results.ts";
+import { parameterView } from "./values.ts";
 
 /** A prepared statement of the protocol's own (Parse). */
 export interface Statement {
@@ -206,6 +207,23 @@ export class Conversation {
     }
     return ended;
   }
+}
+
+/** What a Bind makes of a statement; `batch` is that of the Sync or Query that comes next. */
+export function portalOf(bind: BindMessage, statement: Statement, batch: number): Portal {
+  const only = bind.formats.length === 1 ? bind.formats[0] : undefined;
+  return {
+    name: bind.portal,
+    statement,
+    parameters: bind.values.map((value, at) =>
+      parameterView(value, only ?? bind.formats[at] ?? 0, statement.types[at] ?? 0)
+    ),
+    resultFormats: bind.resultFormats,
+    columns: undefined,
+    describes: 0,
+    execution: null,
+    batch,
+  };
 }
 
 export function replyTo(c: Conversation, kind: ReplyKind, fields: Partial<Reply>): Reply {

@@ -1,7 +1,7 @@
 /** Where SQL reaches into what the protocol keeps: prepared statements, cursors, settings. */
 import { PosternError } from "../../policy/errors.ts";
 import type { Judgement, SqlState, StatementKind } from "../../policy/types.ts";
-import type { Conversation } from "./conversation.ts";
+import { type Conversation, forget } from "./conversation.ts";
 
 type Judge = (text: string, state: SqlState) => Judgement;
 
@@ -43,7 +43,7 @@ const stateful: ReadonlySet<StatementKind> = new Set(["session", "call", "admin"
  * Whether later statements must wait until this one is answered, since they may mean something else then: it
  * changes settings, or ends a transaction in which settings were changed.
  */
-export function changesState(judgement: Judgement, c: Conversation): boolean {
+function changesState(judgement: Judgement, c: Conversation): boolean {
   let changes = false;
   for (const { facts } of judgement.statements) {
     if (stateful.has(facts.kind) || facts.functions.includes("pg_catalog.set_config")) {
@@ -58,7 +58,7 @@ export function changesState(judgement: Judgement, c: Conversation): boolean {
  * Forgets names that a statement may give to something else; whoever uses one afterwards is refused. What is
  * forgotten stays so if the statement fails: unknown means no.
  */
-export function forgetNames(judgement: Judgement, c: Conversation): void {
+function forgetNames(judgement: Judgement, c: Conversation): void {
   for (const { facts } of judgement.statements) {
     const verb = facts.verb;
     if (/^(DEALLOCATE|DISCARD|PREPARE)\b/.test(verb)) {
@@ -70,4 +70,19 @@ export function forgetNames(judgement: Judgement, c: Conversation): void {
       for (const name of c.portals.keys()) if (name !== "") c.portals.delete(name);
     }
   }
+}
+
+/** What running a statement does to the conversation; gives the way back, where there is one. */
+export function takeEffect(judgement: Judgement, c: Conversation, simple: boolean): (() => void) | null {
+  c.tainted ||= judgement.tainted;
+  if (changesState(judgement, c)) c.barrier = true;
+  forgetNames(judgement, c);
+  if (!simple) return null;
+  // A Query ends the unnamed statement and portal.
+  const undoStatement = forget(c.statements, "");
+  const undoPortal = forget(c.portals, "");
+  return undoStatement === null && undoPortal === null ? null : () => {
+    undoPortal?.();
+    undoStatement?.();
+  };
 }

@@ -5,6 +5,7 @@ import type { Step } from "./steps.ts";
 import type { Conversation } from "./conversation.ts";
 import { parse, query } from "./encode.ts";
 import { sqlState } from "./errors.ts";
+import { headerBytes } from "./frames.ts";
 
 export function refusalOf(judgement: Judgement): PosternError {
   return new PosternError("PolicyDenied", judgement.reason, { rule: judgement.rule, hint: judgement.hint });
@@ -37,6 +38,38 @@ export function unknownName(what: "statement" | "portal", name: string): Step {
     sqlState: what === "statement" ? sqlState.invalidStatementName : sqlState.invalidCursorName,
     place: "pipeline",
   };
+}
+
+export function tooLarge(bytes: number, bytesMax: number): PosternError {
+  return new PosternError(
+    "LimitExceeded",
+    `A message of ${bytes} bytes is more than Postern judges (listen.limits.statement: ${bytesMax})`,
+    { rule: "listen.limits.statement", hint: "Send less at once, or load rows with COPY … FROM STDIN" },
+  );
+}
+
+export function noFunctionCalls(): PosternError {
+  return new PosternError("PolicyDenied", "Function-call messages are not offered through Postern", {
+    rule: "no function calls",
+    hint: "Call the function with SELECT, so that it can be judged",
+  });
+}
+
+/** What `refuse` makes of a message that does not keep to its own format. */
+export function unlessUnreadable(run: () => Step, refuse: (error: PosternError) => Step): Step {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof PosternError) || error.code !== "ProtocolViolation") throw error;
+    return refuse(error);
+  }
+}
+
+const lossy = new TextDecoder();
+
+/** What can be shown of a text that is no text: enough to tell later what was tried. */
+export function lossyText(frame: Uint8Array): string {
+  return lossy.decode(frame.subarray(headerBytes, headerBytes + 4096)).replaceAll("\0", "\ufffd");
 }
 
 /**

@@ -12,7 +12,7 @@ import { idle } from "./frames.ts";
 import { type Negotiated, Negotiation } from "./negotiate.ts";
 import { runOn } from "./query.ts";
 import { Relay } from "./relay.ts";
-import { signInByBrowser } from "./sign_in.ts";
+import { signIn } from "./sign_in.ts";
 import { checkStartup, type Startup } from "./startup.ts";
 import { connectTarget, type TargetLink } from "./target.ts";
 
@@ -79,7 +79,7 @@ async function served(negotiated: Negotiated, negotiation: Negotiation, deps: Co
     },
   };
   const { target } = deps.gatekeeper.resolve(attempt);
-  const identity = await signInByBrowser(reader, attempt, target.name, deps);
+  const identity = await signIn(reader, attempt, target.name, deps);
   if (identity === null) return;
   await admitted(reader, attempt, identity, startup, deps);
 }

@@ -4,8 +4,7 @@
  * no sockets, no clock.
  */
 import { PosternError } from "../../policy/errors.ts";
-import type { MaskRule } from "../../policy/types.ts";
-import type { Conversation, Execution, Reply } from "./conversation.ts";
+import type { Conversation, Reply } from "./conversation.ts";
 import {
   type Column,
   decodeFields,
@@ -16,21 +15,10 @@ import {
   decodeTag,
 } from "./decode.ts";
 import { errorResponse, noticeResponse } from "./encode.ts";
-import { toClient, withoutText } from "./errors.ts";
+import { withoutText } from "./errors.ts";
 import { fromTarget, idle } from "./frames.ts";
-import { maskRow, masksOf, withFormats } from "./results.ts";
+import { type Course, ResultSide, type ResultSideDeps, unexpected } from "./result_side.ts";
 import { isUtf8 } from "./startup.ts";
-
-export interface TargetSideDeps {
-  readonly maskOf: (origin: string) => MaskRule | null;
-  readonly maskKey: Uint8Array;
-  readonly maskedRowBytesMax: number;
-  /** An execution came to its end, or will never happen (`skipped`). */
-  readonly settled: (execution: Execution) => void;
-}
-
-/** What to do with a message, by its header. */
-export type Course = "pass" | "take" | "drop";
 
 /** Settings whose value changes what a text means. */
 const tracked: ReadonlySet<string> = new Set([
@@ -39,20 +27,22 @@ const tracked: ReadonlySet<string> = new Set([
   "standard_conforming_strings",
 ]);
 
-const notRun = { code: "57014", message: "Not run: an earlier statement of its pipeline failed" };
-
 export class TargetSide {
   /** The target announced the connection's end. */
   saidFatal = false;
   /** An answer that others may wait for came to its end, or COPY began. */
   progressed = false;
 
-  constructor(private readonly c: Conversation, private readonly deps: TargetSideDeps) {}
+  readonly #results: ResultSide;
+
+  constructor(private readonly c: Conversation, deps: ResultSideDeps) {
+    this.#results = new ResultSide(c, deps);
+  }
 
   /** Counts what passes or drops, so it is asked once for such a message; for `take` it may be asked again. */
   course(type: number, bytes: number): Course {
-    if (type === fromTarget.dataRow) return this.#row(bytes);
-    if (type === fromTarget.copyData) return this.#copyData(bytes);
+    if (type === fromTarget.dataRow) return this.#results.row(bytes);
+    if (type === fromTarget.copyData) return this.#results.copyData(bytes);
     if (type === fromTarget.notificationResponse) return "pass";
     return "take";
   }
@@ -61,7 +51,7 @@ export class TargetSide {
   frame(type: number, frame: Uint8Array): Uint8Array | null {
     switch (type) {
       case fromTarget.dataRow:
-        return this.#maskedRow(frame);
+        return this.#results.maskedRow(frame);
       case fromTarget.readyForQuery:
         return this.#ready(frame);
       case fromTarget.commandComplete:
@@ -91,78 +81,18 @@ export class TargetSide {
       case fromTarget.copyInResponse:
         return this.#copyIn(frame);
       case fromTarget.copyOutResponse:
-        return this.#copyOut(frame);
+        return this.#results.copyOut(frame);
       case fromTarget.copyDone:
-        return this.#running().withheld ? null : frame;
+        return this.#results.running().withheld ? null : frame;
       default:
-        throw this.#unexpected(type);
+        throw unexpected(this.c, type);
     }
   }
 
   /** A message too large to be read whole. Gives what the client gets instead; the caller drops the message. */
   oversized(type: number, bytes: number): Uint8Array | null {
-    const limit = this.deps.maskedRowBytesMax;
-    if (type !== fromTarget.dataRow) throw this.#unexpected(type);
-    return this.#withhold(
-      new PosternError(
-        "LimitExceeded",
-        `A row of ${bytes} bytes is more than Postern masks (listen.limits.maskedRow: ${limit})`,
-        { rule: "listen.limits.maskedRow", hint: "Leave the large column out of the SELECT" },
-      ),
-    );
-  }
-
-  #row(bytes: number): Course {
-    const reply = this.c.replies.first();
-    const execution = reply?.execution;
-    if (reply === undefined || execution === null || execution === undefined) {
-      throw this.#unexpected(fromTarget.dataRow);
-    }
-    if (reply.silent || execution.withheld) return "drop";
-    if (execution.masks !== null) return "take";
-    execution.rows++;
-    execution.bytes += bytes;
-    return "pass";
-  }
-
-  #copyData(bytes: number): Course {
-    const execution = this.#running();
-    if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
-    execution.rows++;
-    execution.bytes += bytes;
-    return "pass";
-  }
-
-  #maskedRow(frame: Uint8Array): Uint8Array | null {
-    const execution = this.#running();
-    if (execution.masks === undefined && !this.#resolveMasks(execution)) {
-      return this.#withhold(otherColumns());
-    }
-    const { masks } = execution;
-    const row = masks === null || masks === undefined ? frame : maskRow(frame, masks, this.deps.maskKey);
-    if (row === null) return this.#withhold(otherColumns());
-    execution.rows++;
-    execution.bytes += row.length;
-    return row;
-  }
-
-  /** Execute answers with rows alone: their description came earlier, for the portal or for its statement. */
-  #resolveMasks(execution: Execution): boolean {
-    const portal = this.c.replies.first()?.portal;
-    if (portal === null || portal === undefined) return false;
-    const ofStatement = portal.statement.columns;
-    const columns = portal.columns ??
-      (ofStatement === null || ofStatement === undefined
-        ? null
-        : withFormats(ofStatement, portal.resultFormats));
-    return columns !== null && this.#setMasks(execution, columns);
-  }
-
-  #setMasks(execution: Execution, columns: readonly Column[]): boolean {
-    const masks = masksOf(execution.plan, columns, this.deps.maskOf);
-    if (masks === "refuse") return false;
-    execution.masks = masks;
-    return true;
+    if (type !== fromTarget.dataRow) throw unexpected(this.c, type);
+    return this.#results.rowTooLarge(bytes);
   }
 
   #rowDescription(frame: Uint8Array): Uint8Array | null {
@@ -174,10 +104,10 @@ export class TargetSide {
     }
     const execution = reply?.execution;
     if (reply?.kind !== "query" || execution === null || execution === undefined) {
-      throw this.#unexpected(fromTarget.rowDescription);
+      throw unexpected(this.c, fromTarget.rowDescription);
     }
     if (execution.withheld) return null;
-    return this.#setMasks(execution, columns) ? frame : this.#withhold(otherColumns());
+    return this.#results.described(execution, columns) ? frame : this.#results.refuseColumns();
   }
 
   #describe(columns: readonly Column[] | null): void {
@@ -191,7 +121,7 @@ export class TargetSide {
 
   #parameters(frame: Uint8Array): Uint8Array | null {
     const reply = this.c.replies.first();
-    if (reply?.kind !== "describe") throw this.#unexpected(fromTarget.parameterDescription);
+    if (reply?.kind !== "describe") throw unexpected(this.c, fromTarget.parameterDescription);
     if (reply.statement !== null) reply.statement.types = decodeParameterDescription(frame);
     return reply.silent ? null : frame;
   }
@@ -199,7 +129,7 @@ export class TargetSide {
   /** One message that is the whole answer to another. */
   #answers(kind: Reply["kind"], frame: Uint8Array): Uint8Array | null {
     const reply = this.c.replies.first();
-    if (reply?.kind !== kind || reply.swap !== null) throw this.#unexpected(frame[0] ?? 0);
+    if (reply?.kind !== kind || reply.swap !== null) throw unexpected(this.c, frame[0] ?? 0);
     this.c.replies.shift();
     this.progressed = true;
     return reply.silent || reply.execution?.withheld === true ? null : frame;
@@ -209,13 +139,13 @@ export class TargetSide {
     const reply = this.c.replies.first();
     const execution = reply?.execution;
     if (reply === undefined || reply.swap !== null || execution === null || execution === undefined) {
-      throw this.#unexpected(type);
+      throw unexpected(this.c, type);
     }
     if (type === fromTarget.commandComplete) execution.tag = decodeTag(frame);
     this.c.copyIn = false;
     if (reply.kind === "execute") {
       this.c.eatenSyncs = 0;
-      this.#settle(execution);
+      this.#results.settle(execution);
       return this.#answers("execute", frame);
     }
     execution.index++;
@@ -229,7 +159,7 @@ export class TargetSide {
     c.status = decodeStatus(frame);
     this.progressed = true;
     if (reply?.kind !== "sync" && reply?.kind !== "query") {
-      if (c.eatenSyncs === 0) throw this.#unexpected(fromTarget.readyForQuery);
+      if (c.eatenSyncs === 0) throw unexpected(this.c, fromTarget.readyForQuery);
       // It did not read that Sync as part of COPY after all: COPY had failed before.
       c.eatenSyncs--;
       c.skipping = false;
@@ -237,9 +167,9 @@ export class TargetSide {
     }
     c.replies.shift();
     c.copyIn = false;
-    if (reply.execution !== null) this.#settle(reply.execution);
+    if (reply.execution !== null) this.#results.settle(reply.execution);
     if (c.status === idle) {
-      for (const execution of c.endPortals(reply.batch)) this.#settle(execution);
+      for (const execution of c.endPortals(reply.batch)) this.#results.settle(execution);
       this.#calmDown();
     }
     return frame;
@@ -271,11 +201,8 @@ export class TargetSide {
     this.progressed = true;
     c.copyIn = false;
     if (reply.kind !== "query" && reply.kind !== "sync") {
-      for (const skipped of c.failPipeline()) {
-        skipped.error ??= notRun;
-        this.#settle(skipped);
-      }
-      if (execution !== null) this.#settle(execution);
+      for (const skipped of c.failPipeline()) this.#results.settleSkipped(skipped);
+      if (execution !== null) this.#results.settle(execution);
     }
     return heard ? null : shown;
   }
@@ -298,7 +225,7 @@ export class TargetSide {
 
   #copyIn(frame: Uint8Array): Uint8Array | null {
     const { c } = this;
-    this.#running();
+    this.#results.running();
     c.copyIn = true;
     this.progressed = true;
     // Sync messages that were sent ahead are read over by the target while it waits for data.
@@ -306,67 +233,7 @@ export class TargetSide {
     return c.replies.first()?.silent === true ? null : frame;
   }
 
-  #copyOut(frame: Uint8Array): Uint8Array | null {
-    const execution = this.#running();
-    if (execution.withheld) return null;
-    return execution.plan?.kind === "clean" ? frame : this.#withhold(
-      new PosternError("PolicyDenied", "COPY of masked columns is not offered through Postern", {
-        rule: "masking",
-        hint: "Use SELECT, where the columns can be masked, or leave them out",
-      }),
-    );
-  }
-
-  /** The client gets `error` and nothing more of this result. What the target did is done. */
-  #withhold(error: PosternError): Uint8Array | null {
-    const reply = this.c.replies.first();
-    const execution = this.#running();
-    const silent = reply?.silent === true || execution.withheld;
-    execution.withheld = true;
-    execution.error = { code: "42501", message: error.message };
-    if (reply?.kind === "execute") { for (const one of this.c.mutePipeline()) this.#settleSkipped(one); }
-    return silent ? null : toClient(error);
-  }
-
-  #settleSkipped(execution: Execution): void {
-    execution.error ??= notRun;
-    this.#settle(execution);
-  }
-
-  #settle(execution: Execution): void {
-    if (execution.settled) return;
-    execution.settled = true;
-    this.deps.settled(execution);
-  }
-
-  #running(): Execution {
-    const execution = this.c.replies.first()?.execution;
-    if (execution === null || execution === undefined) throw this.#unexpected(0);
-    return execution;
-  }
-
   #taintedNow(): boolean {
     return this.c.tainted || this.c.replies.first()?.tainted === true;
   }
-
-  #unexpected(type: number): PosternError {
-    const letter = String.fromCharCode(type);
-    return new PosternError("TargetUnavailable", "The target sent what the protocol does not have here", {
-      hint: "The connection is closed, since what comes next could not be told apart",
-      cause: `message ${JSON.stringify(letter)} while ${
-        this.c.replies.first()?.kind ?? "nothing"
-      } is answered`,
-    });
-  }
-}
-
-function otherColumns(): PosternError {
-  return new PosternError(
-    "PolicyDenied",
-    "The result is withheld: its columns are not those that the statement was judged by",
-    {
-      rule: "masking",
-      hint: "The schema may have changed a moment ago: try again. What the statement changed is not undone",
-    },
-  );
 }

@@ -1,0 +1,145 @@
+/** Results on their way to the client: counted, masked, or withheld where they are not what was judged. */
+import { PosternError } from "../../policy/errors.ts";
+import type { MaskRule } from "../../policy/types.ts";
+import type { Conversation, Execution } from "./conversation.ts";
+import type { Column } from "./decode.ts";
+import { toClient } from "./errors.ts";
+import { fromTarget } from "./frames.ts";
+import { maskRow, masksOf, withFormats } from "./results.ts";
+
+export interface ResultSideDeps {
+  readonly maskOf: (origin: string) => MaskRule | null;
+  readonly maskKey: Uint8Array;
+  readonly maskedRowBytesMax: number;
+  /** An execution came to its end, or will never happen. */
+  readonly settled: (execution: Execution) => void;
+}
+
+/** What to do with a message, by its header. */
+export type Course = "pass" | "take" | "drop";
+
+const notRun = { code: "57014", message: "Not run: an earlier statement of its pipeline failed" };
+
+export class ResultSide {
+  constructor(private readonly c: Conversation, private readonly deps: ResultSideDeps) {}
+
+  /** A DataRow's course. Counts it, unless it is to be read. */
+  row(bytes: number): Course {
+    const execution = this.running();
+    if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
+    if (execution.masks !== null) return "take";
+    execution.rows++;
+    execution.bytes += bytes;
+    return "pass";
+  }
+
+  copyData(bytes: number): Course {
+    const execution = this.running();
+    if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
+    execution.rows++;
+    execution.bytes += bytes;
+    return "pass";
+  }
+
+  maskedRow(frame: Uint8Array): Uint8Array | null {
+    const execution = this.running();
+    if (execution.masks === undefined && !this.#resolve(execution)) return this.refuseColumns();
+    const { masks } = execution;
+    const row = masks === null || masks === undefined ? frame : maskRow(frame, masks, this.deps.maskKey);
+    if (row === null) return this.refuseColumns();
+    execution.rows++;
+    execution.bytes += row.length;
+    return row;
+  }
+
+  /** The columns of what comes next are known; false where they are not those that were judged. */
+  described(execution: Execution, columns: readonly Column[]): boolean {
+    const masks = masksOf(execution.plan, columns, this.deps.maskOf);
+    if (masks === "refuse") return false;
+    execution.masks = masks;
+    return true;
+  }
+
+  copyOut(frame: Uint8Array): Uint8Array | null {
+    const execution = this.running();
+    if (execution.withheld) return null;
+    return execution.plan?.kind === "clean" ? frame : this.#withhold(
+      new PosternError("PolicyDenied", "COPY of masked columns is not offered through Postern", {
+        rule: "masking",
+        hint: "Use SELECT, where the columns can be masked, or leave them out",
+      }),
+    );
+  }
+
+  refuseColumns(): Uint8Array | null {
+    return this.#withhold(
+      new PosternError(
+        "PolicyDenied",
+        "The result is withheld: its columns are not those that the statement was judged by",
+        {
+          rule: "masking",
+          hint:
+            "The schema may have changed a moment ago: try again. What the statement changed is not undone",
+        },
+      ),
+    );
+  }
+
+  rowTooLarge(bytes: number): Uint8Array | null {
+    const limit = this.deps.maskedRowBytesMax;
+    return this.#withhold(
+      new PosternError(
+        "LimitExceeded",
+        `A row of ${bytes} bytes is more than Postern masks (listen.limits.maskedRow: ${limit})`,
+        { rule: "listen.limits.maskedRow", hint: "Leave the large column out of the SELECT" },
+      ),
+    );
+  }
+
+  /** What is being executed, as far as the answers have come. Throws where nothing is. */
+  running(): Execution {
+    const execution = this.c.replies.first()?.execution;
+    if (execution === null || execution === undefined) throw unexpected(this.c, fromTarget.dataRow);
+    return execution;
+  }
+
+  settle(execution: Execution): void {
+    if (execution.settled) return;
+    execution.settled = true;
+    this.deps.settled(execution);
+  }
+
+  settleSkipped(execution: Execution): void {
+    execution.error ??= notRun;
+    this.settle(execution);
+  }
+
+  /** Execute answers with rows alone: their description came earlier, for the portal or for its statement. */
+  #resolve(execution: Execution): boolean {
+    const portal = this.c.replies.first()?.portal;
+    if (portal === null || portal === undefined) return false;
+    const ofStatement = portal.statement.columns ?? null;
+    const columns = portal.columns ??
+      (ofStatement === null ? null : withFormats(ofStatement, portal.resultFormats));
+    return columns !== null && this.described(execution, columns);
+  }
+
+  /** The client gets `error` and nothing more of this result. What the target did is done. */
+  #withhold(error: PosternError): Uint8Array | null {
+    const reply = this.c.replies.first();
+    const execution = this.running();
+    const silent = reply?.silent === true || execution.withheld;
+    execution.withheld = true;
+    execution.error ??= { code: "42501", message: error.message };
+    if (reply?.kind === "execute") { for (const one of this.c.mutePipeline()) this.settleSkipped(one); }
+    return silent ? null : toClient(error);
+  }
+}
+
+export function unexpected(c: Conversation, type: number): PosternError {
+  const letter = JSON.stringify(String.fromCharCode(type));
+  return new PosternError("TargetUnavailable", "The target sent what the protocol does not have here", {
+    hint: "The connection is closed, since what comes next could not be told apart",
+    cause: `message ${letter} while ${c.replies.first()?.kind ?? "nothing"} is answered`,
+  });
+}
