@@ -1,5 +1,4 @@
 /** Postern's commands, and the composition of its parts: config -> store -> policy -> proxy and dashboard. */
-import { join } from "node:path";
 import { z } from "zod";
 import { createApprovals } from "./policy/approval.ts";
 import { gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
@@ -28,9 +27,16 @@ import type { Clock, Journal } from "./policy/ports.ts";
 import { compileMasks } from "./policy/masking.ts";
 import { dialectOf, dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
+import { maskSecret } from "./policy/store/mask_secret.ts";
 import { listenAddresses, listenSchema, protocols, startProxy, targetQuery } from "./proxy/mod.ts";
 import { startControl } from "./ui/api/control.ts";
-import { dashboardSchema, loadAssets, startDashboard } from "./ui/api/mod.ts";
+import {
+  type DashboardConfig,
+  type DashboardListener,
+  dashboardSchema,
+  loadAssets,
+  startDashboard,
+} from "./ui/api/mod.ts";
 import { auditExport, auditVerify, exportOptions } from "./ui/cli/audit.ts";
 import { catalogCommand, explainCommand, explainOptions } from "./ui/cli/explain.ts";
 import { type Command, readText, runCommand, say, UsageError, type Values } from "./ui/cli/run.ts";
@@ -100,22 +106,19 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
     }
   };
   try {
-    const [journal, assets] = await Promise.all([
-      openJournal({ folder: config.data, clock, log }),
-      loadAssets(),
-      Promise.all(dialects.map((dialect) => dialect.ready())),
-    ]);
+    const assets = await loadAssets();
+    await Promise.all(dialects.map((dialect) => dialect.ready()));
+    const journal = await openJournal({ folder: config.data, clock, log });
     started.push(() => journal.close());
     const control = await startControl(config.data, journal);
     started.push(() => control.close());
     const { url } = config.dashboard;
     const { identity, signIns, approvals, gatekeeper } = composePolicy(policy, { journal, url, clock, log });
+    const { tls } = config.listen;
     const proxy = await startProxy({
       gatekeeper,
       addresses: listenAddresses(config.listen),
-      tls: config.listen.tls === undefined
-        ? null
-        : { ...config.listen.tls, key: config.listen.tls.key.reveal() },
+      tls: tls === undefined ? null : { ...tls, key: tls.key.reveal() },
       limits: config.listen.limits,
       maskKey: await maskSecret(config.data),
       log,
@@ -125,8 +128,7 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
       await approvals.close("Postern is shutting down");
       await proxy.close(drainMs);
     });
-    const { host: hostname, port } = config.dashboard.listen;
-    const tls = config.dashboard.tls;
+    const { sessions } = config.dashboard;
     const dashboard = startDashboard({
       identity,
       signIns,
@@ -139,17 +141,11 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
       clock,
       log,
       version,
-      limits: { idleMs: config.dashboard.sessions.idle, absoluteMs: config.dashboard.sessions.absolute },
-    }, { hostname, port, ...(tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } }) });
+      limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
+    }, dashboardListener(config.dashboard));
     started.push(() => dashboard.close());
     const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
-    await journal.append(gatewayStarted({
-      version,
-      pid: Deno.pid,
-      policy: policy.digest,
-      listeners,
-      targets: policy.targets.map(({ name }) => name),
-    }));
+    await journal.append(startEvent(policy, listeners));
     log("info", "Postern is running", { listeners, dashboard: url, targets: policy.targets.length });
     return {
       addresses: proxy.addresses,
@@ -164,6 +160,19 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
     await undo();
     throw error;
   }
+}
+
+const startEvent = (policy: PolicyConfig, listeners: readonly string[]) =>
+  gatewayStarted({
+    version,
+    pid: Deno.pid,
+    policy: policy.digest,
+    listeners,
+    targets: policy.targets.map(({ name }) => name),
+  });
+
+function dashboardListener({ listen: { host: hostname, port }, tls }: DashboardConfig): DashboardListener {
+  return { hostname, port, ...(tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } }) };
 }
 
 /** Who may do what, over one journal. */
@@ -200,25 +209,6 @@ function composePolicy(
     clock,
   });
   return { identity, signIns, approvals, gatekeeper };
-}
-
-/** The secret of this installation that masks which hash are keyed with; made at the first start. */
-async function maskSecret(folder: string): Promise<Uint8Array> {
-  const path = join(folder, "mask.key");
-  const fresh = crypto.getRandomValues(new Uint8Array(32));
-  try {
-    await Deno.writeFile(path, fresh, { createNew: true, mode: 0o600 });
-    return fresh;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
-  const kept = await Deno.readFile(path);
-  if (kept.length !== 32) {
-    throw new PosternError("Internal", `${path} should hold 32 bytes and holds ${kept.length}`, {
-      hint: "Restore it from a backup, or remove it: hashed masks then look different from before",
-    });
-  }
-  return kept;
 }
 
 // ---- commands ----------------------------------------------------------------------------------------------
