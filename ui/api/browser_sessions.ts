@@ -45,6 +45,10 @@ export class BrowserSession {
     return true;
   }
 
+  forget(session: string): void {
+    this.#seen.delete(session);
+  }
+
   hasSeen(session: string): boolean {
     return this.#seen.has(session);
   }

@@ -60,107 +60,122 @@ export async function seesSession(
   });
 }
 
-export function replayRoutes(deps: DashboardDeps) {
-  const { journal, live, clock } = deps;
+export class ReplayRoutes {
+  constructor(private readonly deps: DashboardDeps) {}
 
-  const visible = async (c: DashboardContext): Promise<SessionSummary> => {
-    const session = await journal.session(c.req.param("id") ?? "");
-    if (session === null || !await seesSession(deps, c.get("viewer"), session)) throw notFound("session");
-    return session;
+  readonly list = async (c: DashboardContext): Promise<Response> => {
+    const { person, target, before, limit } = queryOf(c, listQuery);
+    const viewer = c.get("viewer");
+    const { found, next } = await this.#page(viewer, { person, target }, before, limit);
+    const running = new Set(this.deps.live.ids());
+    const body: Sessions = {
+      now: this.deps.clock(),
+      sessions: found.map((session) => rowOf(session, viewer, running)),
+      next,
+    };
+    return c.json(body);
   };
+
+  readonly one = async (c: DashboardContext): Promise<Response> => {
+    const viewer = c.get("viewer");
+    const session = rowOf(await this.#visible(c), viewer, new Set(this.deps.live.ids()));
+    const may = { end: session.live && hasRole(viewer, ["approver", "admin"]), export: seesAll(viewer) };
+    const body: SessionAnswer = { now: this.deps.clock(), session, may };
+    return c.json(body);
+  };
+
+  readonly steps = async (c: DashboardContext): Promise<Response> => {
+    const { after, limit } = queryOf(c, stepsQuery);
+    const session = await this.#visible(c);
+    await this.#recordLook(c, session);
+    const events = await this.deps.journal.events({
+      session: session.id,
+      types: shownTypes,
+      ...(after === undefined ? {} : { after }),
+      limit,
+    });
+    const body: Steps = {
+      steps: events.map(stepOf),
+      next: events.length === limit ? events.at(-1)!.sequence : null,
+    };
+    return c.json(body);
+  };
+
+  /** The whole text of one step, where the list has cut it. */
+  readonly text = async (c: DashboardContext): Promise<Response> => {
+    const session = await this.#visible(c);
+    const sequence = cursorSchema.safeParse(c.req.param("sequence"));
+    if (!sequence.success || sequence.data < 1) throw notFound("statement");
+    await this.#recordLook(c, session);
+    const filter = { session: session.id, after: sequence.data - 1, limit: 1 };
+    const [event] = await this.deps.journal.events(filter);
+    const it = event?.sequence === sequence.data ? known(event) : null;
+    if (it?.type !== "statement.judged" && it?.type !== "approval.requested") throw notFound("statement");
+    const body: StatementText = { text: it.data.text };
+    return c.json(body);
+  };
+
+  readonly end = async (c: DashboardContext): Promise<Response> => {
+    const { reason } = await bodyOf(c, endSchema);
+    const session = await this.#visible(c);
+    const { name } = c.get("viewer").identity;
+    await this.#record(c, session, "session.killed", reason);
+    if (!this.deps.live.end(session.id, name, reason)) {
+      throw new HttpRefusal(410, "SessionEnded", "This session has ended already");
+    }
+    return c.json({ done: true });
+  };
+
+  async #page(
+    viewer: Viewer,
+    wanted: { readonly person?: string | undefined; readonly target?: string | undefined },
+    before: number | undefined,
+    limit: number,
+  ): Promise<{ found: SessionSummary[]; next: number | null }> {
+    // Who sees only their own asks only for their own.
+    const mineOnly = !hasRole(viewer, ["approver", "auditor", "admin"]);
+    const own = viewer.identity.name;
+    if (mineOnly && wanted.person !== undefined && wanted.person !== own) return { found: [], next: null };
+    const person = mineOnly ? own : wanted.person;
+    const filter = {
+      ...(person === undefined ? {} : { person }),
+      ...(wanted.target === undefined ? {} : { target: wanted.target }),
+    };
+    return await scan<SessionSummary>({
+      fetch: (before, limit) =>
+        this.deps.journal.sessions({ ...filter, ...(before === undefined ? {} : { before }), limit }),
+      visible: (session) => seesSession(this.deps, viewer, session),
+      cursorOf: (session) => session.startedAt,
+      before,
+      limit,
+    });
+  }
+
+  async #visible(c: DashboardContext): Promise<SessionSummary> {
+    const session = await this.deps.journal.session(c.req.param("id") ?? "");
+    if (session === null || !await seesSession(this.deps, c.get("viewer"), session)) {
+      throw notFound("session");
+    }
+    return session;
+  }
 
   /** Durable before anything is shown: who looked is part of the record. */
-  const recordLook = async (c: DashboardContext, session: SessionSummary) => {
-    if (!c.get("session").sawSession(session.id, clock(), LOOK_MS)) return;
-    await journal.append(dashboardAction(c.get("viewer").identity.name, {
-      action: "session.viewed",
-      subject: session.id,
-      detail: "",
-      address: addressOf(c),
-    }, { session: session.id, target: session.target }));
-  };
+  async #recordLook(c: DashboardContext, session: SessionSummary): Promise<void> {
+    if (!c.get("session").sawSession(session.id, this.deps.clock(), LOOK_MS)) return;
+    try {
+      await this.#record(c, session, "session.viewed", "");
+    } catch (error) {
+      // Not recorded is not seen: the next try must record it.
+      c.get("session").forget(session.id);
+      throw error;
+    }
+  }
 
-  return {
-    async list(c: DashboardContext): Promise<Response> {
-      const { person, target, before, limit } = queryOf(c, listQuery);
-      const viewer = c.get("viewer");
-      // Who sees only their own asks only for their own.
-      const mineOnly = !hasRole(viewer, ["approver", "auditor", "admin"]);
-      const who = mineOnly ? viewer.identity.name : person;
-      const filter = {
-        ...(who === undefined ? {} : { person: who }),
-        ...(target === undefined ? {} : { target }),
-      };
-      const impossible = mineOnly && person !== undefined && person !== viewer.identity.name;
-      const { found, next } = impossible ? { found: [], next: null } : await scan<SessionSummary>({
-        fetch: (before, limit) =>
-          journal.sessions({ ...filter, ...(before === undefined ? {} : { before }), limit }),
-        visible: (session) => seesSession(deps, viewer, session),
-        cursorOf: (session) => session.startedAt,
-        before,
-        limit,
-      });
-      const running = new Set(live.ids());
-      const body: Sessions = {
-        now: clock(),
-        sessions: found.map((session) => rowOf(session, viewer, running)),
-        next,
-      };
-      return c.json(body);
-    },
-
-    async one(c: DashboardContext): Promise<Response> {
-      const session = rowOf(await visible(c), c.get("viewer"), new Set(live.ids()));
-      const viewer = c.get("viewer");
-      const may = { end: session.live && hasRole(viewer, ["approver", "admin"]), export: seesAll(viewer) };
-      const body: SessionAnswer = { now: clock(), session, may };
-      return c.json(body);
-    },
-
-    async steps(c: DashboardContext): Promise<Response> {
-      const { after, limit } = queryOf(c, stepsQuery);
-      const session = await visible(c);
-      await recordLook(c, session);
-      const events = await journal.events({
-        session: session.id,
-        types: shownTypes,
-        ...(after === undefined ? {} : { after }),
-        limit,
-      });
-      const body: Steps = {
-        steps: events.map(stepOf),
-        next: events.length === limit ? events.at(-1)!.sequence : null,
-      };
-      return c.json(body);
-    },
-
-    /** The whole text of one step, where the list has cut it. */
-    async text(c: DashboardContext): Promise<Response> {
-      const session = await visible(c);
-      const sequence = cursorSchema.safeParse(c.req.param("sequence"));
-      if (!sequence.success || sequence.data < 1) throw notFound("statement");
-      await recordLook(c, session);
-      const [event] = await journal.events({ session: session.id, after: sequence.data - 1, limit: 1 });
-      const it = event?.sequence === sequence.data ? known(event) : null;
-      if (it?.type !== "statement.judged" && it?.type !== "approval.requested") throw notFound("statement");
-      const body: StatementText = { text: it.data.text };
-      return c.json(body);
-    },
-
-    async end(c: DashboardContext): Promise<Response> {
-      const { reason } = await bodyOf(c, endSchema);
-      const session = await visible(c);
-      const { name } = c.get("viewer").identity;
-      await journal.append(dashboardAction(name, {
-        action: "session.killed",
-        subject: session.id,
-        detail: reason,
-        address: addressOf(c),
-      }, { session: session.id, target: session.target }));
-      if (!live.end(session.id, name, reason)) {
-        throw new HttpRefusal(410, "SessionEnded", "This session has ended already");
-      }
-      return c.json({ done: true });
-    },
-  };
+  async #record(c: DashboardContext, session: SessionSummary, action: string, detail: string): Promise<void> {
+    await this.deps.journal.append(dashboardAction(
+      c.get("viewer").identity.name,
+      { action, subject: session.id, detail, address: addressOf(c) },
+      { session: session.id, target: session.target },
+    ));
+  }
 }

@@ -1,12 +1,12 @@
 /** Every route with who may use it: the one table that is served, and that tests walk. */
-import { authRoutes } from "./auth.ts";
+import { AuthRoutes } from "./auth.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
 import { connectRoutes } from "./connect.ts";
 import { exportRoute } from "./export.ts";
 import type { Access } from "./guard.ts";
 import type { Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
-import { replayRoutes } from "./replay.ts";
+import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
 import type { EventStreams } from "./stream.ts";
 
@@ -30,10 +30,10 @@ export function routesOf(
   sessions: BrowserSessions,
   streams: EventStreams,
 ): readonly Route[] {
-  const auth = authRoutes(deps, sessions);
+  const auth = new AuthRoutes(deps, sessions);
   const connect = connectRoutes(deps, sessions);
   const requests = requestRoutes(deps);
-  const replay = replayRoutes(deps);
+  const replay = new ReplayRoutes(deps);
   const page = (c: DashboardContext) => c.html(deps.assets.page());
   return [
     { method: "GET", path: "/healthz", access: "public", handle: (c) => c.json({ ok: true }) },

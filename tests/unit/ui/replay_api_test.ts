@@ -153,11 +153,12 @@ Deno.test("who looked at a replay is in the record, once a look, before anything
   await browser.json("/api/sessions/session-1/events");
   assert.equal(looks().length, 2);
   gateway.journal.broken = true;
-  const other = await gateway.journal.session("session-1");
-  assert.ok(other);
   gateway.time += 11 * 60_000;
-  const response = await browser.fetch("/api/sessions/session-1/events");
-  assert.equal(response.status, 503, "no look without its record");
+  for (const attempt of ["first", "second"]) {
+    const response = await browser.fetch("/api/sessions/session-1/events");
+    assert.equal(response.status, 503, `no look without its record, ${attempt} try`);
+    await response.body?.cancel();
+  }
   await harness.close();
 });
 

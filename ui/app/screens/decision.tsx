@@ -40,10 +40,6 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
     }
   };
 
-  const submitOnCtrlEnter = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) decide(event);
-  };
-
   return (
     <Dialog
       title={approve ? "Approve this statement" : "Deny this statement"}
@@ -51,42 +47,18 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
       {...(approve ? {} : { tone: "deny" as const })}
     >
       <form onSubmit={decide} noValidate>
-        <p class="dialog-lead">
-          <strong>{request.person}</strong> {approve ? "may run" : "may not run"}{" "}
-          <strong>{verbList(request.verbs)}</strong>
-          {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} in{" "}
-          <strong>{request.target}</strong>
-          {approve ? ": exactly this text and these parameters, once, now." : "."}
-        </p>
-        <div class="dialog-preview">
-          <Preview text={request.text.slice(0, 400)} whole={request.text.length} />
-        </div>
-        <label class="field">
-          <span class="field-name">
-            Reason <span class="field-note">{approve ? "optional, kept in the record" : "required"}</span>
-          </span>
-          <textarea
-            rows={2}
-            maxLength={2000}
-            value={reason}
-            autoFocus={!approve}
-            required={!approve}
-            aria-invalid={missing}
-            aria-describedby={missing ? "reason-missing" : undefined}
-            onInput={(event) => {
-              setReason(event.currentTarget.value);
-              setMissing(false);
-            }}
-            onKeyDown={submitOnCtrlEnter}
-          />
-          {missing
-            ? (
-              <span id="reason-missing" class="field-error" role="alert">
-                Say why: {request.person} sees it in their client.
-              </span>
-            )
-            : null}
-        </label>
+        <Summary request={request} approve={approve} />
+        <ReasonField
+          request={request}
+          approve={approve}
+          reason={reason}
+          missing={missing}
+          onInput={(text) => {
+            setReason(text);
+            setMissing(false);
+          }}
+          onSubmit={decide}
+        />
         {error ? <Failure error={error} /> : null}
         <div class="dialog-actions">
           <button type="button" class="button ghost" onClick={onClose}>Cancel</button>
@@ -101,5 +73,61 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
         </div>
       </form>
     </Dialog>
+  );
+}
+
+function Summary({ request, approve }: { request: RequestDetail; approve: boolean }) {
+  return (
+    <>
+      <p class="dialog-lead">
+        <strong>{request.person}</strong> {approve ? "may run" : "may not run"}{" "}
+        <strong>{verbList(request.verbs)}</strong>
+        {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} in{" "}
+        <strong>{request.target}</strong>
+        {approve ? ": exactly this text and these parameters, once, now." : "."}
+      </p>
+      <div class="dialog-preview">
+        <Preview text={request.text.slice(0, 400)} whole={request.text.length} />
+      </div>
+    </>
+  );
+}
+
+interface ReasonFieldProps {
+  readonly request: RequestDetail;
+  readonly approve: boolean;
+  readonly reason: string;
+  readonly missing: boolean;
+  readonly onInput: (text: string) => void;
+  readonly onSubmit: (event: Event) => void;
+}
+
+function ReasonField({ request, approve, reason, missing, onInput, onSubmit }: ReasonFieldProps) {
+  return (
+    <label class="field">
+      <span class="field-name">
+        Reason <span class="field-note">{approve ? "optional, kept in the record" : "required"}</span>
+      </span>
+      <textarea
+        rows={2}
+        maxLength={2000}
+        value={reason}
+        autoFocus={!approve}
+        required={!approve}
+        aria-invalid={missing}
+        aria-describedby={missing ? "reason-missing" : undefined}
+        onInput={(event) => onInput(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) onSubmit(event);
+        }}
+      />
+      {missing
+        ? (
+          <span id="reason-missing" class="field-error" role="alert">
+            Say why: {request.person} sees it in their client.
+          </span>
+        )
+        : null}
+    </label>
   );
 }

@@ -1,0 +1,122 @@
+/** A journal in memory that keeps the port's promises, for tests of the dashboard alone. */
+import { createHash } from "node:crypto";
+import { known } from "../../../policy/audit/events.ts";
+import { PosternError } from "../../../policy/errors.ts";
+import type { Clock, Journal, SessionSummary } from "../../../policy/ports.ts";
+import type { ApprovalRequest, AuditEvent, EventDraft } from "../../../policy/types.ts";
+
+/** A page as the store gives it: those of the last one's moment come too. */
+function withTies<T>(items: readonly T[], limit: number, momentOf: (item: T) => number): T[] {
+  const last = items[limit - 1];
+  return items.filter((item, at) => at < limit || (last !== undefined && momentOf(item) === momentOf(last)));
+}
+
+export class FakeJournal implements Journal {
+  readonly all: AuditEvent[] = [];
+  readonly #listeners = new Set<(event: AuditEvent) => void>();
+  /** Set to let every append fail. */
+  broken = false;
+
+  constructor(readonly clock: Clock) {}
+
+  append(draft: EventDraft): Promise<AuditEvent> {
+    if (this.broken) return Promise.reject(new PosternError("StoreFailed", "The record cannot be written"));
+    const previous = this.all.at(-1)?.hash ?? "0".repeat(64);
+    const body = { ...draft, sequence: this.all.length + 1, at: this.clock(), previous };
+    const event: AuditEvent = {
+      ...structuredClone(body),
+      hash: createHash("sha256").update(JSON.stringify(body)).digest("hex"),
+    };
+    this.all.push(event);
+    for (const listener of this.#listeners) listener(event);
+    return Promise.resolve(event);
+  }
+
+  note(draft: EventDraft): void {
+    this.append(draft).catch(() => {});
+  }
+
+  subscribe(listener: (event: AuditEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  events(filter: Parameters<Journal["events"]>[0]): Promise<AuditEvent[]> {
+    const { session, person, target, types, after = 0, limit = Infinity } = filter;
+    const found = this.all.filter((event) =>
+      event.sequence > after && (session === undefined || event.session === session) &&
+      (person === undefined || event.person === person) &&
+      (target === undefined || event.target === target) &&
+      (types === undefined || types.includes(event.type))
+    );
+    return Promise.resolve(found.slice(0, limit));
+  }
+
+  async *export(filter: Parameters<Journal["export"]>[0]): AsyncIterable<AuditEvent> {
+    yield* await this.events(filter);
+  }
+
+  sessions(filter: Parameters<Journal["sessions"]>[0]): Promise<SessionSummary[]> {
+    const { person, target, before = Infinity, limit } = filter;
+    const found = this.#summaries().filter((session) =>
+      session.startedAt < before && (person === undefined || session.person === person) &&
+      (target === undefined || session.target === target)
+    );
+    return Promise.resolve(withTies(found, limit, ({ startedAt }) => startedAt));
+  }
+
+  session(id: string): Promise<SessionSummary | null> {
+    return Promise.resolve(this.#summaries().find((session) => session.id === id) ?? null);
+  }
+
+  approval(id: string): Promise<ApprovalRequest | null> {
+    return Promise.resolve(this.#requests().find((request) => request.id === id) ?? null);
+  }
+
+  approvals(filter: Parameters<Journal["approvals"]>[0]): Promise<ApprovalRequest[]> {
+    const { before = Infinity, limit } = filter;
+    return Promise.resolve(
+      this.#requests().filter((request) => request.requestedAt < before).slice(0, limit),
+    );
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #requests(): ApprovalRequest[] {
+    const found = new Map<string, ApprovalRequest>();
+    for (const event of this.all) {
+      const it = known(event);
+      if (it?.type === "approval.requested") found.set(it.data.id, it.data);
+      if (it?.type !== "approval.decided" && it?.type !== "approval.withdrawn") continue;
+      const before = found.get(it.data.id);
+      if (before) found.set(before.id, { ...before, ...it.data });
+    }
+    return [...found.values()].reverse();
+  }
+
+  #summaries(): SessionSummary[] {
+    return this.all.map(known).flatMap((it) => it?.type === "session.started" ? [it] : []).reverse().map(
+      (started) => {
+        const of = this.all.filter((event) => event.session === started.session);
+        const ended = of.map(known).find((it) => it?.type === "session.ended");
+        const judged = of.map(known).flatMap((it) => it?.type === "statement.judged" ? [it.data] : []);
+        return {
+          id: started.session!,
+          person: started.person!,
+          target: started.target!,
+          database: started.data.database,
+          client: started.data.client,
+          method: started.data.identity.method,
+          startedAt: started.at,
+          endedAt: ended?.at ?? null,
+          endReason: ended?.type === "session.ended" ? ended.data.reason : null,
+          statements: judged.length,
+          denied: judged.filter(({ verdict }) => verdict === "deny").length,
+          held: of.filter(({ type }) => type === "approval.requested").length,
+        };
+      },
+    );
+  }
+}
