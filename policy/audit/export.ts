@@ -13,13 +13,23 @@
  * is signed over the header's digest and over what lies between, so that a cut or shortened export is found.
  */
 import type { EventFilter, ExportFormat } from "../ports.ts";
-import type { AuditEvent, Json } from "../types.ts";
+import type { Json } from "../types.ts";
 import { canonical } from "./canonical.ts";
-import { contentOf, digestOf, genesis } from "./chain.ts";
+import { digestOf, eventOf, genesis } from "./chain.ts";
 import type { SignedHead } from "./heads.ts";
 
 export const exportKind = "audit-export/1";
 export const endKind = "postern-export/1";
+
+/** An event as the store has it: `content` is the canonical JSON that its digest covers. */
+export interface StoredEvent {
+  readonly sequence: number;
+  readonly previous: string;
+  readonly hash: string;
+  readonly content: string;
+  /** Whether the filter wants it. */
+  readonly matches: boolean;
+}
 
 /** Where an export gets its lines; the store implements it. */
 export interface ExportSource {
@@ -31,12 +41,8 @@ export interface ExportSource {
   /** Signed heads in (after, to], at most some at once, in order. */
   heads(after: number, to: number): Promise<SignedHead[]>;
   bounds(filter: EventFilter): Promise<{ first: number; last: number } | null>;
-  /** A page of everything in (after, to] with whether the filter wants it; empty when there is no more. */
-  range(
-    filter: EventFilter,
-    after: number,
-    to: number,
-  ): Promise<readonly { event: AuditEvent; matches: boolean }[]>;
+  /** A page of everything in (after, to], wanted or not; empty when there is no more. */
+  range(filter: EventFilter, after: number, to: number): Promise<readonly StoredEvent[]>;
   now(): number;
 }
 
@@ -91,17 +97,18 @@ async function* provenLines(
   let digests: string[] = [];
   let hash = first > last ? head.hash : genesis;
   let events = 0;
-  for await (const { event, matches } of everything(source, filter, first, last)) {
-    hash = event.hash;
-    if (!matches) digests.push(digestOf(contentOf(event)));
+  for await (const stored of everything(source, filter, first, last)) {
+    const { sequence, matches } = stored;
+    hash = stored.hash;
+    if (!matches) digests.push(digestOf(stored.content));
     else events++;
-    const signed = await heads.at(event.sequence);
-    const flushed = matches ? event.sequence : event.sequence + 1;
+    const signed = await heads.at(sequence);
+    const flushed = matches ? sequence : sequence + 1;
     if (digests.length > 0 && (matches || signed.length > 0 || digests.length === DIGESTS_PER_LINE)) {
       yield canonical({ skipped: { from: flushed - digests.length, digests } }) + "\n";
       digests = [];
     }
-    if (matches) yield canonical({ ...event }) + "\n";
+    if (matches) yield canonical({ ...eventFrom(stored) }) + "\n";
     for (const one of signed) yield canonical({ head: { ...one } }) + "\n";
   }
   if (digests.length > 0) {
@@ -125,8 +132,11 @@ async function previousOf(source: ExportSource, first: number, head: SignedHead)
   if (first > head.sequence) return head.hash;
   const [entry] = await source.range({}, first - 1, first);
   if (entry === undefined) throw new RangeError(`event ${first} is not in the store`);
-  return entry.event.previous;
+  return entry.previous;
 }
+
+const eventFrom = ({ sequence, previous, hash, content }: StoredEvent) =>
+  eventOf(sequence, previous, hash, content);
 
 async function* everything(source: ExportSource, filter: EventFilter, first: number, last: number) {
   let after = first - 1;
@@ -134,7 +144,7 @@ async function* everything(source: ExportSource, filter: EventFilter, first: num
     const page = await source.range(filter, after, last);
     if (page.length === 0) throw new RangeError(`events ${after + 1} to ${last} are not in the store`);
     yield* page;
-    after = page.at(-1)!.event.sequence;
+    after = page.at(-1)!.sequence;
   }
 }
 
@@ -178,8 +188,9 @@ const csvColumns = [
 
 async function* csvLines(source: ExportSource, filter: EventFilter, { first, last }: Bounds) {
   yield csvColumns.join(",") + "\r\n";
-  for await (const { event, matches } of everything(source, filter, first, last)) {
-    if (!matches) continue;
+  for await (const stored of everything(source, filter, first, last)) {
+    if (!stored.matches) continue;
+    const event = eventFrom(stored);
     const { data } = event;
     const cells: Json[] = [
       event.sequence,

@@ -1,10 +1,11 @@
 /** What the Journal's side asks of the Worker, and how the answers look. */
+import type { StoredEvent } from "../audit/export.ts";
 import type { SignedHead } from "../audit/heads.ts";
 import type { EventFilter, SessionSummary } from "../ports.ts";
 import type { ApprovalRequest } from "../types.ts";
 import type { Appended, EngineOptions } from "./engine.ts";
 import type { Encoded } from "./projection.ts";
-import type { EventsPage, RangeEntry, SessionFilter } from "./queries.ts";
+import type { EventsPage, SessionFilter } from "./queries.ts";
 
 /** Where the store is. */
 export interface OpenOptions extends EngineOptions {
@@ -26,7 +27,7 @@ export interface Calls {
   heads: { argument: { after: number; to: number }; answer: SignedHead[] };
   publicKeys: { argument: null; answer: string };
   events: { argument: { filter: EventFilter; after: number; limit: number }; answer: EventsPage };
-  range: { argument: { filter: EventFilter; after: number; to: number }; answer: RangeEntry[] };
+  range: { argument: { filter: EventFilter; after: number; to: number }; answer: StoredEvent[] };
   bounds: { argument: EventFilter; answer: { first: number; last: number } | null };
   sessions: { argument: SessionFilter; answer: SessionSummary[] };
   session: { argument: string; answer: SessionSummary | null };

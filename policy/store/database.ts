@@ -27,8 +27,8 @@ export interface Database {
   query(statement: Statement): Promise<readonly Row[]>;
   /** Several statements without parameters or results, in one transaction: for migrations. */
   script(statements: readonly string[]): Promise<void>;
-  /** Puts what is durable in the log into place; the embedded database does not do so by itself. */
-  checkpoint(): Promise<void>;
+  /** What a database with background processes does by itself; called after each some 10,000 events. */
+  upkeep(): Promise<void>;
   /** Whether it still answers after a failure; if not it must be opened anew. */
   alive(): Promise<boolean>;
   close(): Promise<void>;

@@ -41,6 +41,9 @@ const settings = {
   // Small: the store appends, and reads pages. Each is memory of the one process.
   shared_buffers: "32MB",
   jit: "off",
+  // Nobody collects statistics here, and without them a page of 200 rows would be read by bitmap and sorted.
+  enable_bitmapscan: "off",
+  random_page_cost: "1.1",
   // The log is kept until a checkpoint, which the engine asks for; this is how much is kept for reuse after it.
   min_wal_size: "32MB",
   max_wal_size: "96MB",
@@ -59,6 +62,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
 class EmbeddedDatabase implements Database {
   readonly exclusive = true;
   #prepared = new Map<string, string>();
+  #analysed = 0;
 
   constructor(readonly db: PGlite) {}
 
@@ -93,8 +97,23 @@ class EmbeddedDatabase implements Database {
     });
   }
 
-  async checkpoint() {
+  /** PGlite has no background processes: without this its log grows for ever, and plans go blind. */
+  async upkeep() {
     await this.db.exec("CHECKPOINT");
+    const [row] = await this.query({
+      text: `SELECT coalesce(max(sequence), 0)::text,
+               (SELECT age(datfrozenxid)::text FROM pg_database WHERE datname = current_database())
+             FROM events`,
+      values: [],
+    });
+    const [events, age] = (row ?? []).map(Number) as [number, number];
+    if (events > 2 * this.#analysed) {
+      // Without the contents, which are never searched by an index.
+      await this.db.exec("ANALYZE events (sequence, at, type, person, session, target)");
+      this.#analysed = events;
+    }
+    // Each batch takes a transaction number, and after two thousand million the database would stop.
+    if (age > FREEZE_AGE) await this.db.exec("VACUUM (FREEZE)");
   }
 
   async alive() {
@@ -143,6 +162,8 @@ class EmbeddedDatabase implements Database {
     return name;
   }
 }
+
+const FREEZE_AGE = 500_000_000;
 
 const TEXT_OID = 25;
 const textTypes = (count: number) => Array<number>(count).fill(TEXT_OID);

@@ -12,8 +12,8 @@ import { chainLock, migrate } from "./migrations.ts";
 import { encode, type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
 import { readApproval, readEvents } from "./queries.ts";
 
-/** After this many bytes of events the log is put into place, which takes some tenths of a second. */
-const CHECKPOINT_BYTES = 32 * 1024 * 1024;
+/** After so much content the database tidies up, which takes some tenths of a second. */
+const UPKEEP_CHARS = 32 * 1024 * 1024;
 
 /** Why sessions that a crash left open have ended. */
 export const STOPPED_WITHOUT_NOTICE = "Postern stopped without notice";
@@ -47,7 +47,7 @@ export class Engine {
   readonly #signer: Signer;
   /** Known as long as nobody else can write and nothing failed since. */
   #head: Head | null = null;
-  #bytesSinceCheckpoint = 0;
+  #charsSinceUpkeep = 0;
 
   private constructor(readonly db: Database, readonly options: EngineOptions) {
     this.#signer = signer(options.key);
@@ -87,7 +87,7 @@ export class Engine {
     }
     const { first, links, head } = sealed!;
     if (db.exclusive) this.#head = head;
-    for (const { content } of events) this.#bytesSinceCheckpoint += content.length;
+    for (const { content } of events) this.#charsSinceUpkeep += content.length;
     return { first, previous: links[0]!.previous, hashes: links.map((link) => link.hash) };
   }
 
@@ -137,9 +137,9 @@ export class Engine {
 
   /** What is due after appends; keep it out of the way of callers who wait. */
   async upkeep(): Promise<void> {
-    if (this.#bytesSinceCheckpoint < CHECKPOINT_BYTES) return;
-    this.#bytesSinceCheckpoint = 0;
-    await this.db.checkpoint();
+    if (this.#charsSinceUpkeep < UPKEEP_CHARS) return;
+    this.#charsSinceUpkeep = 0;
+    await this.db.upkeep();
   }
 
   /** Ends what a crash of this node left open: pending requests are withdrawn, sessions ended. Counts both. */

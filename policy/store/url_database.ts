@@ -56,7 +56,7 @@ class UrlDatabase implements Database {
     });
   }
 
-  async checkpoint() {
+  async upkeep() {
     // Its own business.
   }
 
