@@ -42,11 +42,6 @@ export function offered(withTls: boolean): number {
   return withTls ? offeredAlways | C.ssl : offeredAlways;
 }
 
-/** What a client and Postern have in common; a client may only choose from the offer. */
-export function negotiated(clientFlags: number, withTls: boolean): number {
-  return clientFlags & offered(withTls);
-}
-
 /**
  * What to ask of the target so that its results fit the client byte for byte.
  * Throws TargetUnavailable where the target lacks one of them.

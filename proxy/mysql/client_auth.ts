@@ -38,6 +38,9 @@ export interface ClientAuthDeps {
 export class ClientAuth {
   /** Number of the last packet, either way. */
   #sequence: number;
+  /** The client answered by caching_sha2_password's challenge, and must hear that this was enough. */
+  #fastDue = false;
+  #first: Offered | null = null;
 
   constructor(
     private readonly channel: Channel,
@@ -52,18 +55,28 @@ export class ClientAuth {
     return this.#sequence + 1;
   }
 
+  /** The client is in: what its plugin waits for before the OK. */
+  async accept(): Promise<void> {
+    if (this.#fastDue) await this.#send(Uint8Array.of(1, 3));
+    this.#fastDue = false;
+  }
+
+  /** Hears the client out: its proof for the plugin that it took, or was asked to take. */
+  async begin(): Promise<void> {
+    const first = this.#first = await this.#offered();
+    this.#fastDue = first.plugin === sha2 && first.response.length > 0;
+  }
+
   /** By password or token; null where the client gave none that counts here. Rejects with AuthFailed. */
   async byPassword(): Promise<Identity | null> {
     const { attempt } = this.hello;
-    const first = await this.#offered();
-    if (first.response.length === 0) return null;
+    const first = this.#first;
+    if (first === null || first.response.length === 0) return null;
     if (first.plugin === clear) return await this.#verify(textOf(first.response));
     const challenge = this.deps.gatekeeper.challenge?.(attempt) ?? null;
     if (challenge !== null) {
       if (!this.#proves(first, challenge.verifiers)) throw challenge.fail();
-      const identity = challenge.succeed();
-      if (first.plugin === sha2) await this.#send(Uint8Array.of(1, 3));
-      return identity;
+      return challenge.succeed();
     }
     if (attempt.client.tls === null) return null;
     const password = await this.#askForPassword(first.plugin);
@@ -124,6 +137,7 @@ export class ClientAuth {
       if (this.hello.login.attributes.get("_client_name") !== "libmariadb") return null;
       if ((await this.#switchTo(sha2)).length === 0) return null;
     }
+    this.#fastDue = false;
     await this.#send(Uint8Array.of(1, 4));
     return textOf(await this.#receive());
   }

@@ -7,7 +7,7 @@ import type { ConnectionDeps } from "../protocol.ts";
 import { Channel } from "./channel.ts";
 import { ClientAuth } from "./client_auth.ts";
 import { handleCommand } from "./commands.ts";
-import { Command, ErrorCode } from "./constants.ts";
+import { Command, ErrorCode, Status } from "./constants.ts";
 import { Conversation } from "./conversation.ts";
 import { toClient } from "./errors.ts";
 import { type Hello, hello } from "./hello.ts";
@@ -31,6 +31,9 @@ export interface Shared {
 /** COM_QUIT, as the target wants to hear it. */
 const quit = encodePacket(0, Uint8Array.of(Command.quit));
 
+/** The number of the packet that answers a client's first: 0 is the greeting. */
+const afterLogin = 2;
+
 export class Connection {
   readonly #client: Channel;
   readonly #greetingId: number;
@@ -39,8 +42,9 @@ export class Connection {
   #link: TargetLink | null = null;
   #session: Session | null = null;
   #conversation: Conversation | null = null;
-  /** The number of the client's next packet while there is no conversation: at first that after its answer. */
-  #sequence = 2;
+  #auth: ClientAuth | null = null;
+  /** The client has its OK, and sends commands from now on. */
+  #accepted = false;
   #endedAs: As | undefined;
   #idleSince = 0;
 
@@ -88,23 +92,22 @@ export class Connection {
     try {
       const greeting = { version: shared.versions.forAddress(this.#address), threadId: this.#greetingId };
       const said = await hello(this.#client, deps, greeting);
-      this.#sequence = said.sequence + 1;
-      const auth = new ClientAuth(this.#client, said, {
+      const auth = this.#auth = new ClientAuth(this.#client, said, {
         gatekeeper: deps.gatekeeper,
         links: shared.links,
         started: () => clearTimeout(timer),
         gone: this.#gone.promise,
       });
-      const identity = await this.#identify(said, auth).finally(() =>
-        this.#sequence = auth.nextSequence & 0xff
-      );
+      const identity = await this.#identify(said, auth);
       clearTimeout(timer);
-      if (identity === null) {
-        await serveKill(this.#client, said, this.#sequence, deps, shared);
-        return false;
-      }
-      await this.#admit(said, identity);
-      return true;
+      if (identity !== null) await this.#admit(said, identity);
+      await auth.accept();
+      const status = this.#conversation?.state.status ?? Status.autocommit;
+      const ok = encodeOk({ status }, said.login.capabilities);
+      await this.#client.write(encodePacket(auth.nextSequence, ok));
+      this.#accepted = true;
+      if (identity === null) await serveKill(this.#client, said, deps, shared);
+      return identity !== null;
     } finally {
       clearTimeout(timer);
     }
@@ -116,6 +119,7 @@ export class Connection {
     const { gatekeeper } = this.deps;
     const { links, live } = this.shared;
     if (attempt.database !== "") gatekeeper.resolve(attempt);
+    await auth.begin();
     const identity = attempt.database === "" ? null : await auth.byPassword();
     if (identity !== null) return identity;
     const mayKill = login.database === "" && live.someOf(attempt.client.address, attempt.client.user);
@@ -164,9 +168,6 @@ export class Connection {
       threadId: link.greeting.threadId,
       kill: (kind) => conversation.kill(kind, (error, as) => this.end(error, as)),
     });
-    await this.#client.write(
-      encodePacket(this.#sequence, encodeOk({ status: state.status }, login.capabilities)),
-    );
   }
 
   async #converse(): Promise<void> {
@@ -240,8 +241,8 @@ export class Connection {
     });
     const sequence = thrown instanceof LaneRefusal
       ? thrown.sequence
-      : this.#conversation === null
-      ? this.#sequence
+      : this.#conversation === null || !this.#accepted
+      ? this.#auth?.nextSequence ?? afterLogin
       : this.#conversation.interjection;
     const as = this.#endedAs ?? (thrown instanceof Refused ? thrown.as : undefined) ?? asFor(error);
     this.#close(

@@ -22,12 +22,10 @@ const commandBytesMax = 4_096;
 export async function serveKill(
   client: Channel,
   { attempt, login }: Hello,
-  sequence: number,
   deps: ConnectionDeps,
   shared: Shared,
 ): Promise<void> {
   const ok = encodeOk({ status: Status.autocommit }, login.capabilities);
-  await client.write(encodePacket(sequence, ok));
   const timer = setTimeout(() => client.close(), deps.limits.startupTimeoutMs);
   try {
     client.reader.expect(0);

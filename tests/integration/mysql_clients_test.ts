@@ -95,7 +95,7 @@ testNeeding(
   [mariadbHere],
   "mysql2: values of more than 16 MiB go both ways unchanged",
   () =>
-    withGate(async (gate, database) => {
+    withGate(async (gate) => {
       const connection = await mysql2.createConnection(credentials(gate));
       try {
         for (const bytes of [0xffffff - 40, 0xffffff, 17_000_000]) {
