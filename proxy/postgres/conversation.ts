@@ -43,8 +43,12 @@ export interface Portal {
 export class Execution {
   /** The record's id of it, once durable. */
   id: string | null = null;
+  /** Returned to the client, or written where nothing is returned; of all statements of the message. */
   rows = 0;
+  /** Whether it was of a kind that has rows. */
+  counted = false;
   bytes = 0;
+  /** The target's own of the last statement. */
   tag = "";
   error: { code: string; message: string } | null = null;
   /** Which statement of a Query message is being answered. */
@@ -55,7 +59,19 @@ export class Execution {
   withheld = false;
   settled = false;
 
+  #rowsBefore = 0;
+
   constructor(readonly judgement: Judgement) {}
+
+  /** One statement of it is complete: `INSERT 0 5`. The tag of a portal's last portion counts that portion only. */
+  completed(tag: string): void {
+    this.tag = tag;
+    const count = / (\d+)$/.exec(tag)?.[1];
+    if (count === undefined) return;
+    this.counted = true;
+    this.rows = this.#rowsBefore + Math.max(this.rows - this.#rowsBefore, Number(count));
+    this.#rowsBefore = this.rows;
+  }
 
   get tainted(): boolean {
     return this.judgement.tainted;

@@ -236,9 +236,8 @@ export class Relay {
   #finished(execution: Execution): void {
     if (execution.id === null) return;
     const { rows, bytes, tag, error } = execution;
-    const counted = / (\d+)$/.exec(tag)?.[1];
     this.options.session.finished(execution.id, {
-      rows: counted !== undefined ? Number(counted) : rows > 0 ? rows : null,
+      rows: execution.counted || rows > 0 ? rows : null,
       bytes,
       tag,
       error,

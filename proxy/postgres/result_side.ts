@@ -36,7 +36,6 @@ export class ResultSide {
   copyData(bytes: number): Course {
     const execution = this.running();
     if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
-    execution.rows++;
     execution.bytes += bytes;
     return "pass";
   }

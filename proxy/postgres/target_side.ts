@@ -141,7 +141,7 @@ export class TargetSide {
     if (reply === undefined || reply.swap !== null || execution === null || execution === undefined) {
       throw unexpected(this.c, type);
     }
-    if (type === fromTarget.commandComplete) execution.tag = decodeTag(frame);
+    if (type === fromTarget.commandComplete) execution.completed(decodeTag(frame));
     this.c.copyIn = false;
     if (reply.kind === "execute") {
       this.c.eatenSyncs = 0;
@@ -192,19 +192,20 @@ export class TargetSide {
     const tainted = this.#taintedNow();
     const shown = reply?.swap ?? (tainted ? errorResponse(withoutText(fields)) : frame);
     if (reply === undefined) return shown;
-    const { execution } = reply;
+    // A Bind may fail on what its Execute would do: planning runs what is constant.
+    const execution = reply.execution ?? reply.portal?.execution ?? null;
     if (execution !== null) {
       const { C: code = "XX000", M: message = "" } = tainted ? withoutText(fields) : fields;
       execution.error ??= { code, message };
     }
-    const heard = reply.silent || execution?.withheld === true;
+    const unheard = reply.silent || execution?.withheld === true;
     this.progressed = true;
     c.copyIn = false;
     if (reply.kind !== "query" && reply.kind !== "sync") {
       for (const skipped of c.failPipeline()) this.#results.settleSkipped(skipped);
       if (execution !== null) this.#results.settle(execution);
     }
-    return heard ? null : shown;
+    return unheard ? null : shown;
   }
 
   #parameter(frame: Uint8Array): Uint8Array {
