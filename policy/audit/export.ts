@@ -1,25 +1,10 @@
-/**
- * The record as text lines, to be kept and verified elsewhere.
- *
- * JSON Lines, each line canonical JSON (RFC 8785):
- *
- *     {"postern":"audit-export/1","at","filter","first","last","previous","keys"}   what this is; keys are PEM
- *     {"at","data","hash","person","previous","sequence","session","target","type"} one event
- *     {"skipped":{"from","digests":[…]}}   events that the filter left out: their digests keep the chain whole
- *     {"head":{…}}                         a signed head, after the event that it is about (policy/audit/heads.ts)
- *     {"end":{"kind":"postern-export/1","at","header","first","last","hash","events","skipped","key","signature"}}
- *
- * The lines cover the chain from `first` to `last` without a gap; `previous` is the hash before `first`. The end
- * is signed over the header's digest and over what lies between, so that a cut or shortened export is found.
- */
+/** Writes the record as text lines, in the format of export_format.ts. */
 import type { EventFilter, ExportFormat } from "../ports.ts";
 import type { Json } from "../types.ts";
 import { canonical } from "./canonical.ts";
 import { digestOf, eventOf, genesis } from "./chain.ts";
+import { endKind, exportKind } from "./export_format.ts";
 import type { SignedHead } from "./heads.ts";
-
-export const exportKind = "audit-export/1";
-export const endKind = "postern-export/1";
 
 /** An event as the store has it: `content` is the canonical JSON that its digest covers. */
 export interface StoredEvent {

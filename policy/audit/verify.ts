@@ -1,11 +1,18 @@
 /** Checks an export (policy/audit/export.ts) with nothing but its lines and, if there is one, a public key. */
 import type { KeyObject } from "node:crypto";
-import { z } from "zod";
+import type { z } from "zod";
 import type { AuditEvent, Json } from "../types.ts";
 import { canonical } from "./canonical.ts";
 import { contentOf, digestOf, genesis, type Head, linkOf } from "./chain.ts";
-import { endKind, exportKind } from "./export.ts";
-import { headSchema, keyRing, signatureFault } from "./heads.ts";
+import {
+  endSchema,
+  eventSchema,
+  exportKind,
+  headerSchema,
+  headLineSchema,
+  skippedSchema,
+} from "./export_format.ts";
+import { keyRing, signatureFault } from "./heads.ts";
 
 /** What was found. `line` counts from 1; `sequence` is of the event in question, null where it is about none. */
 export type Verification =
@@ -33,50 +40,6 @@ export type Verification =
     /** How many events were found good before it. */
     readonly events: number;
   };
-
-const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
-const place = z.number().int().min(1);
-
-const headerSchema = z.strictObject({
-  postern: z.literal(exportKind),
-  at: z.number(),
-  filter: z.record(z.string(), z.json()),
-  first: place,
-  last: z.number().int().min(0),
-  previous: hex64,
-  keys: z.string(),
-});
-
-const eventSchema = z.strictObject({
-  at: z.number(),
-  data: z.record(z.string(), z.json()),
-  hash: hex64,
-  person: z.string().nullable(),
-  previous: hex64,
-  sequence: place,
-  session: z.string().nullable(),
-  target: z.string().nullable(),
-  type: z.string(),
-});
-
-const skippedSchema = z.strictObject({
-  skipped: z.strictObject({ from: place, digests: z.array(hex64).min(1) }),
-});
-
-const endSchema = z.strictObject({
-  end: z.strictObject({
-    kind: z.literal(endKind),
-    at: z.number(),
-    header: hex64,
-    first: z.number(),
-    last: z.number(),
-    hash: hex64,
-    events: z.number(),
-    skipped: z.number(),
-    key: hex64,
-    signature: z.string(),
-  }),
-});
 
 class Bad extends Error {
   constructor(message: string, readonly sequence: number | null = null) {
@@ -222,7 +185,7 @@ class Check {
   }
 
   #signed(value: object): void {
-    const { data, error } = z.strictObject({ head: headSchema }).safeParse(value);
+    const { data, error } = headLineSchema.safeParse(value);
     if (error !== undefined) throw new Bad("this is no signed head");
     const { head } = data;
     this.#signature(head, head.sequence);
