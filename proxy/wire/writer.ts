@@ -16,22 +16,26 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#step(1), value);
+    const at = this.#step(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16be(value: number): this {
-    this.#view.setUint16(this.#step(2), value);
+    const at = this.#step(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   u32be(value: number): this {
-    this.#view.setUint32(this.#step(4), value);
+    const at = this.#step(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
   u16le(value: number): this {
-    this.#view.setUint16(this.#step(2), value, true);
+    const at = this.#step(2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
@@ -43,17 +47,20 @@ export class Writer {
   }
 
   u32le(value: number): this {
-    this.#view.setUint32(this.#step(4), value, true);
+    const at = this.#step(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   u64le(value: bigint): this {
-    this.#view.setBigUint64(this.#step(8), value, true);
+    const at = this.#step(8);
+    this.#view.setBigUint64(at, value, true);
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#step(bytes.length));
+    const at = this.#step(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -93,6 +100,7 @@ export class Writer {
     return written;
   }
 
+  /** Room for `count` bytes. It may replace the buffer, so take its result before you touch that. */
   #step(count: number): number {
     const at = this.#at;
     const end = at + count;
