@@ -29,6 +29,8 @@ export class Negotiation {
   reader: HandshakeReader;
   /** TLS version, null for plain text. */
   tls: string | null = null;
+  /** The client has said something: it is no port scan. */
+  heard = false;
   #sslAsked = false;
   #gssAsked = false;
   #failure: unknown = null;
@@ -50,6 +52,7 @@ export class Negotiation {
   async run(): Promise<Negotiated> {
     const first = await this.reader.firstByte();
     if (first === null) return { kind: "gone" };
+    this.heard = true;
     if (first === tlsHandshakeByte) await this.#direct();
     for (;;) {
       const packet = await this.reader.next();

@@ -187,14 +187,14 @@ export function applicationName(application: string, person: string): string {
 
 /** Tells the client why, as far as it has said anything: port scans and health checks get no answer. */
 function farewell(negotiation: Negotiation, error: PosternError, client: Socket, deps: ConnectionDeps): void {
-  const { reader, stream } = negotiation;
+  const { stream } = negotiation;
   const level = error.code === "Internal" ? "error" : "info";
   deps.log(level, "a connection was refused", {
     address: client.remoteAddress ?? "",
     code: error.code,
     problem: error.cause === undefined ? error.message : `${error.message} (${error.cause})`,
   });
-  if (stream.destroyed || !reader.heard) return;
+  if (stream.destroyed || !negotiation.heard) return;
   const state = error.code === "PolicyDenied" ? { sqlState: sqlState.invalidAuthorization } : {};
   stream.write(toClient(error, { fatal: true, ...state }));
 }

@@ -6,7 +6,6 @@ import { FrameBuffer, type FrameShape } from "./frame_buffer.ts";
 export class HandshakeReader {
   #frames: FrameBuffer;
   #ended = false;
-  #heard = false;
   #failure: unknown = null;
   #wake: (() => void) | null = null;
   #onEnd: (() => void) | null = null;
@@ -25,11 +24,6 @@ export class HandshakeReader {
 
   get buffered(): number {
     return this.#frames.size;
-  }
-
-  /** Whether the other end has said anything. */
-  get heard(): boolean {
-    return this.#heard;
   }
 
   /** Whether the other end has closed or gone. */
@@ -111,7 +105,6 @@ export class HandshakeReader {
   }
 
   #data = (chunk: Uint8Array): void => {
-    this.#heard = true;
     this.#frames.push(chunk);
     // Whoever sends more than a frame may hold, before it is asked, waits at its own end.
     if (this.#frames.size > this.frameBytesMax + 65_536) this.stream.pause();
