@@ -82,7 +82,6 @@ async function runSet(set: TestSet, more: readonly string[], tally: Tally): Prom
 }
 
 async function bundleDashboard(): Promise<void> {
-  if (!existsSync(`${root}ui/bundle.ts`) || existsSync(`${root}ui/dist/app.js`)) return;
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "bundle"],
     cwd: root,
