@@ -1,10 +1,45 @@
-import type { Dialect } from "../dialect.ts";
+/** MySQL and MariaDB. */
+import type { TargetQuery } from "../../ports.ts";
+import type { SqlState, Target } from "../../types.ts";
+import type { Analyst, Catalog, Dialect, MaskLookup } from "../dialect.ts";
+import { MysqlAnalyst } from "./analyst.ts";
+import { type CatalogData, CatalogModel } from "./catalog_data.ts";
+import { parseCatalogData, readCatalogData } from "./catalog_read.ts";
+
+/** Analysts that one catalog keeps: one per set of masks. */
+const analystsMax = 50;
+
+class MysqlCatalog implements Catalog {
+  readonly readAt: number;
+  readonly #model: CatalogModel;
+  readonly #analysts = new Map<string, Analyst>();
+
+  constructor(private readonly data: CatalogData) {
+    this.readAt = data.readAt;
+    this.#model = new CatalogModel(data);
+  }
+
+  get json(): string {
+    return JSON.stringify(this.data);
+  }
+
+  analyst(key: string, masks: MaskLookup): Analyst {
+    let analyst = this.#analysts.get(key);
+    if (analyst === undefined) {
+      if (this.#analysts.size >= analystsMax) this.#analysts.clear();
+      this.#analysts.set(key, analyst = new MysqlAnalyst(this.#model, masks));
+    }
+    return analyst;
+  }
+}
 
 export const mysqlDialect: Dialect = {
   id: "mysql",
   ready: () => Promise.resolve(),
-  readCatalog: () => Promise.reject(new Error("not built yet")),
-  catalogFromJson: () => {
-    throw new Error("not built yet");
-  },
+  readCatalog: async (target: Target, database: string, query: TargetQuery) =>
+    new MysqlCatalog(await readCatalogData(target, database, query)),
+  catalogFromJson: (json: string) => new MysqlCatalog(parseCatalogData(json)),
 };
+
+export { stateAfter } from "./state_after.ts";
+export type { SqlState };

@@ -1,0 +1,132 @@
+/** Texts -> facts and masks, for one catalog and one set of masks. */
+import type { MaskRule, SqlState } from "../../types.ts";
+import type { Analyst, MaskLookup, NotUnderstood, Understood } from "../dialect.ts";
+import type { CatalogModel } from "./catalog_data.ts";
+import { checkHints } from "./hints.ts";
+import { judge } from "./judge.ts";
+import { understood } from "./judged.ts";
+import { checkCharacters, Lexer } from "./lexer.ts";
+import { type Mode, modeOf } from "./mode.ts";
+import { Reader } from "./reader.ts";
+import { Refusal } from "./refusal.ts";
+import { secondOpinion } from "./second_opinion.ts";
+import { Taints } from "./taints.ts";
+import { isTrivia } from "./tokens.ts";
+import { Walk } from "./walk.ts";
+
+/** UTF-16 units. Parsing is synchronous: longer texts would keep other clients waiting. */
+const textLengthMax = 1 << 20;
+const statementsMax = 100;
+/** Of the cache: entries, and the longest text that is kept. */
+const entriesMax = 2000;
+const cachedLengthMax = 16_384;
+
+export class MysqlAnalyst implements Analyst {
+  readonly #taints: Taints;
+  readonly #cache = new Map<string, readonly Understood[] | NotUnderstood>();
+  readonly #modes = new WeakMap<SqlState, Mode | Refusal>();
+
+  constructor(private readonly model: CatalogModel, masks: MaskLookup) {
+    this.#taints = new Taints(model, masks);
+  }
+
+  analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
+    const mode = this.#mode(state);
+    if (mode instanceof Refusal) return notUnderstood(mode);
+    const key = `${mode.key}\n${state.sql_mode ?? ""}\n${text}`;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) {
+      // Moved to the end: the first entry is the one that was not used for longest.
+      this.#cache.delete(key);
+      this.#cache.set(key, cached);
+      return cached;
+    }
+    const result = this.#judged(text, state, mode);
+    if (text.length <= cachedLengthMax) {
+      if (this.#cache.size >= entriesMax) {
+        for (const oldest of this.#cache.keys()) {
+          this.#cache.delete(oldest);
+          break;
+        }
+      }
+      this.#cache.set(key, result);
+    }
+    return result;
+  }
+
+  maskOf(origin: string): MaskRule | null {
+    return this.#taints.maskOf(origin);
+  }
+
+  #mode(state: SqlState): Mode | Refusal {
+    let mode = this.#modes.get(state);
+    if (mode === undefined) {
+      try {
+        mode = modeOf(state);
+      } catch (error) {
+        mode = refusalOf(error);
+      }
+      this.#modes.set(state, mode);
+    }
+    return mode;
+  }
+
+  #judged(text: string, state: SqlState, mode: Mode): readonly Understood[] | NotUnderstood {
+    try {
+      return this.#statements(text, state, mode);
+    } catch (error) {
+      return notUnderstood(refusalOf(error));
+    }
+  }
+
+  /** One after the other: what one sets, the next is read by. */
+  #statements(text: string, first: SqlState, firstMode: Mode): Understood[] {
+    if (text.length > textLengthMax) {
+      throw new Refusal(
+        "too-long",
+        `The text is longer than ${textLengthMax} characters, more than Postern judges`,
+        "Send it in parts, for example fewer rows per INSERT",
+      );
+    }
+    checkCharacters(text);
+    const found: Understood[] = [];
+    let state = first, mode = firstMode;
+    for (let at = 0; at < text.length;) {
+      const { tokens, end } = new Lexer(text, at, mode).statement();
+      at = end;
+      if (tokens.every((token) => isTrivia(token) || token.kind === "end")) continue;
+      if (found.length >= statementsMax) {
+        throw new Refusal(
+          "too-long",
+          `The text has more than ${statementsMax} statements`,
+          "Send fewer at a time",
+        );
+      }
+      const walk = new Walk(this.model, this.#taints, mode);
+      checkHints(walk, tokens);
+      const reader = new Reader(tokens, mode);
+      const judged = judge(walk, reader, state);
+      secondOpinion(walk, reader.tokens, judged);
+      found.push(understood(walk, judged));
+      if (judged.state === null || at >= text.length) continue;
+      state = judged.state;
+      mode = modeOf(state);
+    }
+    return found;
+  }
+}
+
+function notUnderstood({ code, reason, hint }: Refusal): NotUnderstood {
+  return { refused: { code, reason, hint } };
+}
+
+/** Anything thrown becomes a refusal: a text must never get past because it broke something. */
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  const deep = error instanceof RangeError;
+  return new Refusal(
+    deep ? "nested-too-deep" : "not-understood",
+    deep ? "The statement nests too deep" : "Postern failed to understand this statement",
+    "Write it in a simpler form",
+  );
+}

@@ -1,0 +1,67 @@
+/** Statements that read: SELECT and its kin, DO, CALL, and EXPLAIN of anything. */
+import { objections } from "./objections.ts";
+import { maskOfFlow } from "./flow.ts";
+import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
+import { walkExpr } from "./lineage_expression.ts";
+import { walkQuery } from "./lineage_query.ts";
+import { judgeOrder } from "./order.ts";
+import { parseExpr } from "./parse_expression.ts";
+import { tableName } from "./parse_from.ts";
+import { parseQuery } from "./parse_query.ts";
+import type { Reader } from "./reader.ts";
+import { type Output, use } from "./scope.ts";
+import type { Query } from "./syntax.ts";
+import type { Walk } from "./walk.ts";
+
+export function judgeQuery(walk: Walk, reader: Reader): Judged {
+  const query = parseQuery(reader);
+  const { outputs } = walkQuery(walk, query, rootScope(), null, "result");
+  for (const { touches } of outputs) use(touches);
+  if (!outputs.every(isConstant)) judgeOrder(walk);
+  const verb = verbOf(query);
+  const result = query.tail.file || query.tail.into.length > 0 ? masksOf([]) : masksOf(outputs);
+  if (walk.locks === "") return { ...factsOf("read", verb), result };
+  for (const [key, relation] of walk.relations) walk.relations.set(key, { ...relation, access: "write" });
+  return { ...factsOf("write", `${verb} FOR ${walk.locks}`), result };
+}
+
+/** Shown the same in every row, so that the order of the rows cannot be seen by it. */
+function isConstant({ flow }: Output): boolean {
+  const kind = maskOfFlow(flow)?.mask.kind;
+  return kind === "null" || kind === "fixed";
+}
+
+function verbOf(query: Query): string {
+  let { body } = query;
+  while (body.t === "set" || body.t === "nested") body = body.t === "set" ? body.left : body.query.body;
+  return body.t === "table" ? "TABLE" : body.t === "values" ? "VALUES" : "SELECT";
+}
+
+/** After DO: computed, not shown. */
+export function judgeDo(walk: Walk, reader: Reader): Judged {
+  for (const expr of reader.list(() => parseExpr(reader))) {
+    const { flow, total } = walkExpr(walk, expr, rootScope());
+    if (flow !== null && !total && expr.t !== "subquery") walk.object(objections.expression());
+  }
+  return factsOf("read", "DO");
+}
+
+/** After CALL. */
+export function judgeCall(walk: Walk, reader: Reader): Judged {
+  const named = tableName(reader);
+  const { name } = named;
+  const schema = named.schema === "" ? walk.mode.schema : named.schema;
+  if (reader.takeOp("(") && !reader.takeOp(")")) {
+    for (const arg of reader.list(() => parseExpr(reader))) {
+      if (walkExpr(walk, arg, rootScope()).flow !== null) walk.object(objections.write());
+    }
+    reader.expectOp(")");
+  }
+  const routine = walk.model.routine("procedure", schema, name);
+  walk.functions.add(`${routine?.schema ?? schema}.${name}`.toLowerCase());
+  if (walk.taints.any && (routine === undefined || walk.taints.routine(routine))) {
+    walk.tainted = true;
+    walk.object(objections.call(`${schema}.${name}`));
+  }
+  return factsOf("call", "CALL");
+}

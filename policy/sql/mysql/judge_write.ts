@@ -1,0 +1,173 @@
+/** INSERT, REPLACE, UPDATE, DELETE. */
+import { isSystemSchema, type TableData } from "./catalog_data.ts";
+import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
+import { decides, sorts, walkExpr } from "./lineage_expression.ts";
+import { walkFrom } from "./lineage_from.ts";
+import { walkItems, walkQuery, walkWith } from "./lineage_query.ts";
+import { notUnderstood } from "./refusal.ts";
+import { objections } from "./objections.ts";
+import { resolve } from "./resolve.ts";
+import { type Changed, joinConditions, restricts } from "./restrict.ts";
+import { frame, output, ruler, type Scope, type Source } from "./scope.ts";
+import type { Assignment, Delete, Expr, Insert, TableName, TableRef, Update } from "./syntax.ts";
+import type { Walk } from "./walk.ts";
+
+export function judgeWrite(walk: Walk, statement: Insert | Update | Delete): Judged {
+  switch (statement.t) {
+    case "insert":
+      return judgeInsert(walk, statement);
+    case "update":
+      return judgeUpdate(walk, statement);
+    case "delete":
+      return judgeDelete(walk, statement);
+  }
+}
+
+function judgeInsert(walk: Walk, insert: Insert): Judged {
+  const scope = rootScope();
+  const base: TableRef = { t: "base", table: insert.table, alias: null, indexes: [], partition: false };
+  walkFrom(walk, [base], scope);
+  written(walk, scope, [insert.table]);
+  for (const column of insert.columns) resolve(walk, columnExpr(insert.table.name, column), scope);
+  if (insert.columns.length === 0) scope.sources.forEach((source) => writesAll(walk, source));
+  for (const value of insert.values) assigned(walk, value, scope);
+  if (insert.query !== null) {
+    const { outputs } = walkQuery(walk, insert.query, rootScope(), null, "result");
+    if (outputs.some(({ flow }) => flow !== null)) walk.object(objections.write());
+  }
+  if (insert.update.length > 0) {
+    const both = frame(null, null, ruler());
+    both.sources.push(...scope.sources, ...rowSource(walk, insert, scope.sources[0]));
+    assign(walk, insert.update, both);
+  }
+  walkItems(walk, insert.returning, scope);
+  return { ...factsOf("write", insert.verb), result: masksOf(scope.outputs) };
+}
+
+function columnExpr(table: string, name: string): Extract<Expr, { t: "column" }> {
+  return { t: "column", parts: [table, name], doubleQuoted: false };
+}
+
+/** INSERT without a list of columns writes all of them. */
+function writesAll(walk: Walk, source: Source): void {
+  for (const { name, flow } of source.columns) {
+    walk.flow(flow);
+    if (source.table !== null) walk.columns.add(`${source.table.schema}.${source.table.name}.${name}`);
+  }
+}
+
+/** The new row under its alias: what it holds was written by the statement itself. */
+function rowSource(walk: Walk, insert: Insert, table: Source | undefined): Source[] {
+  if (insert.rowAlias === null || table === undefined) return [];
+  const names = insert.columns.length > 0 ? insert.columns : table.columns.map(({ name }) => name);
+  const columns = names.map((name, at) => output(insert.rowColumns[at] ?? name, null));
+  const byName = new Map(columns.map((column) => [column.name.toLowerCase(), column]));
+  const alias = walk.model.fold(insert.rowAlias);
+  return [{ alias, schema: null, table: null, columns, byName, open: false, used: new Set() }];
+}
+
+function assign(walk: Walk, assignments: readonly Assignment[], scope: Scope): void {
+  for (const { column, value } of assignments) {
+    if (column.t === "column") walk.flow(resolve(walk, column, scope).flow);
+    assigned(walk, value, scope);
+  }
+}
+
+function assigned(walk: Walk, value: Expr, scope: Scope): void {
+  const { flow } = walkExpr(walk, value, scope);
+  if (flow !== null) walk.object(objections.write());
+}
+
+function judgeUpdate(walk: Walk, update: Update): Judged {
+  const scope = withScope(walk, update);
+  walkFrom(walk, update.from, scope);
+  assign(walk, update.set, scope);
+  const targets = update.set.map(({ column }) => targetOf(column, scope));
+  written(
+    walk,
+    scope,
+    targets.map((source) => ({ schema: source?.schema ?? "", name: source?.alias ?? "" })),
+  );
+  restrict(walk, update, scope);
+  const sources = new Set(targets.filter((source) => source !== undefined));
+  return { ...factsOf("write", "UPDATE"), missingWhere: missing(walk, update, sources) };
+}
+
+/** The table whose column is set. */
+function targetOf(column: Expr, scope: Scope): Source | undefined {
+  if (scope.sources.length === 1) return scope.sources[0];
+  if (column.t !== "column") return undefined;
+  const [name = "", table] = [...column.parts].reverse();
+  return scope.sources.find((source) => {
+    if (table !== undefined) return source.alias.toLowerCase() === table.toLowerCase();
+    return source.byName.has(name.toLowerCase());
+  });
+}
+
+function judgeDelete(walk: Walk, statement: Delete): Judged {
+  const scope = withScope(walk, statement);
+  walkFrom(walk, statement.from, scope);
+  const sources = new Set(statement.targets.map((target) => {
+    const found = scope.sources.find((source) => isNamed(walk, source, target));
+    if (found === undefined) throw notUnderstood(`${target.name} is not a table of this DELETE`);
+    return found;
+  }));
+  written(walk, scope, statement.targets);
+  restrict(walk, statement, scope);
+  walkItems(walk, statement.returning, scope);
+  const result = masksOf(scope.outputs);
+  return { ...factsOf("write", "DELETE"), result, missingWhere: missing(walk, statement, sources) };
+}
+
+function withScope(walk: Walk, { ctes, recursive }: Update | Delete): Scope {
+  return frame(null, walkWith(walk, ctes, recursive, rootScope(), null), ruler());
+}
+
+function isNamed(walk: Walk, source: Source, { schema, name }: TableName): boolean {
+  return source.alias === walk.model.fold(name) &&
+    (schema === "" || source.schema === walk.model.fold(schema));
+}
+
+/** Marks the relations behind these names as written. */
+function written(walk: Walk, scope: Scope, names: readonly TableName[]): void {
+  for (const name of names) {
+    const source = scope.sources.find((one) => isNamed(walk, one, name));
+    if (source === undefined) continue;
+    const relation = source.table ?? { schema: source.schema ?? "", name: name.name };
+    walk.relation(relation.schema, relation.name, "write");
+    if (isSystemSchema(relation.schema)) {
+      walk.object(objections.systemTable(`${relation.schema}.${relation.name}`));
+    }
+  }
+}
+
+function restrict(walk: Walk, { where, order, limit }: Update | Delete, scope: Scope): void {
+  if (where !== null) decides(walk, where, "which rows are changed", scope);
+  for (const key of order) sorts(walk, key, "which rows are changed", scope);
+  for (const one of limit) decides(walk, one, "how many rows are changed", scope);
+}
+
+/** Is there a changed table none of whose rows are left out? */
+function missing(walk: Walk, { from, where }: Update | Delete, sources: ReadonlySet<Source>): boolean {
+  if (sources.size === 0) return !restricts(where, changedOf(walk, undefined));
+  return [...sources].some((source) => {
+    const changed = changedOf(walk, source);
+    const isChanged = (ref: TableRef) => {
+      return ref.t === "base" && walk.model.fold(ref.alias ?? ref.table.name) === source.alias;
+    };
+    const conditions = [...(where === null ? [] : [where]), ...joinConditions(from, isChanged)];
+    return !conditions.some((condition) => restricts(condition, changed));
+  });
+}
+
+function changedOf(walk: Walk, source: Source | undefined): Changed {
+  const table: TableData | null = source?.table ?? null;
+  const lower = (names: Iterable<string>) => new Set(Array.from(names, (name) => name.toLowerCase()));
+  return {
+    table: table?.name.toLowerCase() ?? "",
+    names: lower([source?.alias ?? ""]),
+    columns: lower(source?.byName.keys() ?? []),
+    key: lower(table === null ? [] : walk.model.primaryKey(table)),
+    notNull: lower(table?.columns.filter(({ notNull }) => notNull).map(({ name }) => name) ?? []),
+  };
+}

@@ -1,0 +1,100 @@
+/** Which names mean what at one place of a query. */
+import type { TableData } from "./catalog_data.ts";
+import type { Flow } from "./flow.ts";
+
+/** A column of a table whose rows might come in a masked column's order. See order.ts. */
+export interface Touch {
+  readonly source: Source;
+  /** In lower case. */
+  readonly column: string;
+}
+
+/** A column of a result, by its place. */
+export interface Output {
+  readonly name: string;
+  readonly flow: Flow | null;
+  /** Stands for columns that are not known, of a system table. */
+  readonly open: boolean;
+  /** A number of a table: that adding it up cannot fail. */
+  readonly numeric: boolean;
+  /** What is read of tables for it. */
+  readonly touches: readonly Touch[];
+  /** The one column that it is, unchanged. */
+  readonly key: Touch | null;
+}
+
+const none: readonly Touch[] = [];
+
+export function output(name: string, flow: Flow | null, touches = none, key: Touch | null = null): Output {
+  return { name, flow, open: false, numeric: false, touches, key };
+}
+
+/** A table as FROM names it. */
+export interface Source {
+  /** As compared; empty for a derived table without an alias. */
+  readonly alias: string;
+  /** As compared; null for derived tables and common table expressions. */
+  readonly schema: string | null;
+  readonly table: TableData | null;
+  /** In the order of `*`. */
+  readonly columns: readonly Output[];
+  /** By name in lower case, invisible ones included. */
+  readonly byName: ReadonlyMap<string, Output>;
+  /** Any column may be there: a system table, or one that is refused anyhow. */
+  readonly open: boolean;
+  /** Columns that the statement needs, in lower case; kept only where `touches` are. */
+  readonly used: Set<string>;
+}
+
+export interface Scope {
+  readonly sources: Source[];
+  /** What `*` stands for: the sources' columns, those that a join merges only once. */
+  star: readonly Output[];
+  readonly outer: Scope | null;
+  readonly ctes: CteBinding | null;
+  /** The select list, as far as it has been walked. */
+  outputs: Output[];
+  /** Bare names may mean what the select list calls so: in GROUP BY, HAVING, ORDER BY. */
+  aliases: boolean;
+  readonly ruler: Ruler;
+}
+
+/** The query whose ORDER BY settles in which order rows are seen: the outermost, or the nearest with a LIMIT. */
+export interface Ruler {
+  /** The columns that its ORDER BY consists of. */
+  readonly keys: Touch[];
+  /** Of a common table expression: those of the queries that use it, each of which must settle it. */
+  readonly users: Set<Ruler>;
+}
+
+export function ruler(): Ruler {
+  return { keys: [], users: new Set() };
+}
+
+/** A scope without names of its own. */
+export function frame(outer: Scope | null, ctes: CteBinding | null, rules: Ruler): Scope {
+  return { sources: [], star: [], outer, ctes, outputs: [], aliases: false, ruler: rules };
+}
+
+/** Common table expressions in view, the innermost first. */
+export interface CteBinding {
+  readonly name: string;
+  readonly columns: readonly Output[];
+  readonly ruler: Ruler;
+  readonly next: CteBinding | null;
+}
+
+export function findCte(bindings: CteBinding | null, name: string): CteBinding | null {
+  for (let binding = bindings; binding !== null; binding = binding.next) {
+    if (binding.name === name) return binding;
+  }
+  return null;
+}
+
+export function named(columns: readonly Output[]): ReadonlyMap<string, Output> {
+  return new Map(columns.map((column) => [column.name.toLowerCase(), column]));
+}
+
+export function use(touches: readonly Touch[]): void {
+  for (const { source, column } of touches) source.used.add(column);
+}

@@ -1,0 +1,83 @@
+/** Questions about expressions that need no catalog. */
+import { isUnorderedAggregate } from "./functions.ts";
+import type { Expr, Select } from "./syntax.ts";
+
+/** Direct parts of an expression; sub-queries are not entered. */
+export function parts(expr: Expr): readonly Expr[] {
+  switch (expr.t) {
+    case "op":
+      return expr.args;
+    case "call":
+      return expr.order.length === 0 ? expr.args : [...expr.args, ...expr.order];
+    case "assign":
+      return [expr.value];
+    default:
+      return [];
+  }
+}
+
+export function some(expr: Expr, test: (expr: Expr) => boolean): boolean {
+  return test(expr) || parts(expr).some((part) => some(part, test));
+}
+
+/** Last parts of the columns that an expression names, in lower case. */
+export function columnsNamed(expr: Expr, found = new Set<string>()): Set<string> {
+  if (expr.t === "column") found.add((expr.parts.at(-1) ?? "").toLowerCase());
+  for (const part of parts(expr)) columnsNamed(part, found);
+  return found;
+}
+
+/** The same text for expressions that are the same. */
+export function keyOf(expr: Expr): string {
+  switch (expr.t) {
+    case "literal":
+      return JSON.stringify(expr.value);
+    case "column":
+      return `\`${(expr.parts.at(-1) ?? "").toLowerCase()}`;
+    case "variable":
+      return `@${expr.name.toLowerCase()}`;
+    case "setting":
+      return `@@${expr.scope}.${expr.name}`;
+    case "op":
+      return `(${expr.op} ${expr.detail} ${expr.args.map(keyOf).join(",")})`;
+    case "call":
+      return `${expr.schema}.${expr.name}(${expr.args.map(keyOf).join(",")})`;
+    default:
+      // A parameter or a sub-query is never known to be the same as another.
+      return `?${Math.random()}`;
+  }
+}
+
+/** The conditions that all must hold. */
+export function conjuncts(expr: Expr | null): readonly Expr[] {
+  if (expr === null) return [];
+  return expr.t === "op" && expr.op === "AND" ? expr.args.flatMap(conjuncts) : [expr];
+}
+
+/** One row whose value does not depend on the order in which rows are read. */
+export function isSingleRow(select: Select): boolean {
+  return select.group.length === 0 && select.having === null && select.items.length > 0 &&
+    select.items.every((item) => "expr" in item && aggregated(item.expr)) &&
+    select.items.some((item) => "expr" in item && some(item.expr, isAggregate));
+}
+
+function isAggregate(expr: Expr): boolean {
+  return expr.t === "call" && expr.schema === "" && !expr.window && isUnorderedAggregate(expr.name);
+}
+
+function aggregated(expr: Expr): boolean {
+  if (isAggregate(expr)) return !some(expr, (part) => part.t === "assign" || part.t === "subquery");
+  if (expr.t === "op" || expr.t === "call") return parts(expr).every(aggregated) && !isOrdered(expr);
+  return expr.t === "literal" || expr.t === "param" || expr.t === "setting";
+}
+
+/** Any other aggregate may depend on the order; a plain function of aggregates does not. */
+function isOrdered(expr: Expr): boolean {
+  return expr.t === "call" &&
+    /^(?:group_concat|json_arrayagg|json_objectagg|any_value|first_value|last_value)$/.test(expr.name);
+}
+
+/** What the target calls such a column of a result; empty where that depends on the text. */
+export function nameOf(expr: Expr): string {
+  return expr.t === "column" ? expr.parts.at(-1) ?? "" : "";
+}
