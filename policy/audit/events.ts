@@ -9,6 +9,8 @@ import type {
   EventDraft,
   EventType,
   Identity,
+  ParameterView,
+  RelationUse,
   StatementOutcome,
   StatementRun,
   Target,
@@ -70,6 +72,12 @@ const identityOf = (identity: Identity) => ({
   signedInAt: identity.signedInAt,
   expiresAt: identity.expiresAt,
 });
+
+const parametersOf = (parameters: readonly ParameterView[]) =>
+  parameters.map(({ text, type, bytes }) => ({ text, type, bytes }));
+
+const tablesOf = (tables: readonly RelationUse[]) =>
+  tables.map(({ schema, name, access }) => ({ schema, name, access }));
 
 export const gatewayStarted = (data: EventData["gateway.started"]) => draft("gateway.started", {}, data);
 
@@ -173,7 +181,7 @@ export function statementJudged(about: About, statement: {
   return draft("statement.judged", about, {
     statement: statement.id,
     text: run.text,
-    parameters: run.parameters.map(({ text, type, bytes }) => ({ text, type, bytes })),
+    parameters: parametersOf(run.parameters),
     state: { ...run.state },
     verdict: judgement.verdict,
     forwarded: judgement.verdict === "allow" || (judgement.verdict === "approve" && approval !== null),
@@ -182,7 +190,7 @@ export function statementJudged(about: About, statement: {
     policy: statement.policy,
     kind: decisive?.facts.kind ?? "unknown",
     verbs: facts.map((one) => one.verb),
-    tables: facts.flatMap((one) => one.tables.map(({ schema, name, access }) => ({ schema, name, access }))),
+    tables: facts.flatMap((one) => tablesOf(one.tables)),
     functions: distinct(facts.map((one) => one.functions)),
     masked: distinct(facts.map((one) => one.masked)),
     unsafe: distinct(facts.map((one) => one.unsafe.map((use) => use.code))),
@@ -218,17 +226,39 @@ const aboutRequest = (request: ApprovalRequest): About => ({
 /** Carries the whole request: the projection of the inbox and the evidence are the same bytes. */
 export const approvalRequested = (request: ApprovalRequest) =>
   draft("approval.requested", aboutRequest(request), {
-    ...request,
+    id: request.id,
+    session: request.session,
+    person: request.person,
+    groups: request.groups,
+    target: request.target,
+    database: request.database,
+    environment: request.environment,
     client: clientOf(request.client),
-    parameters: request.parameters.map(({ text, type, bytes }) => ({ text, type, bytes })),
-    tables: request.tables.map(({ schema, name, access }) => ({ schema, name, access })),
-    reviews: request.reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at })),
+    text: request.text,
+    parameters: parametersOf(request.parameters),
+    digest: request.digest,
+    kind: request.kind,
+    verbs: request.verbs,
+    tables: tablesOf(request.tables),
+    rule: request.rule,
+    reason: request.reason,
+    approvers: request.approvers,
+    quorum: request.quorum,
+    inTransaction: request.inTransaction,
+    requestedAt: request.requestedAt,
+    deadlineAt: request.deadlineAt,
+    state: request.state,
+    reviews: reviewsOf(request),
+    outcome: request.outcome,
   });
+
+const reviewsOf = (request: ApprovalRequest) =>
+  request.reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at }));
 
 const changeOf = (request: ApprovalRequest) => ({
   id: request.id,
   state: request.state,
-  reviews: request.reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at })),
+  reviews: reviewsOf(request),
   outcome: request.outcome,
 });
 
