@@ -23,7 +23,7 @@ import {
 } from "./policy/identity/mod.ts";
 import { shareSignIns } from "./policy/identity/shared_sign_ins.ts";
 import { createLog, type Log } from "./policy/log.ts";
-import type { Clock, Journal } from "./policy/ports.ts";
+import type { Clock, EvidenceJournal } from "./policy/ports.ts";
 import { compileMasks } from "./policy/masking.ts";
 import { dialectOf, dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
@@ -178,7 +178,7 @@ function dashboardListener({ listen: { host: hostname, port }, tls }: DashboardC
 /** Who may do what, over one journal. */
 function composePolicy(
   policy: PolicyConfig,
-  { journal, url, clock, log }: { journal: Journal; url: string; clock: Clock; log: Log },
+  { journal, url, clock, log }: { journal: EvidenceJournal; url: string; clock: Clock; log: Log },
 ) {
   const signIns = createSignIns({ url, timeoutMs: policy.identity.signInTimeoutMs, clock });
   const identity = createIdentityProvider({

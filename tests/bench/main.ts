@@ -119,7 +119,7 @@ async function main(): Promise<void> {
   await prepare(target);
   const pgbouncer = await startPgbouncer(target, 128);
   const gateway = await startTestGateway({
-    targets: targetYaml("demo", { protocol: "postgresql", ...target }),
+    targets: targetYaml("demo", "postgresql", target),
     sections: "limits: { sessionsPerPerson: 200 }",
     listen: "  limits: { connectionsPerAddress: 400 }",
     env: { TARGET_PASSWORD: target.password },

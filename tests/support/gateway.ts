@@ -1,6 +1,6 @@
 /** A whole Postern for tests: real issuer, real store in a temporary folder, real listeners and dashboard. */
 import { type Gateway, startGateway } from "../../main.ts";
-import type { Log } from "../../policy/log.ts";
+import { createLog, type Log } from "../../policy/log.ts";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { HttpBrowser, type Page, signInByHttp } from "./http_browser.ts";
 import { type Issuer, type Person, startIssuer } from "./issuer.ts";
@@ -45,25 +45,29 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** A `targets:` entry for a server of tests/support. */
-export function targetYaml(name: string, target: {
-  readonly protocol: string;
+export interface TargetEntry {
   readonly host: string;
   readonly port: number;
   readonly database: string;
   readonly user: string;
-  readonly tls?: string;
-  readonly groups?: readonly string[];
-}): string {
+}
+
+/** A `targets:` entry for a database of tests/support. `tls` is YAML. */
+export function targetYaml(
+  name: string,
+  protocol: string,
+  { host, port, database, user }: TargetEntry,
+  tls = "{ mode: disable }",
+): string {
   return `  ${name}:
-    protocol: ${target.protocol}
-    host: ${target.host}
-    port: ${target.port}
-    database: ${target.database}
+    protocol: ${protocol}
+    host: ${host}
+    port: ${port}
+    database: ${database}
     environment: test
-    groups: [${(target.groups ?? ["engineers"]).join(", ")}]
-    tls: ${target.tls ?? "{ mode: disable }"}
-    account: { user: ${target.user}, password: { env: TARGET_PASSWORD } }
+    groups: [engineers]
+    tls: ${tls}
+    account: { user: ${user}, password: { env: TARGET_PASSWORD } }
 `;
 }
 
@@ -155,7 +159,7 @@ ${options.sections ?? ""}
     text,
     file: configFile,
     env: (name) => env[name],
-    log: options.log ?? (() => {}),
+    log: options.log ?? createLog({ level: "error", format: "text" }),
   }).catch(async (error) => {
     await issuer.close();
     throw error;

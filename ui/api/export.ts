@@ -1,8 +1,7 @@
-/** The record as JSON Lines, streamed: each line is an event as it is in the chain. */
+/** The record with its proof, as `postern audit export` writes it, streamed. */
 import { z } from "zod";
 import { dashboardAction } from "../../policy/audit/events.ts";
 import type { EventFilter } from "../../policy/ports.ts";
-import type { AuditEvent } from "../../policy/types.ts";
 import { addressOf, cursorSchema, type DashboardContext, type DashboardDeps, queryOf } from "./http.ts";
 
 const text = z.string().min(1).max(200);
@@ -26,25 +25,11 @@ export function exportRoute(deps: DashboardDeps) {
       address: addressOf(c),
     }, { session: query.session ?? null, target: query.target ?? null }));
     const name = `postern-${query.session?.replace(/[^\w-]/g, "_") ?? "record"}.jsonl`;
-    return c.body(linesOf(deps.journal.export(filter as EventFilter)), 200, {
+    // Pulled: what the browser does not read yet is not asked of the store.
+    const lines = ReadableStream.from(deps.journal.lines(filter as EventFilter));
+    return c.body(lines.pipeThrough(new TextEncoderStream()), 200, {
       "content-type": "application/jsonl; charset=utf-8",
       "content-disposition": `attachment; filename="${name}"`,
     });
   };
-}
-
-/** A pulled stream: what the browser does not read yet is not asked of the store. */
-function linesOf(events: AsyncIterable<AuditEvent>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const iterator = events[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
 }

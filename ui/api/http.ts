@@ -6,8 +6,8 @@ import type { Log } from "../../policy/log.ts";
 import type {
   Approvals,
   Clock,
+  EvidenceJournal,
   IdentityProvider,
-  Journal,
   LiveSessions,
   SignIns,
 } from "../../policy/ports.ts";
@@ -21,7 +21,7 @@ export interface DashboardDeps {
   readonly identity: IdentityProvider;
   readonly signIns: SignIns;
   readonly approvals: Approvals;
-  readonly journal: Journal;
+  readonly journal: EvidenceJournal;
   readonly live: LiveSessions;
   /** Groups that give a role. Whoever a rule names as approver should be among `approver`. */
   readonly roles: RoleGroups;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { known } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
-import type { Clock, Journal, SessionSummary } from "../../../policy/ports.ts";
+import type { Clock, EvidenceJournal, Journal, SessionSummary } from "../../../policy/ports.ts";
 import type { ApprovalRequest, AuditEvent, EventDraft } from "../../../policy/types.ts";
 
 /** A page as the store gives it: those of the last one's moment come too. */
@@ -11,7 +11,7 @@ function withTies<T>(items: readonly T[], limit: number, momentOf: (item: T) => 
   return items.filter((item, at) => at < limit || (last !== undefined && momentOf(item) === momentOf(last)));
 }
 
-export class FakeJournal implements Journal {
+export class FakeJournal implements EvidenceJournal {
   readonly all: AuditEvent[] = [];
   readonly #listeners = new Set<(event: AuditEvent) => void>();
   /** Set to let every append fail. */
@@ -54,6 +54,10 @@ export class FakeJournal implements Journal {
 
   async *export(filter: Parameters<Journal["export"]>[0]): AsyncIterable<AuditEvent> {
     yield* await this.events(filter);
+  }
+
+  async *lines(filter: Parameters<Journal["export"]>[0]): AsyncIterable<string> {
+    for await (const event of this.export(filter)) yield `${JSON.stringify(event)}\n`;
   }
 
   sessions(filter: Parameters<Journal["sessions"]>[0]): Promise<SessionSummary[]> {
