@@ -42,11 +42,7 @@ testNeeding(
     const ca = await Deno.makeTempFile({ suffix: ".pem" });
     await Deno.writeTextFile(ca, target.tls?.ca ?? "");
     const gateway = await startTestGateway({
-      targets: targetYaml("demo", {
-        protocol: "postgresql",
-        ...target,
-        tls: `{ mode: verify-full, ca: { file: ${ca} } }`,
-      }),
+      targets: targetYaml("demo", "postgresql", target, `{ mode: verify-full, ca: { file: ${ca} } }`),
       sections: masks,
       env: { TARGET_PASSWORD: target.password },
     });
