@@ -8,7 +8,7 @@ import { Channel } from "./channel.ts";
 import { ClientAuth } from "./client_auth.ts";
 import { handleCommand } from "./commands.ts";
 import { Command, ErrorCode, Status } from "./constants.ts";
-import { Conversation } from "./conversation.ts";
+import { betweenCommands, Conversation } from "./conversation.ts";
 import { toClient } from "./errors.ts";
 import { type Hello, hello } from "./hello.ts";
 import { LaneRefusal, serveKill } from "./kill_lane.ts";
@@ -183,7 +183,7 @@ export class Connection {
       if (target.ended) throw target.gone();
       waiting = true;
       this.#idleSince = Date.now();
-      conversation.expecting = 0;
+      conversation.expecting = betweenCommands;
       this.#client.reader.expect(0);
       const packet = await this.#client.packet(this.deps.limits.statementBytesMax, "limits.statementBytes");
       waiting = false;

@@ -2,7 +2,7 @@
 import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { maskKey, maskText } from "../../policy/masking.ts";
 import type { Session } from "../../policy/ports.ts";
-import type { Judgement, StatementOutcome, StatementRun } from "../../policy/types.ts";
+import type { Judgement, StatementKind, StatementOutcome, StatementRun } from "../../policy/types.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { AnswerKind } from "./answer.ts";
@@ -20,7 +20,7 @@ import { Response } from "./response.ts";
 import type { Masker, RowPlan } from "./rows.ts";
 import { SessionState } from "./state.ts";
 import { PreparedStatements } from "./statements.ts";
-import { killOnTarget, type TargetLink } from "./target_link.ts";
+import { killOnTarget, readState, type TargetLink } from "./target_link.ts";
 
 export interface ConversationParts {
   readonly client: Channel;
@@ -45,6 +45,8 @@ export interface Exchange {
   /** Goes before the request; nothing answers it. */
   readonly ahead?: readonly Uint8Array[];
 }
+
+export const betweenCommands = 1;
 
 export class Conversation {
   readonly gate: Gate;
@@ -71,8 +73,11 @@ export class Conversation {
     return this.parts.state;
   }
 
-  /** The number of the client's next packet while a command is judged; 0 between commands. */
-  expecting = 0;
+  /**
+   * The number of the client's next packet while a command is judged. Between commands it is that of the next
+   * command's answer: stock clients read an error that came before as the answer to what they send then.
+   */
+  expecting = betweenCommands;
 
   /** The number of the packet that may be sent to the client now; null inside a packet half sent. */
   get interjection(): number | null {
@@ -100,19 +105,20 @@ export class Conversation {
     const id = await this.gate.pass(run);
     const { judgement } = run;
     this.#noteTaint(judgement);
-    let response: Response | null = null;
+    let response: Response;
     try {
       response = await this.exchange(request, {
         ...exchange,
         plan: new JudgedPlan(judgement, this.#maskOf),
         tainted: judgement.tainted,
       });
-      this.parts.session.finished(id, outcomeOf(run, response));
-      return response;
     } catch (error) {
       this.parts.session.finished(id, broken(asPosternError(error), this.#response));
       throw error;
     }
+    this.parts.session.finished(id, outcomeOf(run, response));
+    if (mayChangeState(judgement)) this.state.restart(await readState(this.parts.link));
+    return response;
   }
 
   /** Forwards a request and relays its answer to the end. */
@@ -142,6 +148,7 @@ export class Conversation {
       if (!await target.more()) throw target.gone();
     }
     this.#response = null;
+    this.expecting = betweenCommands;
     return response;
   }
 
@@ -176,6 +183,21 @@ export class Conversation {
     if (tainted) this.#taintedDiagnostics = true;
     else if (statements.some(({ facts }) => facts.tables.length > 0)) this.#taintedDiagnostics = false;
   }
+}
+
+/** Routines give back what they changed of the state when they end, so a call is none of these. */
+const keepsState: ReadonlySet<StatementKind> = new Set([
+  "read",
+  "write",
+  "transaction",
+  "ddl",
+  "call",
+  "copy",
+]);
+
+/** Whether it failed or not: of several statements the first may have run. */
+function mayChangeState({ statements }: Judgement): boolean {
+  return statements.some(({ facts }) => !keepsState.has(facts.kind));
 }
 
 function outcomeOf(run: StatementRun, response: Response): StatementOutcome {

@@ -121,7 +121,19 @@ export async function prepareSession(link: TargetLink, readOnly: boolean): Promi
     `SET SESSION session_track_schema = 1, session_track_system_variables = '${trackedVariables.join(",")}'`,
   );
   if (readOnly) await ask("SET SESSION TRANSACTION READ ONLY");
-  const [row] = await ask("SELECT @@sql_mode, @@character_set_client, @@version, DATABASE()");
+  return await readState(link);
+}
+
+/**
+ * What a text is judged by, as the target has it. Asked after statements that may change it, since MariaDB does
+ * not report every change (10.11: `SET @@sql_mode := …` goes unreported, `SET sql_mode = …` does not).
+ */
+export async function readState(link: TargetLink): Promise<StartState> {
+  const [row] = await simpleQuery(
+    link.channel,
+    link.capabilities,
+    "SELECT @@sql_mode, @@character_set_client, @@version, DATABASE()",
+  );
   const [sqlMode, characterSet, version, schema] = row ?? [];
   if (typeof sqlMode !== "string" || typeof characterSet !== "string" || typeof version !== "string") {
     throw new PosternError("TargetUnavailable", "the target did not say in which state its session is");

@@ -137,7 +137,7 @@ export function writeValue(writer: Writer, type: number, unsigned: boolean, text
     writer.raw(out);
     return true;
   }
-  return isDateType(type) && writeDate(writer, text);
+  return isDateType(type) && writeDate(writer, text, type === Type.date || type === Type.newdate);
 }
 
 export function isDecimalText(text: string): boolean {
@@ -163,12 +163,13 @@ export function isDateText(text: string): boolean {
   return datePattern.test(text);
 }
 
-function writeDate(writer: Writer, text: string): boolean {
+function writeDate(writer: Writer, text: string, dayOnly: boolean): boolean {
   const match = datePattern.exec(text);
   if (match === null) return false;
   const [year, month, day, hour = 0, minute = 0, second = 0] = match.slice(1).map((part) =>
     Number(part ?? 0)
   );
-  writer.u8(7).u16le(year!).u8(month!).u8(day!).u8(hour).u8(minute).u8(second);
+  writer.u8(dayOnly ? 4 : 7).u16le(year!).u8(month!).u8(day!);
+  if (!dayOnly) writer.u8(hour).u8(minute).u8(second);
   return true;
 }

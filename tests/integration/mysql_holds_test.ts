@@ -171,7 +171,7 @@ testNeeding(
       const told = errorOf(await waiting.receive());
       assert.deepEqual([told.code, told.state], [1053, "08S01"]);
       assert.match(told.message, /ended this session: maintenance/);
-      idle.channel.reader.expect(0);
+      idle.channel.reader.expect(1);
       assert.equal(errorOf(await idle.receive()).code, 1053);
       assert.notEqual(gate.holds[0]!.withdrawn, null);
     }),
@@ -256,7 +256,7 @@ testNeeding(
       await foreign.end();
       new DataView(body.buffer).setUint32(0, id, true);
       assert.equal((await two.ask(Command.processKill, body))[0], 0x00);
-      one.channel.reader.expect(0);
+      one.channel.reader.expect(1);
       assert.equal(errorOf(await one.receive()).code, 1053);
       two.close();
     }),

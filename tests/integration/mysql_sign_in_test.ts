@@ -108,7 +108,7 @@ testNeeding(
       const waiting = cli(gate, "-udevin", "-Dorders-prod", "-pleft-over");
       gate.signIns[0]!.confirm();
       const waited = await waiting;
-    assert.equal(waited.stdout.trim(), "in", waited.stderr);
+      assert.equal(waited.stdout.trim(), "in", waited.stderr);
       // A pool's other connections come within seconds.
       assert.equal((await cli(gate, "-udevin", "-Dorders-prod")).stdout.trim(), "in");
       assert.equal(gate.signIns.length, 1);

@@ -5,7 +5,7 @@ import { Channel } from "../../proxy/mysql/channel.ts";
 import { Writer } from "../../proxy/mysql/codec.ts";
 import { Capability as C, Command } from "../../proxy/mysql/constants.ts";
 import { decodeGreeting, type Greeting } from "../../proxy/mysql/greeting.ts";
-import { encodeLogin } from "../../proxy/mysql/login.ts";
+import { decodeAuthSwitch, encodeLogin } from "../../proxy/mysql/login.ts";
 import { encodePacket } from "../../proxy/mysql/packets.ts";
 import { nativeProof, sha2Proof } from "../../proxy/mysql/proofs.ts";
 import { decodeError, type ErrorReply } from "../../proxy/mysql/replies.ts";
@@ -58,7 +58,9 @@ export class WireClient {
     const { user, password = "", database = "", plugin = this.greeting.plugin, application = "wire" } =
       options;
     const { scramble } = this.greeting;
-    const response = plugin === "mysql_native_password" ? new Uint8Array(0) : sha2Proof(password, scramble);
+    // As stock clients do: nothing for another plugin than the greeting's, until they are asked.
+    const proof = plugin === "mysql_native_password" ? nativeProof : sha2Proof;
+    const response = plugin === this.greeting.plugin ? proof(password, scramble) : new Uint8Array(0);
     const attributes = new Map([["program_name", application]]);
     const { capabilities } = this;
     const login = encodeLogin({ capabilities, collation: 45, user, response, database, plugin, attributes });
@@ -66,8 +68,8 @@ export class WireClient {
     this.channel.reader.expect(2);
     let packet = await this.channel.packet(bytesMax, "an answer");
     if (packet.payload[0] === 0xfe) {
-      const proof = plugin === "mysql_native_password" ? nativeProof(password, scramble) : response;
-      await this.channel.write(encodePacket(packet.sequence + 1, proof));
+      const asked = decodeAuthSwitch(packet.payload);
+      await this.channel.write(encodePacket(packet.sequence + 1, proof(password, asked.data)));
       this.channel.reader.expect(packet.sequence + 2);
       packet = await this.channel.packet(bytesMax, "an answer");
     }
