@@ -7,7 +7,7 @@ import type { Judgement, ParameterView, ResultMasks, SqlState } from "../../poli
 import { Queue } from "../wire/queue.ts";
 import type { BindMessage, Column } from "./decode.ts";
 import { idle } from "./frames.ts";
-import type { RowMasks } from "./results.ts";
+import type { RowMasker } from "./row_masker.ts";
 import { parameterView } from "./values.ts";
 
 /** A prepared statement of the protocol's own (Parse). */
@@ -53,8 +53,8 @@ export class Execution {
   error: { code: string; message: string } | null = null;
   /** Which statement of a Query message is being answered. */
   index = 0;
-  /** undefined until the columns are known. */
-  masks: RowMasks | null | undefined = undefined;
+  /** null: rows pass as they are. undefined until the columns are known. */
+  masks: RowMasker | null | undefined = undefined;
   /** Its result was refused; the rest of it is swallowed. */
   withheld = false;
   settled = false;

@@ -5,7 +5,8 @@ import type { Conversation, Execution } from "./conversation.ts";
 import type { Column } from "./decode.ts";
 import { toClient } from "./errors.ts";
 import { fromTarget } from "./frames.ts";
-import { maskRow, masksOf, withFormats } from "./results.ts";
+import { masksOf, withFormats } from "./results.ts";
+import { RowMasker } from "./row_masker.ts";
 
 export interface ResultSideDeps {
   readonly maskOf: (origin: string) => MaskRule | null;
@@ -44,7 +45,7 @@ export class ResultSide {
     const execution = this.running();
     if (execution.masks === undefined && !this.#resolve(execution)) return this.refuseColumns();
     const { masks } = execution;
-    const row = masks === null || masks === undefined ? frame : maskRow(frame, masks, this.deps.maskKey);
+    const row = masks === null || masks === undefined ? frame : masks.mask(frame);
     if (row === null) return this.refuseColumns();
     execution.rows++;
     execution.bytes += row.length;
@@ -55,7 +56,7 @@ export class ResultSide {
   described(execution: Execution, columns: readonly Column[]): boolean {
     const masks = masksOf(execution.plan, columns, this.deps.maskOf);
     if (masks === "refuse") return false;
-    execution.masks = masks;
+    execution.masks = masks === null ? null : new RowMasker(masks, this.deps.maskKey);
     return true;
   }
 

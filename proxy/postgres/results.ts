@@ -1,10 +1,8 @@
-/** Which columns of a result are masked, and rows with them masked. */
+/** Which columns of a result are masked, and masked values that their types can hold. */
 import { maskText } from "../../policy/masking.ts";
 import type { MaskKind, MaskRule, ResultMasks } from "../../policy/types.ts";
-import { Reader } from "../wire/reader.ts";
 import { Writer } from "../wire/writer.ts";
 import type { Column } from "./decode.ts";
-import { fromTarget, headerBytes } from "./frames.ts";
 import { binaryText, epochDays } from "./values.ts";
 
 /** One column that is masked. */
@@ -47,32 +45,6 @@ export function withFormats(columns: readonly Column[], formats: readonly number
   const only = formats.length === 1 ? formats[0] ?? 0 : null;
   if (only === 0) return columns;
   return columns.map((column, at) => ({ ...column, format: only ?? formats[at] ?? 0 }));
-}
-
-const nullLength = 0xffffffff;
-
-/**
- * DataRow with its masked columns rewritten. Null stays null. null where the row has not the columns that the
- * masks are for: it must not pass.
- */
-export function maskRow(frame: Uint8Array, masks: RowMasks, key: Uint8Array): Uint8Array | null {
-  const row = new Reader(frame, "a DataRow message", headerBytes);
-  if (row.u16be() !== masks.length) return null;
-  const masked = new Writer(frame.length + 64);
-  masked.u8(fromTarget.dataRow).u32be(0).u16be(masks.length);
-  for (const mask of masks) {
-    const length = row.i32be();
-    if (length === -1) {
-      masked.u32be(nullLength);
-      continue;
-    }
-    const value = row.take(length);
-    const shown = mask === null ? value : maskValue(value, mask, key);
-    if (shown === null) masked.u32be(nullLength);
-    else masked.u32be(shown.length).raw(shown);
-  }
-  row.end();
-  return masked.patchU32be(1, masked.at - 1).finish();
 }
 
 const decoder = new TextDecoder();
@@ -121,6 +93,11 @@ const shapes: Readonly<Record<number, Shape>> = {
   1184: { fits: timestampText, toBinary: timestamp },
   1700: { fits: numberText, toBinary: numeric },
 };
+
+/** Whether a value of the type is its text, in either format. */
+export function isText(type: number): boolean {
+  return shapes[type] === anyText;
+}
 
 function integer(text: string, bytes: 2 | 4 | 8): Uint8Array | null {
   const value = BigInt(text);

@@ -49,6 +49,8 @@ export interface Script {
   /** Settles sign-ins; at once where left out. */
   readonly signIn?: (attempt: ConnectionAttempt) => Promise<Identity>;
   readonly admit?: (attempt: ConnectionAttempt) => void;
+  /** False where records would only cost memory. */
+  readonly keep?: boolean;
   readonly record?: (run: StatementRun) => Promise<void>;
 }
 
@@ -61,6 +63,14 @@ export class ScriptedGatekeeper implements Gatekeeper {
   #holdWaiters: ((hold: ScriptedHold) => void)[] = [];
 
   constructor(readonly script: Script) {}
+
+  readonly byId = new Map<string, Recorded>();
+
+  add(record: Recorded): void {
+    if (this.script.keep === false) this.records.length = 0;
+    this.records.push(record);
+    this.byId.set(record.id, record);
+  }
 
   get texts(): string[] {
     return this.records.map(({ run }) => run.text);
@@ -158,7 +168,7 @@ class ScriptedSession implements Session {
   async record(run: StatementRun, approval?: string): Promise<string> {
     const id = `${this.id}-${++this.#count}`;
     await this.gatekeeper.script.record?.(run);
-    this.gatekeeper.records.push({ id, run, approval, outcome: null });
+    this.gatekeeper.add({ id, run, approval, outcome: null });
     return id;
   }
 
@@ -168,6 +178,7 @@ class ScriptedSession implements Session {
       throw new Error(`finished twice or never begun: ${statement}`);
     }
     record.outcome = outcome;
+    if (this.gatekeeper.script.keep === false) this.gatekeeper.byId.delete(statement);
   }
 
   hold(run: StatementRun): Promise<Hold> {
