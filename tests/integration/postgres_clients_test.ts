@@ -147,7 +147,7 @@ testNeeding(
         Array.from({ length: 200 }, (_, at) => client`SELECT ${at}::int + 1 AS n`),
       );
       assert.deepEqual(many.map(([row]) => row!.n), Array.from({ length: 200 }, (_, at) => at + 1));
-      const users = await client`SELECT * FROM users WHERE id < ${4}`;
+      const users = await client`SELECT * FROM users WHERE id < ${4} ORDER BY id`;
       assert.deepEqual(users.map(({ ssn }) => ssn), ["***-**-0001", "***-**-0002", "***-**-0003"]);
       await assert.rejects(
         client.begin(async (transaction) => {
