@@ -32,7 +32,7 @@ data: ./data
 identity: { issuer: "${issuer}", clientId: postern, clientSecret: { env: CLIENT_SECRET }, groupsClaim: groups }
 roles: { approver: [db-approvers], auditor: [engineers] }
 targets:
-${targetYaml("orders", { protocol: "postgresql", ...target })}
+${targetYaml("orders", "postgresql", target)}
 masks:
   - columns: ["public.people.ssn"]
     mask: { kind: partial, keepLast: 4 }
