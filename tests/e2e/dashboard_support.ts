@@ -3,10 +3,10 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { loadAssets, type RunningDashboard, startDashboard } from "../../ui/api/mod.ts";
 import { freePort } from "../support/ports.ts";
-import { program } from "../support/programs.ts";
-import { ada, devin, FakeGateway, type FakePerson, grace, roles } from "../unit/ui/fakes.ts";
+import { program, testNeeding } from "../support/programs.ts";
+import { ada, FakeGateway, type FakePerson, grace, roles } from "../unit/ui/fakes.ts";
 
-export const chromiumPath: string | null = program("chromium") ?? program("chromium-browser");
+const chromiumPath: string | null = program("chromium") ?? program("chromium-browser");
 
 export interface TestDashboard {
   readonly gateway: FakeGateway;
@@ -15,9 +15,11 @@ export interface TestDashboard {
   close(): Promise<void>;
 }
 
-export async function startTestDashboard(gateway = new FakeGateway()): Promise<TestDashboard> {
+export async function startTestDashboard(
+  gateway = new FakeGateway(),
+  port = freePort(),
+): Promise<TestDashboard> {
   await ensureBundle();
-  const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const dashboard = startDashboard({
     identity: gateway.identity,
@@ -56,6 +58,27 @@ export async function launchChromium(): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
     ],
+  });
+}
+
+export const chromiumNeeded = {
+  missing: () => chromiumPath === null ? "chromium is not installed" : null,
+};
+
+/** A test with a dashboard and a browser of its own. */
+export function dashboardTest(
+  name: string,
+  body: (test: TestDashboard, browser: Browser) => Promise<void>,
+): void {
+  testNeeding([chromiumNeeded], name, async () => {
+    const test = await startTestDashboard();
+    const browser = await launchChromium();
+    try {
+      await body(test, browser);
+    } finally {
+      await browser.close();
+      await test.close();
+    }
   });
 }
 
@@ -205,5 +228,3 @@ function gatewayIdentity(person: FakePerson, gateway: FakeGateway) {
     method: "browser",
   };
 }
-
-export { devin };

@@ -49,7 +49,7 @@ function App() {
   const { path } = useLocation();
   const state = meState.value;
   if (state.kind === "loading") return null;
-  if (state.kind === "out") {
+  if (state.kind === "out" || path.startsWith("/auth/")) {
     return (
       <Gate>
         <SignInScreen />
@@ -60,6 +60,7 @@ function App() {
     return (
       <Gate>
         <div class="gate-card">
+          <h1 class="visually-hidden">Postern</h1>
           <Failure error={new ApiError(0, "Failed", state.message, state.hint)} retry={findOut} />
         </div>
       </Gate>

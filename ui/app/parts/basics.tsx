@@ -43,13 +43,10 @@ export function Badge(
 }
 
 /** A heading that takes the focus when its screen or its subject appears. */
-export function FocusHeading(
-  { subject, children, level = 1 }: { subject: string; children: ComponentChildren; level?: 1 | 2 },
-) {
+export function FocusHeading({ subject, children }: { subject: string; children: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), [subject]);
-  const Heading = level === 1 ? "h1" : "h2";
-  return <Heading ref={heading} tabIndex={-1} class="focus-heading">{children}</Heading>;
+  return <h1 ref={heading} tabIndex={-1} class="focus-heading">{children}</h1>;
 }
 
 export function Failure({ error, retry }: { error: ApiError; retry?: () => void }) {

@@ -3,26 +3,14 @@ import { useMemo, useState } from "preact/hooks";
 import { CopyButton } from "./basics.tsx";
 import { count, counted } from "./format.ts";
 import { icons } from "./icons.tsx";
-import { countDeceptive, pieces, tokenise } from "./tokens.ts";
+import { Marked } from "./marked.tsx";
+import { countDeceptive, tokenise } from "./tokens.ts";
 
 /** Characters that are shown, and coloured, at once. The rest is one step away, plain. */
 export const FOLD_LENGTH = 20_000;
 
 /** Characters of the rest in one element, so that the browser lays out what is looked at. */
 const CHUNK_LENGTH = 16_000;
-
-/** Text with its deceptive characters as marks. */
-export function Marked({ text }: { text: string }) {
-  return (
-    <>
-      {pieces(text).map(({ text, flag }, at) =>
-        flag === null
-          ? text
-          : <mark key={at} class="flag" title={`An invisible or deceptive character, ${flag}`}>{flag}</mark>
-      )}
-    </>
-  );
-}
 
 function Coloured({ text }: { text: string }) {
   const tokens = useMemo(() => tokenise(text), [text]);

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Client, ConnectPage, Done } from "../../contract.ts";
 import { Countdown, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
 import { icons } from "../parts/icons.tsx";
-import { Marked } from "../parts/statement.tsx";
+import { Marked } from "../parts/marked.tsx";
 import { type ApiError, asApiError, get, post } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
 import { me } from "../state/me.ts";
@@ -36,7 +36,7 @@ export function ConnectScreen({ secret }: { secret: string }) {
   const answer = page.data.value;
   if (answer === null) {
     const failure = page.error.value;
-    return <div class="gate-card">{failure ? <Gone error={failure} /> : <Loading lines={4} />}</div>;
+    return <div class="gate-card">{failure ? <Gone error={failure} /> : <Waiting />}</div>;
   }
   const expired = answer.deadlineAt <= now.value;
   return (
@@ -46,7 +46,8 @@ export function ConnectScreen({ secret }: { secret: string }) {
         It would act as <strong>{me.value?.name}</strong> on{" "}
         <strong>{answer.target}</strong>. Compare the code with the one in your terminal:
       </p>
-      <p class="code" aria-label={`Code ${[...answer.code].join(" ")}`}>
+      <p class="code">
+        <span class="visually-hidden">Code {answer.code}</span>
         {[...answer.code].map((char, at) => <span key={at} aria-hidden="true">{char}</span>)}
       </p>
       <ClientFacts client={answer.client} />
@@ -121,6 +122,15 @@ function Decided({ decision }: { decision: "confirm" | "reject" }) {
         <a href="/">My waiting statements</a>
       </p>
     </div>
+  );
+}
+
+function Waiting() {
+  return (
+    <>
+      <h1 class="visually-hidden">A client wants in</h1>
+      <Loading lines={4} />
+    </>
   );
 }
 

@@ -4,6 +4,7 @@ import type { Decision, RequestAnswer, RequestDetail } from "../../contract.ts";
 import { Failure } from "../parts/basics.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { tableList, verbList } from "../parts/format.ts";
+import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
 import { type ApiError, asApiError, post } from "../state/api.ts";
 
@@ -80,10 +81,14 @@ function Summary({ request, approve }: { request: RequestDetail; approve: boolea
   return (
     <>
       <p class="dialog-lead">
-        <strong>{request.person}</strong> {approve ? "may run" : "may not run"}{" "}
-        <strong>{verbList(request.verbs)}</strong>
-        {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} in{" "}
-        <strong>{request.target}</strong>
+        <strong>
+          <Marked text={request.person} />
+        </strong>{" "}
+        {approve ? "may run" : "may not run"} <strong>{verbList(request.verbs)}</strong>
+        <Marked text={request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} /> in{" "}
+        <strong>
+          <Marked text={request.target} />
+        </strong>
         {approve ? ": exactly this text and these parameters, once, now." : "."}
       </p>
       <div class="dialog-preview">
@@ -124,7 +129,7 @@ function ReasonField({ request, approve, reason, missing, onInput, onSubmit }: R
       {missing
         ? (
           <span id="reason-missing" class="field-error" role="alert">
-            Say why: {request.person} sees it in their client.
+            Say why: <Marked text={request.person} /> sees it in their client.
           </span>
         )
         : null}

@@ -5,6 +5,7 @@ import type { RequestCard } from "../../contract.ts";
 import { Badge, Countdown, Empty, Failure, Loading } from "../parts/basics.tsx";
 import { counted, tableList, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
 import { useShortcuts } from "../state/keys.ts";
 import { hasRole } from "../state/me.ts";
@@ -49,10 +50,14 @@ export function Desk({ id }: { id?: string }) {
     { key: "u", does: "Back to the list", run: () => route("/") },
   ], [route]));
 
+  // The request that is open is the page's subject.
+  const Title = id === undefined ? "h1" : "h2";
   return (
     <div class={`desk ${id === undefined ? "desk-list-only" : "desk-open"}`}>
       <div class="desk-list" ref={list}>
-        <h1>{hasRole("approver", "admin", "auditor") ? "Inbox" : "My waiting statements"}</h1>
+        <Title class="desk-title">
+          {hasRole("approver", "admin", "auditor") ? "Inbox" : "My waiting statements"}
+        </Title>
         <RequestList open={id} />
       </div>
       <div class="desk-detail">
@@ -101,7 +106,7 @@ function Group({ title, requests, open }: GroupProps) {
   if (requests.length === 0) return null;
   return (
     <section class="group">
-      <h2>
+      <h2 class="group-title">
         {title} <span class="group-count">{requests.length}</span>
       </h2>
       <ul class="cards">
@@ -122,13 +127,17 @@ function Card({ request, open }: { request: RequestCard; open: boolean }) {
         <span class={`environment ${/prod/i.test(request.environment) ? "production" : ""}`}>
           {request.environment || "no environment"}
         </span>
-        <span class="card-target">{request.target}</span>
+        <span class="card-target">
+          <Marked text={request.target} />
+        </span>
         <Countdown until={request.deadlineAt} from={request.requestedAt} />
       </span>
       <span class="card-sentence">
-        <strong>{request.mine ? "You" : request.person}</strong> {request.mine ? "want" : "wants"} to run{" "}
-        <strong>{verbList(request.verbs)}</strong>
-        {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""}
+        <strong>
+          <Marked text={request.mine ? "You" : request.person} />
+        </strong>{" "}
+        {request.mine ? "want" : "wants"} to run <strong>{verbList(request.verbs)}</strong>
+        <Marked text={request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} />
       </span>
       <Preview text={request.preview.slice(0, 200)} whole={request.textLength} />
       <span class="card-foot">

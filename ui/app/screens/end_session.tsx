@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { Done, SessionRow } from "../../contract.ts";
 import { Failure } from "../parts/basics.tsx";
 import { Dialog } from "../parts/dialog.tsx";
+import { Marked } from "../parts/marked.tsx";
 import { type ApiError, asApiError, post } from "../state/api.ts";
 
 interface EndDialogProps {
@@ -30,8 +31,10 @@ export function EndDialog({ session, onClose, onEnded }: EndDialogProps) {
     <Dialog title="End this session" onClose={onClose} tone="deny">
       <form onSubmit={end}>
         <p class="dialog-lead">
-          <strong>{session.person}</strong> is disconnected from <strong>{session.target}</strong>{" "}
-          at once. An open transaction is rolled back.
+          <strong>
+            <Marked text={session.person} />
+          </strong>{" "}
+          is disconnected from <strong>{session.target}</strong> at once. An open transaction is rolled back.
         </p>
         <label class="field">
           <span class="field-name">

@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { History, RequestCard } from "../../contract.ts";
 import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { tableList, verbList } from "../parts/format.ts";
+import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
 import { requestLooks } from "../parts/states.ts";
 import { get } from "../state/api.ts";
@@ -69,13 +70,17 @@ function Entry({ request }: { request: RequestCard }) {
       </span>
       <span class="entry-main">
         <span class="entry-sentence">
-          <strong>{request.person}</strong>: {verbList(request.verbs)}
-          {request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} in{" "}
-          <strong>{request.target}</strong>
+          <strong>
+            <Marked text={request.person} />
+          </strong>: {verbList(request.verbs)}
+          <Marked text={request.tables.length > 0 ? ` on ${tableList(request.tables)}` : ""} /> in{" "}
+          <strong>
+            <Marked text={request.target} />
+          </strong>
         </span>
         <Preview text={request.preview.slice(0, 160)} whole={request.textLength} />
         <span class="entry-foot">
-          {last?.reason ? `${last.by}: “${last.reason}”` : request.outcome}
+          <Marked text={last?.reason ? `${last.by}: “${last.reason}”` : request.outcome} />
         </span>
       </span>
       <span class="entry-time">

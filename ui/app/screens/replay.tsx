@@ -4,6 +4,7 @@ import type { SessionAnswer, SessionRow } from "../../contract.ts";
 import { Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { counted, duration, zone } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { Marked } from "../parts/marked.tsx";
 import { now } from "../state/clock.ts";
 import { type Replay, useReplay } from "../state/replay.ts";
 import { EndDialog } from "./end_session.tsx";
@@ -19,6 +20,7 @@ export function ReplayScreen({ id }: { id: string }) {
   if (answer === null) {
     return (
       <section class="page wide">
+        <h1 class="visually-hidden">Session</h1>
         {error ? <Failure error={error} retry={replay.load} /> : <Loading lines={8} />}
       </section>
     );
@@ -40,7 +42,7 @@ function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void 
     <header class="replay-head">
       <div>
         <FocusHeading subject={session.id}>
-          {session.person} on {session.target}
+          <Marked text={`${session.person} on ${session.target}`} />
         </FocusHeading>
         <ul class="inline-facts">
           <li>
@@ -50,12 +52,21 @@ function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void 
             <Time at={session.startedAt} />
             {session.endedAt === null ? null : ` for ${duration(session.endedAt - session.startedAt)}`}
           </li>
-          <li>database {session.database}</li>
           <li>
-            {client.application || "unnamed application"} at {client.address}, {client.tls ?? "without TLS"}
+            database <Marked text={session.database} />
+          </li>
+          <li>
+            <Marked text={client.application || "unnamed application"} /> at {client.address},{" "}
+            {client.tls ?? "without TLS"}
           </li>
           <li>{counted(session.statements, "statement")}</li>
-          {session.endReason ? <li>{session.endReason}</li> : null}
+          {session.endReason
+            ? (
+              <li>
+                <Marked text={session.endReason} />
+              </li>
+            )
+            : null}
         </ul>
       </div>
       <div class="replay-actions">

@@ -5,6 +5,7 @@ import type { SessionRow, StatementText } from "../../contract.ts";
 import { Badge, Failure, Time } from "../parts/basics.tsx";
 import { counted, duration, offset, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { Marked } from "../parts/marked.tsx";
 import { Preview, Statement, Value } from "../parts/statement.tsx";
 import { type ApiError, asApiError, get } from "../state/api.ts";
 import { now } from "../state/clock.ts";
@@ -24,7 +25,7 @@ export function Entries({ rows, session }: { rows: readonly Shown[]; session: Se
                 <span class="step-offset">{offset(row.note.at - session.startedAt)}</span>
                 <span class="step-note-text">
                   {noteNames[row.note.type] ?? row.note.type}
-                  {row.note.text ? `: ${row.note.text}` : ""}
+                  <Marked text={row.note.text ? `: ${row.note.text}` : ""} />
                 </span>
               </p>
             )}
@@ -119,17 +120,25 @@ function Story({ row, session, verbs, length }: StoryProps) {
         {waitedMs === null ? null : <Line name="Waited">{duration(waitedMs)}</Line>}
         {review?.reviews.map((one) => (
           <Line key={one.by} name={one.approve ? "Approved by" : "Denied by"}>
-            {one.by}, <Time at={one.at} />
-            {one.reason ? ` “${one.reason}”` : ""}
+            <Marked text={one.by} />, <Time at={one.at} />
+            <Marked text={one.reason ? ` “${one.reason}”` : ""} />
           </Line>
         ))}
-        {review && review.reviews.length === 0 ? <Line name="Ended">{review.outcome}</Line> : null}
+        {review && review.reviews.length === 0
+          ? (
+            <Line name="Ended">
+              <Marked text={review.outcome} />
+            </Line>
+          )
+          : null}
         {statement && statement.tables.length > 0
           ? (
             <Line name="Touches">
-              {statement.tables.map(({ schema, name, access }) =>
-                `${schema ? `${schema}.` : ""}${name} (${access === "write" ? "writes" : "reads"})`
-              ).join(", ")}
+              <Marked
+                text={statement.tables.map(({ schema, name, access }) =>
+                  `${schema ? `${schema}.` : ""}${name} (${access === "write" ? "writes" : "reads"})`
+                ).join(", ")}
+              />
             </Line>
           )
           : null}
@@ -141,7 +150,13 @@ function Story({ row, session, verbs, length }: StoryProps) {
             <Value text={text} /> <span class="fact-note">{type}</span>
           </Line>
         ))}
-        {outcome?.error ? <Line name="Error">{outcome.error.code}: {outcome.error.message}</Line> : null}
+        {outcome?.error
+          ? (
+            <Line name="Error">
+              <Marked text={`${outcome.error.code}: ${outcome.error.message}`} />
+            </Line>
+          )
+          : null}
         {outcome && !outcome.error
           ? <Line name="Result">{outcome.tag || "done"} in {duration(outcome.durationMs)}</Line>
           : null}

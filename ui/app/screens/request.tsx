@@ -4,6 +4,7 @@ import type { RequestAnswer, RequestDetail } from "../../contract.ts";
 import { Badge, Countdown, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { clock, tableList, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { Marked } from "../parts/marked.tsx";
 import { requestLooks } from "../parts/states.ts";
 import { FOLD_LENGTH, Statement, VALUE_LENGTH_MAX } from "../parts/statement.tsx";
 import { get } from "../state/api.ts";
@@ -30,6 +31,7 @@ export function RequestScreen({ id }: { id: string }) {
   if (request === null) {
     return (
       <section class="request" aria-label="Request">
+        <h1 class="visually-hidden">Request</h1>
         {error ? <Failure error={error} retry={it.reload} /> : <Loading lines={6} />}
       </section>
     );
@@ -133,20 +135,32 @@ function Sentence({ request }: { request: RequestDetail }) {
         <span class={`environment ${/prod/i.test(request.environment) ? "production" : ""}`}>
           {request.environment || "no environment"}
         </span>
-        <span class="request-target">{request.target}</span>
-        <span class="request-database">database {request.database}</span>
+        <span class="request-target">
+          <Marked text={request.target} />
+        </span>
+        <span class="request-database">
+          database <Marked text={request.database} />
+        </span>
         {pending ? <Countdown until={request.deadlineAt} from={request.requestedAt} /> : null}
       </div>
-      <FocusHeading subject={request.id} level={2}>
-        <span class="who">{request.person}</span> {pending ? "wants" : "wanted"} to run{" "}
-        <span class="what">{verbList(request.verbs)}</span>
+      <FocusHeading subject={request.id}>
+        <span class="who">
+          <Marked text={request.person} />
+        </span>{" "}
+        {pending ? "wants" : "wanted"} to run <span class="what">{verbList(request.verbs)}</span>
         {request.tables.length > 0
           ? (
             <>
-              {" "}on <span class="what">{tableList(request.tables)}</span>
+              {" "}on{" "}
+              <span class="what">
+                <Marked text={tableList(request.tables)} />
+              </span>
             </>
           )
-          : null} in <span class="where">{request.target}</span>
+          : null} in{" "}
+        <span class="where">
+          <Marked text={request.target} />
+        </span>
         {pending
           ? (
             <>
@@ -171,11 +185,20 @@ function Outcome({ request }: { request: RequestDetail }) {
         {last && (request.state === "approved" || request.state === "denied")
           ? (
             <>
-              by <strong>{last.by}</strong>, <Time at={last.at} />
-              {last.reason ? <span class="quoted">“{last.reason}”</span> : null}
+              by{" "}
+              <strong>
+                <Marked text={last.by} />
+              </strong>, <Time at={last.at} />
+              {last.reason
+                ? (
+                  <span class="quoted">
+                    “<Marked text={last.reason} />”
+                  </span>
+                )
+                : null}
             </>
           )
-          : request.outcome}
+          : <Marked text={request.outcome} />}
       </p>
     </div>
   );

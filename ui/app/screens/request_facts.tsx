@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { RequestDetail } from "../../contract.ts";
 import { Badge, Time } from "../parts/basics.tsx";
 import { bytes, counted } from "../parts/format.ts";
+import { Marked } from "../parts/marked.tsx";
 import { Value } from "../parts/statement.tsx";
 
 export function RequestParameters(
@@ -11,7 +12,7 @@ export function RequestParameters(
   if (request.parameters.length === 0) return null;
   return (
     <div class="parameters">
-      <h3>{counted(request.parameters.length, "parameter")}</h3>
+      <h2 class="minor">{counted(request.parameters.length, "parameter")}</h2>
       <div class="table-scroll" tabIndex={0} role="group" aria-label="Parameters">
         <table>
           <thead>
@@ -58,7 +59,9 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
           <ul class="plain-list">
             {tables.map(({ schema, name, access }) => (
               <li key={`${schema}.${name}.${access}`}>
-                <code>{schema ? `${schema}.${name}` : name}</code>{" "}
+                <code>
+                  <Marked text={schema ? `${schema}.${name}` : name} />
+                </code>{" "}
                 <Badge tone={access === "write" ? "hold" : "quiet"}>
                   {access === "write" ? "writes" : "reads"}
                 </Badge>
@@ -72,13 +75,15 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
         <span class="fact-note">{request.reason}</span>
       </Fact>
       <Fact name="Person">
-        {request.person}
-        <span class="fact-note">{request.groups.join(", ") || "in no group"}</span>
+        <Marked text={request.person} />
+        <span class="fact-note">
+          <Marked text={request.groups.join(", ") || "in no group"} />
+        </span>
       </Fact>
       <Fact name="Client">
-        {client.application || "unnamed application"} at {client.address}
+        <Marked text={client.application || "unnamed application"} /> at {client.address}
         <span class="fact-note">
-          as {client.user || "nobody"}, {client.tls ?? "without TLS"},{" "}
+          as <Marked text={client.user || "nobody"} />, {client.tls ?? "without TLS"},{" "}
           <a href={`/sessions/${request.session}`}>this session</a>
         </span>
       </Fact>
@@ -105,8 +110,14 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
                   <Badge tone={review.approve ? "allow" : "deny"} icon={review.approve ? "allow" : "deny"}>
                     {review.approve ? "Approved" : "Denied"}
                   </Badge>{" "}
-                  {review.by}, <Time at={review.at} />
-                  {review.reason ? <span class="fact-note">“{review.reason}”</span> : null}
+                  <Marked text={review.by} />, <Time at={review.at} />
+                  {review.reason
+                    ? (
+                      <span class="fact-note">
+                        “<Marked text={review.reason} />”
+                      </span>
+                    )
+                    : null}
                 </li>
               ))}
             </ul>

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { SessionRow, Sessions } from "../../contract.ts";
 import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { count, duration } from "../parts/format.ts";
+import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
 import { hasRole } from "../state/me.ts";
@@ -155,14 +156,18 @@ function Row({ session }: { session: SessionRow }) {
         <SessionState session={session} />
       </td>
       <td data-name="Person">
-        <a class="row-link" href={`/sessions/${session.id}`}>{session.person}</a>
+        <a class="row-link" href={`/sessions/${session.id}`}>
+          <Marked text={session.person} />
+        </a>
       </td>
       <td data-name="Target">
-        {session.target}
-        <span class="cell-note">{session.database}</span>
+        <Marked text={session.target} />
+        <span class="cell-note">
+          <Marked text={session.database} />
+        </span>
       </td>
       <td data-name="Client">
-        {client.application || "unnamed"}
+        <Marked text={client.application || "unnamed"} />
         <span class="cell-note">{client.address}</span>
       </td>
       <td data-name="Started">
