@@ -18,7 +18,6 @@ import { listen } from "../../proxy/listener.ts";
 import { createMysql, type MysqlOptions } from "../../proxy/mysql/mod.ts";
 import type { ConnectionDeps, ConnectionLimits } from "../../proxy/protocol.ts";
 import type { Certificate } from "./certificates.ts";
-import type { Mariadb } from "./mariadb.ts";
 
 export const devin: Identity = {
   subject: "devin",
@@ -132,7 +131,12 @@ function judgementOf(text: string, sentence: (statement: string) => Sentence): J
 }
 
 export function targetOf(
-  database: Pick<Mariadb, "port" | "user" | "password" | "database" | "tls">,
+  database: {
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly database: string;
+  },
   more: Partial<Target> = {},
 ): Target {
   return {
