@@ -214,6 +214,8 @@ export class ClientPump {
       case "refuse":
         return this.#refuse(step.run, step.place, toClient(step.error, step), step.error.rule ?? "protocol");
       case "wait":
+        for (const item of step.items ?? []) this.#c.outgoing.push(item);
+        this.#sender.release();
         return this.#waitFor(step.until, type, frame);
       case "terminate":
         this.#wait = "end";

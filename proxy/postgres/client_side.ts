@@ -19,7 +19,7 @@ import {
 } from "./conversation.ts";
 import { decodeBind, decodeExecute, decodeNamed, decodeParse, decodeQuery } from "./decode.ts";
 import { describePortal } from "./encode.ts";
-import { fromClient } from "./frames.ts";
+import { failedTransaction, fromClient } from "./frames.ts";
 import { refersProblem, takeEffect } from "./names.ts";
 import {
   lossyText,
@@ -30,6 +30,7 @@ import {
   unknownName,
   unlessUnreadable,
 } from "./refusals.ts";
+import { askState } from "./state.ts";
 import type { Place, Prepared, Step } from "./steps.ts";
 
 const drop: Step = { kind: "drop" };
@@ -59,9 +60,9 @@ export class ClientSide {
     if (c.skipping) return drop;
     switch (type) {
       case fromClient.query:
-        return this.#statement("query", frame, () => this.#query(frame));
+        return this.#guarded(() => this.#query(frame), { place: "query", frame });
       case fromClient.parse:
-        return this.#statement("pipeline", frame, () => this.#parse(frame));
+        return this.#guarded(() => this.#parse(frame), { place: "pipeline", frame });
       case fromClient.bind:
         return this.#guarded(() => this.#bind(frame));
       case fromClient.describe:
@@ -123,7 +124,8 @@ export class ClientSide {
   #query(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    if (this.#mustWait()) return untilDrained;
+    const unsettled = this.#unsettled();
+    if (unsettled !== null) return unsettled;
     const text = decodeQuery(frame);
     const judgement = this.judge(text, c.state);
     return this.#ruled(judgement, "query", text, [], () => {
@@ -142,7 +144,8 @@ export class ClientSide {
   #parse(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    if (this.#mustWait()) return untilDrained;
+    const unsettled = this.#unsettled();
+    if (unsettled !== null) return unsettled;
     const { statement: name, text, types } = decodeParse(frame);
     const judgement = this.judge(text, c.state);
     if (judgement.verdict === "deny") {
@@ -164,7 +167,8 @@ export class ClientSide {
   #bind(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    if (this.#mustWait()) return untilDrained;
+    const unsettled = this.#unsettled();
+    if (unsettled !== null) return unsettled;
     const bind = decodeBind(frame);
     const statement = c.statements.get(bind.statement);
     if (statement === undefined) return unknownName("statement", bind.statement);
@@ -199,7 +203,8 @@ export class ClientSide {
       const { execution, statement } = portal;
       return this.#send(frame, replyTo(c, "execute", { portal, execution, tainted: statement.tainted }));
     }
-    if (this.#mustWait()) return untilDrained;
+    const unsettled = this.#unsettled();
+    if (unsettled !== null) return unsettled;
     const { statement } = portal;
     const judgement = this.judge(statement.text, c.state);
     return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, () => {
@@ -265,10 +270,18 @@ export class ClientSide {
     return { kind: judgement.verdict === "approve" ? "hold" : "run", run, prepare, place };
   }
 
-  #mustWait(): boolean {
+  /** null where the next statement may be judged: nothing is under way that could change what it means. */
+  #unsettled(): Step | null {
     const { c } = this;
-    if (c.barrier && c.drained(null)) c.barrier = false;
-    return c.barrier;
+    if (!c.barrier) return null;
+    if (!c.drained(null)) return untilDrained;
+    if (c.reported || c.asked || c.status === failedTransaction) {
+      c.barrier = false;
+      c.asked = false;
+      return null;
+    }
+    c.asked = true;
+    return { kind: "wait", until: "drained", items: askState(c) };
   }
 
   #send(frame: Uint8Array, reply: Reply): Step {
@@ -276,17 +289,12 @@ export class ClientSide {
     return { kind: "send", items: [{ frame, reply, ready: true }] };
   }
 
-  /** Texts that cannot be read (broken UTF-8, bytes behind the end) are refused like statements, and recorded. */
-  #statement(place: Place, frame: Uint8Array, run: () => Step): Step {
-    return unlessUnreadable(run, (error) => {
-      return { kind: "refuse", run: protocolRun(lossyText(frame), error, this.c), error, place };
-    });
-  }
-
-  #guarded(run: () => Step): Step {
+  /** A text that cannot be read (broken UTF-8, bytes behind the end) is refused like a statement, and recorded. */
+  #guarded(run: () => Step, text?: { readonly place: Place; readonly frame: Uint8Array }): Step {
     return unlessUnreadable(run, (error) => {
       this.releaseKept();
-      return { kind: "refuse", run: null, error, place: "pipeline" };
+      const record = text === undefined ? null : protocolRun(lossyText(text.frame), error, this.c);
+      return { kind: "refuse", run: record, error, place: text?.place ?? "pipeline" };
     });
   }
 }

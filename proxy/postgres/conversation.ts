@@ -101,6 +101,8 @@ export interface Reply {
   swap: Uint8Array | null;
   /** Postern's own message: the client hears nothing of its answer. */
   silent: boolean;
+  /** Takes the rows of Postern's own query. */
+  readonly read: ((row: Uint8Array) => void) | null;
 }
 
 /** A message to the target that waits for its turn: those before it, or its own record. */
@@ -132,15 +134,18 @@ export class Conversation {
   copyIn = false;
   /** Sync messages that the target may have read as part of COPY data, or may still answer. */
   eatenSyncs = 0;
-  /** A statement that may change what later ones mean is under way. */
+  /** A statement that may change what later ones mean is under way, or was and the target is asked what it did. */
   barrier = false;
+  /** The target was asked for what it does not report. */
+  asked = false;
   /** Something in this transaction touched masked data; an error at its end may tell of it. */
   tainted = false;
   /** Settings were changed in this transaction, and its end may change them back. */
   settingsTouched = false;
   batch = 0;
 
-  constructor(state: SqlState) {
+  /** `reported`: the target tells every change of what the state holds; one before PostgreSQL 18 has to be asked. */
+  constructor(state: SqlState, readonly reported: boolean) {
     this.state = state;
   }
 
@@ -253,6 +258,7 @@ export function replyTo(c: Conversation, kind: ReplyKind, fields: Partial<Reply>
     tainted: fields.tainted ?? false,
     swap: null,
     silent: fields.silent ?? false,
+    read: fields.read ?? null,
   };
 }
 

@@ -160,3 +160,15 @@ export function decodeStatus(frame: Uint8Array): number {
   reader.end();
   return status;
 }
+
+/** DataRow: Int16 count; each Int32 length (-1 for NULL) and that many bytes. */
+export function decodeTextRow(frame: Uint8Array): (string | null)[] {
+  const reader = body(frame, "a DataRow message");
+  const row: (string | null)[] = [];
+  for (let count = reader.u16be(); count > 0; count--) {
+    const length = reader.i32be();
+    row.push(length === -1 ? null : reader.text(length));
+  }
+  reader.end();
+  return row;
+}

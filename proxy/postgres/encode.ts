@@ -60,6 +60,20 @@ export function parse(statement: string, text: string): Uint8Array {
   return frame(fromClient.parse, (body) => body.cstring(statement).cstring(text).u16be(0));
 }
 
+/** Without parameters; results as text. */
+export function bind(portal: string, statement: string): Uint8Array {
+  return frame(fromClient.bind, (body) => body.cstring(portal).cstring(statement).u16be(0).u16be(0).u16be(0));
+}
+
+/** All rows. */
+export function execute(portal: string): Uint8Array {
+  return frame(fromClient.execute, (body) => body.cstring(portal).u32be(0));
+}
+
+export function closeNamed(kind: "S" | "P", name: string): Uint8Array {
+  return frame(fromClient.close, (body) => body.text(kind).cstring(name));
+}
+
 export function describePortal(portal: string): Uint8Array {
   return frame(fromClient.describe, (body) => body.text("P").cstring(portal));
 }

@@ -1,6 +1,6 @@
 /** Where SQL reaches into what the protocol keeps: prepared statements, cursors, settings. */
 import { PosternError } from "../../policy/errors.ts";
-import type { Judgement, SqlState, StatementKind } from "../../policy/types.ts";
+import type { Judgement, SqlState, StatementFacts, StatementKind } from "../../policy/types.ts";
 import { type Conversation, forget } from "./conversation.ts";
 
 type Judge = (text: string, state: SqlState) => Judgement;
@@ -11,6 +11,8 @@ type Judge = (text: string, state: SqlState) => Judgement;
  */
 export function refersProblem(judgement: Judgement, c: Conversation, judge: Judge): PosternError | null {
   for (const { facts } of judgement.statements) {
+    // Taking a name away runs nothing.
+    if (facts.verb === "DEALLOCATE" || facts.verb === "CLOSE") continue;
     for (const name of facts.refers.statements) {
       const text = c.statements.get(name)?.text;
       if (text !== undefined && !harmless(judge(text, c.state))) return detour("prepared statement", name);
@@ -54,21 +56,18 @@ function changesState(judgement: Judgement, c: Conversation): boolean {
   return changes;
 }
 
-/**
- * Forgets names that a statement may give to something else; whoever uses one afterwards is refused. What is
- * forgotten stays so if the statement fails: unknown means no.
- */
-function forgetNames(judgement: Judgement, c: Conversation): void {
-  for (const { facts } of judgement.statements) {
-    const verb = facts.verb;
-    if (/^(DEALLOCATE|DISCARD|PREPARE)\b/.test(verb)) {
-      const names = facts.refers.statements;
-      if (names.length === 0 && !verb.startsWith("PREPARE")) c.statements.clear();
-      for (const name of names) c.statements.delete(name);
-    }
-    if (/^(DECLARE|CLOSE|DISCARD)\b/.test(verb) || facts.kind === "call" || facts.kind === "unknown") {
-      for (const name of c.portals.keys()) if (name !== "") c.portals.delete(name);
-    }
+/** One statement is complete: names that it took away mean nothing any more, or something else soon. */
+export function forgetNames(facts: StatementFacts, c: Conversation): void {
+  const { verb, refers } = facts;
+  const drop = (map: Map<string, unknown>, names: readonly string[]): void => {
+    if (names.length === 0) map.clear();
+    for (const name of names) map.delete(name);
+  };
+  if (verb === "DEALLOCATE") drop(c.statements, refers.statements);
+  if (verb === "CLOSE") drop(c.portals, refers.cursors);
+  if (verb === "DISCARD ALL") {
+    c.statements.clear();
+    c.portals.clear();
   }
 }
 
@@ -76,7 +75,6 @@ function forgetNames(judgement: Judgement, c: Conversation): void {
 export function takeEffect(judgement: Judgement, c: Conversation, simple: boolean): (() => void) | null {
   c.tainted ||= judgement.tainted;
   if (changesState(judgement, c)) c.barrier = true;
-  forgetNames(judgement, c);
   if (!simple) return null;
   // A Query ends the unnamed statement and portal.
   const undoStatement = forget(c.statements, "");

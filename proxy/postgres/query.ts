@@ -2,10 +2,9 @@
 import { PosternError } from "../../policy/errors.ts";
 import type { TargetQuery } from "../../policy/ports.ts";
 import type { Target } from "../../policy/types.ts";
-import { Reader } from "../wire/reader.ts";
-import { decodeFields } from "./decode.ts";
+import { decodeFields, decodeTextRow } from "./decode.ts";
 import { query, terminate } from "./encode.ts";
-import { fromTarget, headerBytes } from "./frames.ts";
+import { fromTarget } from "./frames.ts";
 import { connectTarget, type TargetLink } from "./target.ts";
 
 const connectTimeoutMs = 10_000;
@@ -71,16 +70,4 @@ function unavailable(target: Target, problem: string, cause: unknown): PosternEr
     hint: "Try again; if it happens again, tell whoever runs Postern",
     cause,
   });
-}
-
-/** DataRow: Int16 count; each Int32 length (-1 for NULL) and that many bytes. */
-function decodeTextRow(frame: Uint8Array): (string | null)[] {
-  const body = new Reader(frame, "a DataRow message", headerBytes);
-  const row: (string | null)[] = [];
-  for (let count = body.u16be(); count > 0; count--) {
-    const length = body.i32be();
-    row.push(length === -1 ? null : body.text(length));
-  }
-  body.end();
-  return row;
 }

@@ -19,6 +19,8 @@ export interface RelayOptions {
   readonly key: { readonly pid: number; readonly secret: Uint8Array };
   readonly session: Session;
   readonly state: SqlState;
+  /** Whether the target tells every change of it. */
+  readonly stateReported: boolean;
   /** Read too far during the handshakes. */
   readonly early: { readonly client: Uint8Array; readonly target: Uint8Array };
   readonly deps: ConnectionDeps;
@@ -39,7 +41,7 @@ export class Relay {
 
   constructor(private readonly options: RelayOptions) {
     const { client, target, session, deps } = options;
-    this.#conversation = new Conversation(options.state);
+    this.#conversation = new Conversation(options.state, options.stateReported);
     this.#targetSide = new TargetSide(this.#conversation, {
       maskOf: (origin) => session.maskOf(origin),
       maskKey: maskKey(deps.maskKey, session.target.name),

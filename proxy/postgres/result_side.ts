@@ -27,7 +27,8 @@ export class ResultSide {
   /** A DataRow's course. Counts it, unless it is to be read. */
   row(bytes: number): Course {
     const execution = this.running();
-    if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
+    const reply = this.c.replies.first();
+    if (execution.withheld || reply?.silent === true) return reply?.read ? "take" : "drop";
     if (execution.masks !== null) return "take";
     execution.rows++;
     execution.bytes += bytes;
@@ -43,6 +44,11 @@ export class ResultSide {
 
   maskedRow(frame: Uint8Array): Uint8Array | null {
     const execution = this.running();
+    const reply = this.c.replies.first();
+    if (reply?.read) {
+      reply.read(frame);
+      return null;
+    }
     if (execution.masks === undefined && !this.#resolve(execution)) return this.refuseColumns();
     const { masks } = execution;
     const row = masks === null || masks === undefined ? frame : masks.mask(frame);

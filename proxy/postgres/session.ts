@@ -152,6 +152,7 @@ async function relayed(
       key: link,
       session,
       state,
+      stateReported: link.parameters.has("search_path"),
       early: { client: reader.release(), target: link.reader.release() },
       deps,
     });

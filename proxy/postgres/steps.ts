@@ -27,8 +27,11 @@ export type Step =
     readonly sqlState?: string;
     readonly place: Place;
   }
-  /** Look at the message again when everything before it is answered, or (`copy`) when the target asks for COPY data. */
-  | { readonly kind: "wait"; readonly until: "drained" | "copy" }
+  /**
+   * Look at the message again when everything before it is answered, or (`copy`) when the target asks for COPY
+   * data. `items` are Postern's own messages.
+   */
+  | { readonly kind: "wait"; readonly until: "drained" | "copy"; readonly items?: readonly Outgoing[] }
   | { readonly kind: "terminate" };
 
 export interface Prepared {

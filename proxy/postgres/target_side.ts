@@ -17,6 +17,7 @@ import {
 import { errorResponse, noticeResponse } from "./encode.ts";
 import { withoutText } from "./errors.ts";
 import { fromTarget, idle } from "./frames.ts";
+import { forgetNames } from "./names.ts";
 import { type Course, ResultSide, type ResultSideDeps, unexpected } from "./result_side.ts";
 import { isUtf8 } from "./startup.ts";
 
@@ -107,6 +108,7 @@ export class TargetSide {
       throw unexpected(this.c, fromTarget.rowDescription);
     }
     if (execution.withheld) return null;
+    if (reply.silent) return null;
     return this.#results.described(execution, columns) ? frame : this.#results.refuseColumns();
   }
 
@@ -141,7 +143,11 @@ export class TargetSide {
     if (reply === undefined || reply.swap !== null || execution === null || execution === undefined) {
       throw unexpected(this.c, type);
     }
-    if (type === fromTarget.commandComplete) execution.completed(decodeTag(frame));
+    if (type === fromTarget.commandComplete) {
+      execution.completed(decodeTag(frame));
+      const statement = execution.judgement.statements[execution.index];
+      if (statement !== undefined) forgetNames(statement.facts, this.c);
+    }
     this.c.copyIn = false;
     if (reply.kind === "execute") {
       this.c.eatenSyncs = 0;
@@ -150,7 +156,7 @@ export class TargetSide {
     }
     execution.index++;
     execution.masks = undefined;
-    return execution.withheld ? null : frame;
+    return execution.withheld || reply.silent ? null : frame;
   }
 
   #ready(frame: Uint8Array): Uint8Array | null {
@@ -172,7 +178,7 @@ export class TargetSide {
       for (const execution of c.endPortals(reply.batch)) this.#results.settle(execution);
       this.#calmDown();
     }
-    return frame;
+    return reply.silent ? null : frame;
   }
 
   /** The transaction is over, and with it what was remembered for its sake, as far as nothing new is under way. */
@@ -192,6 +198,8 @@ export class TargetSide {
     const tainted = this.#taintedNow();
     const shown = reply?.swap ?? (tainted ? errorResponse(withoutText(fields)) : frame);
     if (reply === undefined) return shown;
+    // Postern's own question: without its answer nothing more can be judged.
+    if (reply.read !== null) throw unexpected(c, fromTarget.errorResponse);
     // A Bind may fail on what its Execute would do: planning runs what is constant.
     const execution = reply.execution ?? reply.portal?.execution ?? null;
     if (execution !== null) {
@@ -201,6 +209,8 @@ export class TargetSide {
     const unheard = reply.silent || execution?.withheld === true;
     this.progressed = true;
     c.copyIn = false;
+    // What was set in the same transaction is taken back with it.
+    if (c.settingsTouched) c.barrier = true;
     if (reply.kind !== "query" && reply.kind !== "sync") {
       for (const skipped of c.failPipeline()) this.#results.settleSkipped(skipped);
       if (execution !== null) this.#results.settle(execution);

@@ -19,7 +19,26 @@ const ssnMasked = {
   }],
 };
 
+function session(statement: string): ScriptedVerdict {
+  const [verb = "", name] = statement.split(" ");
+  return {
+    facts: {
+      kind: "session",
+      verb: verb.toUpperCase() === "DISCARD" ? "DISCARD ALL" : verb.toUpperCase(),
+      refers: {
+        statements: verb.toUpperCase() === "DEALLOCATE" && name !== "ALL" ? [name ?? ""] : [],
+        cursors: verb.toUpperCase() === "CLOSE" && name !== "ALL" ? [name ?? ""] : [],
+      },
+    },
+  };
+}
+
 function judge(statement: string): ScriptedVerdict {
+  if (/^(set|reset|discard|deallocate|close)/i.test(statement)) return session(statement);
+  if (/^execute /i.test(statement)) {
+    return { facts: { refers: { statements: [statement.slice(8)], cursors: [] } } };
+  }
+  if (/^(begin|commit|rollback)/i.test(statement)) return { facts: { kind: "transaction" } };
   if (/^drop/i.test(statement)) return { verdict: "deny", rule: "no-ddl", reason: "Not here" };
   if (/^(update|delete)/i.test(statement)) return { verdict: "approve", rule: "writes" };
   if (/^select id, ssn/i.test(statement)) return { result: ssnMasked, tainted: true };
@@ -264,6 +283,69 @@ testNeeding([postgresqlHere], "pipelines: order, errors, refusals, masks and hol
       assert.deepEqual([(await client.next())?.type, (await client.next())?.type], ["D", "C"]);
       assert.equal((await client.ask(say.sync())).types, "Z");
     });
+
+    await t.step(
+      "search_path is followed, though this target does not report it: SET, SET LOCAL, ROLLBACK, RESET",
+      async () => {
+        const path = () => proxy.gatekeeper.records.at(-1)?.run.state.search_path;
+        await client.ask(say.query("SELECT 1"));
+        const first = path();
+        await client.send(say.query("SET search_path = pg_catalog"), say.query("SELECT 2"));
+        await client.until("Z");
+        await client.until("Z");
+        assert.equal(path(), "pg_catalog");
+        for (const text of ["BEGIN", "SET LOCAL search_path = public", "SELECT 3"]) {
+          await client.ask(say.query(text));
+        }
+        assert.equal(path(), "public");
+        for (const text of ["ROLLBACK", "SELECT 4"]) await client.ask(say.query(text));
+        assert.equal(path(), "pg_catalog");
+        // In one pipeline, where asking must not end the implicit transaction.
+        const { types } = await client.ask(
+          say.parse("", "INSERT INTO public.users VALUES (900, 'implicit')"),
+          say.bind("", ""),
+          say.execute(""),
+          say.parse("", "RESET search_path"),
+          say.bind("", ""),
+          say.execute(""),
+          say.parse("", "SELECT 5"),
+          say.bind("", ""),
+          say.execute(""),
+          say.parse("", "SELECT 1/0"),
+          say.bind("", ""),
+          say.execute(""),
+          say.sync(),
+        );
+        assert.equal(types, "12C12C12DC1EZ");
+        const five = proxy.gatekeeper.records.find(({ run }) => run.text === "SELECT 5");
+        assert.equal(five?.run.state.search_path, first);
+        const count = await client.ask(say.query("SELECT count(*) FROM public.users WHERE id = 900"));
+        assert.deepEqual(valuesOf(count.messages[1]!), ["0"], "the error took the whole pipeline back");
+        assert.equal(path(), "pg_catalog", "and the RESET with it");
+        await client.ask(say.query("RESET search_path"));
+      },
+    );
+
+    await t.step(
+      "SQL may not run what the protocol prepared, past its verdict; DEALLOCATE and DISCARD are followed",
+      async () => {
+        await client.ask(
+          say.parse("w", "UPDATE users SET name = 'x' WHERE id = 1"),
+          say.parse("r", "SELECT 1"),
+          say.sync(),
+        );
+        const refused = await client.ask(say.query("EXECUTE w"));
+        assert.equal(refused.types, "EZ");
+        assert.match(fieldsOf(refused.messages[0]!).M ?? "", /made by the protocol's own messages/);
+        assert.equal((await client.ask(say.query("EXECUTE r"))).types, "TDCZ");
+        assert.equal((await client.ask(say.query("DEALLOCATE r"))).types, "CZ");
+        const gone = await client.ask(say.bind("", "r"), say.sync());
+        assert.equal(fieldsOf(gone.messages[0]!).C, "26000");
+        await client.ask(say.query("DISCARD ALL"));
+        const all = await client.ask(say.bind("", "w"), say.sync());
+        assert.equal(fieldsOf(all.messages[0]!).C, "26000");
+      },
+    );
 
     await t.step("COPY in both protocols; Sync sent ahead is read over by the target", async () => {
       await client.send(say.query("COPY users FROM STDIN"));

@@ -189,6 +189,13 @@ export const utilities: Utilities = {
   DiscardStmt: (node) => session((node.target ?? "").replace("DISCARD_", "DISCARD ")),
   ExecuteStmt: execute,
   FetchStmt: fetch,
-  DeallocateStmt: () => session("DEALLOCATE"),
-  ClosePortalStmt: () => session("CLOSE"),
+  // Named for the protocol, which has to forget them; without a name it is all of them.
+  DeallocateStmt: (node, walk) => {
+    if (node.name) walk.found.statements.add(node.name);
+    return session("DEALLOCATE");
+  },
+  ClosePortalStmt: (node, walk) => {
+    if (node.portalname) walk.found.cursors.add(node.portalname);
+    return session("CLOSE");
+  },
 };
