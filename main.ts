@@ -25,6 +25,7 @@ import { shareSignIns } from "./policy/identity/shared_sign_ins.ts";
 import { createLog, type Log } from "./policy/log.ts";
 import type { Clock, EvidenceJournal } from "./policy/ports.ts";
 import { compileMasks } from "./policy/masking.ts";
+import { Recorder } from "./policy/recorder.ts";
 import { dialectOf, dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
@@ -199,6 +200,7 @@ function composePolicy(
     policy: policy.digest,
     limits: policy.limits,
     journal,
+    recorder: new Recorder(journal, policy.reads, log),
     approvals,
     catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
     startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {

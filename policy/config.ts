@@ -18,6 +18,7 @@ import {
   withSources,
 } from "./config_values.ts";
 import type { MaskSetting } from "./masking.ts";
+import type { ReadsRecorded } from "./recorder.ts";
 import type { Rule } from "./rules.ts";
 import type { Target } from "./types.ts";
 
@@ -133,6 +134,10 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
       .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" }),
     rules: z.array(ruleSchema).min(1).max(1000).optional(),
     masks: z.array(maskSchema).max(1000).default([]),
+    audit: z.strictObject({
+      /** `batched`: reads are recorded a moment after they are forwarded; see recorder.ts for what may be lost. */
+      reads: z.enum(["durable", "batched"]).default("durable"),
+    }).prefault({}),
     limits: z.strictObject({
       sessionsPerPerson: z.int().min(1).max(100_000).default(20),
       sessionTime: duration("1m", "30d").default(12 * 3_600_000),
@@ -167,6 +172,7 @@ export interface PolicyConfig {
   readonly targets: readonly Target[];
   readonly rules: readonly Rule[];
   readonly masks: readonly MaskSetting[];
+  readonly reads: ReadsRecorded;
   readonly limits: {
     readonly sessionsPerPersonMax: number;
     readonly sessionTimeMs: number;
@@ -198,6 +204,7 @@ export function toPolicyConfig(
     targets: Object.entries(sections.targets).map(([name, target]) => toTarget(name, target, protocols)),
     rules,
     masks,
+    reads: sections.audit.reads,
     limits: {
       sessionsPerPersonMax: limits.sessionsPerPerson,
       sessionTimeMs: limits.sessionTime,

@@ -15,6 +15,7 @@ import type {
   Session,
   SignIn,
 } from "./ports.ts";
+import type { Recorder } from "./recorder.ts";
 import { GatedSession, randomId } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
 
@@ -27,6 +28,7 @@ export interface GatekeeperDeps {
   readonly policy: string;
   readonly limits: { readonly sessionsPerPersonMax: number; readonly sessionTimeMs: number };
   readonly journal: Journal;
+  readonly recorder: Recorder;
   readonly approvals: ApprovalService;
   readonly catalogs: Catalogs;
   readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;

@@ -7,6 +7,7 @@ import { type CompiledRules, decide, type Place } from "./decide.ts";
 import { PosternError } from "./errors.ts";
 import type { MaskSet } from "./masking.ts";
 import type { Clock, Hold, Journal, Session } from "./ports.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Analyst, Catalog, NotUnderstood } from "./sql/dialect.ts";
 import type {
   ApprovalRequest,
@@ -23,6 +24,7 @@ import type {
 /** What sessions share. `policy` is a digest of the rules and masks, for the record. */
 export interface SessionDeps {
   readonly journal: Journal;
+  readonly recorder: Recorder;
   readonly approvals: ApprovalService;
   readonly catalogs: Catalogs;
   readonly rules: CompiledRules;
@@ -110,7 +112,9 @@ export class GatedSession implements Session {
       waitedMs: approval === undefined ? null : this.#waited.get(approval) ?? null,
     });
     if (approval !== undefined) this.#waited.delete(approval);
-    await this.deps.journal.append(draft);
+    const isRead = run.judgement.verdict === "allow" &&
+      run.judgement.statements.every(({ facts }) => facts.kind === "read");
+    await this.deps.recorder.record(draft, isRead);
     if (draft.data.forwarded) {
       const changesCatalog = run.judgement.statements.some(({ facts }) =>
         facts.kind !== "read" && facts.kind !== "transaction" && facts.kind !== "session" &&

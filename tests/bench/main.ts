@@ -1,7 +1,7 @@
 /**
- * `deno task bench [--seconds N] [--rounds N] [--clients 1,8,32] [--modes simple,prepared]`: pgbench select-only
+ * `deno task bench [--seconds N] [--rounds N] [--clients 1,8,32] [--modes simple,prepared] [--reads durable|batched]`: pgbench select-only
  * against the target, PgBouncer (session pooling) and Postern in turn, interleaved, in one run. Postern judges,
- * and records every statement durably before it forwards it. Ratios are of the medians; the machine's noise is in
+ * and records every statement, durably before it forwards it unless `--reads batched`. Ratios are of the medians; the machine's noise is in
  * the minimum and maximum.
  */
 import { parseArgs } from "node:util";
@@ -113,6 +113,7 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "3" },
       clients: { type: "string", default: "1,8,32" },
       modes: { type: "string", default: "simple,extended,prepared" },
+      reads: { type: "string", default: "durable" },
     },
   });
   const target = await startPostgresql({ settings: { max_connections: "400" } });
@@ -120,7 +121,7 @@ async function main(): Promise<void> {
   const pgbouncer = await startPgbouncer(target, 128);
   const gateway = await startTestGateway({
     targets: targetYaml("demo", "postgresql", target),
-    sections: "limits: { sessionsPerPerson: 200 }",
+    sections: `limits: { sessionsPerPerson: 200 }\naudit: { reads: ${values.reads} }`,
     listen: "  limits: { connectionsPerAddress: 400 }",
     env: { TARGET_PASSWORD: target.password },
   });
