@@ -62,7 +62,7 @@ function initialSql(options: MariadbOptions): string {
   const via = options.auth ?? "mysql_native_password";
   const requireTls = options.tls === "required" ? " REQUIRE SSL" : "";
   return [
-    `CREATE USER IF NOT EXISTS root@'127.0.0.1' IDENTIFIED BY '${passwords.root}';`,
+    `CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY '${passwords.root}';`,
     "GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;",
 
     `CREATE USER IF NOT EXISTS app@'%' IDENTIFIED VIA ${via} USING PASSWORD('${passwords.app}')${requireTls};`,

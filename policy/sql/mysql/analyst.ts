@@ -1,6 +1,7 @@
 /** Texts -> facts and masks, for one catalog and one set of masks. */
 import type { MaskRule, SqlState } from "../../types.ts";
 import type { Analyst, MaskLookup, NotUnderstood, Understood } from "../dialect.ts";
+import { LruCache } from "../postgresql/lru_cache.ts";
 import type { CatalogModel } from "./catalog_data.ts";
 import { checkHints } from "./hints.ts";
 import { judge } from "./judge.ts";
@@ -17,13 +18,12 @@ import { Walk } from "./walk.ts";
 /** UTF-16 units. Parsing is synchronous: longer texts would keep other clients waiting. */
 const textLengthMax = 1 << 20;
 const statementsMax = 100;
-/** Of the cache: entries, and the longest text that is kept. */
-const entriesMax = 2000;
-const cachedLengthMax = 16_384;
+/** Of the cache; `lengthMax` in UTF-16 units of all texts in it. */
+const cacheBounds = { entriesMax: 2000, lengthMax: 1 << 22 };
 
 export class MysqlAnalyst implements Analyst {
   readonly #taints: Taints;
-  readonly #cache = new Map<string, readonly Understood[] | NotUnderstood>();
+  readonly #cache = new LruCache<readonly Understood[] | NotUnderstood>(cacheBounds);
   readonly #modes = new WeakMap<SqlState, Mode | Refusal>();
 
   constructor(private readonly model: CatalogModel, masks: MaskLookup) {
@@ -35,22 +35,9 @@ export class MysqlAnalyst implements Analyst {
     if (mode instanceof Refusal) return notUnderstood(mode);
     const key = `${mode.key}\n${state.sql_mode ?? ""}\n${text}`;
     const cached = this.#cache.get(key);
-    if (cached !== undefined) {
-      // Moved to the end: the first entry is the one that was not used for longest.
-      this.#cache.delete(key);
-      this.#cache.set(key, cached);
-      return cached;
-    }
+    if (cached !== undefined) return cached;
     const result = this.#judged(text, state, mode);
-    if (text.length <= cachedLengthMax) {
-      if (this.#cache.size >= entriesMax) {
-        for (const oldest of this.#cache.keys()) {
-          this.#cache.delete(oldest);
-          break;
-        }
-      }
-      this.#cache.set(key, result);
-    }
+    this.#cache.set(key, result);
     return result;
   }
 

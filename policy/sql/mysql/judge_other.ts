@@ -70,6 +70,8 @@ export function judgeOther(walk: Walk, reader: Reader): Judged {
       walk.object(objections.locks());
       break;
     case "GET":
+      reader.takeOne("CURRENT", "STACKED");
+      words.push("DIAGNOSTICS");
       walk.object(objections.diagnostics());
       break;
     case "KILL":

@@ -25,10 +25,9 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
   return { ...factsOf("write", `${verb} FOR ${walk.locks}`), result };
 }
 
-/** Shown the same in every row, so that the order of the rows cannot be seen by it. */
-function isConstant({ flow }: Output): boolean {
-  const kind = maskOfFlow(flow)?.mask.kind;
-  return kind === "null" || kind === "fixed";
+/** The same in every row, so that their order cannot be seen by it. Masks other than `null` leave NULLs as such. */
+function isConstant({ flow, touches, open }: Output): boolean {
+  return flow === null ? touches.length === 0 && !open : maskOfFlow(flow)?.mask.kind === "null";
 }
 
 function verbOf(query: Query): string {

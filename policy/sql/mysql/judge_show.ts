@@ -150,6 +150,7 @@ function filter(walk: Walk, reader: Reader): void {
     alias: "",
     schema: null,
     table: null,
+    ownRows: true,
     columns: [],
     byName: new Map(),
     open: true,

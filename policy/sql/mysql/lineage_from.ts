@@ -1,9 +1,10 @@
 /** FROM: tables, views, derived tables and joins -> the sources of a scope. */
 import { isSystemSchema, type TableData } from "./catalog_data.ts";
+import { noteEqual, noteEqualities } from "./equalities.ts";
 import { decides, walkExpr } from "./lineage_expression.ts";
 import { walkQuery } from "./lineage_query.ts";
 import { objections } from "./objections.ts";
-import { isRisky, risksByIndex } from "./order.ts";
+import { risksByIndex } from "./order.ts";
 import { findCte, frame, named, type Output, output, type Scope, type Source, use } from "./scope.ts";
 import { starOf } from "./star.ts";
 import type { Expr, Join, TableRef } from "./syntax.ts";
@@ -15,13 +16,22 @@ type Base = Extract<TableRef, { t: "base" }>;
 type Derived = Extract<TableRef, { t: "derived" }>;
 
 export function walkFrom(walk: Walk, refs: readonly TableRef[], scope: Scope): void {
-  const conditions: Expr[] = [];
+  const conditions: Condition[] = [];
   scope.star = refs.flatMap((ref) => addSources(walk, ref, scope, conditions));
-  for (const on of conditions) decides(walk, on, "which rows are joined", scope);
+  for (const { on, among } of conditions) {
+    decides(walk, on, "which rows are joined", scope);
+    noteEqualities(walk, on, scope, among);
+  }
+}
+
+interface Condition {
+  readonly on: Expr;
+  /** See noteEqualities. */
+  readonly among: (source: Source) => boolean;
 }
 
 /** Adds to the scope; yields what `*` shows of it. */
-function addSources(walk: Walk, ref: TableRef, scope: Scope, conditions: Expr[]): readonly Output[] {
+function addSources(walk: Walk, ref: TableRef, scope: Scope, conditions: Condition[]): readonly Output[] {
   const add = (source: Source) => {
     scope.sources.push(source);
     return starOf(source);
@@ -43,10 +53,18 @@ function addSources(walk: Walk, ref: TableRef, scope: Scope, conditions: Expr[])
   }
 }
 
-function addJoin(walk: Walk, join: Join, scope: Scope, conditions: Expr[]): readonly Output[] {
+function addJoin(walk: Walk, join: Join, scope: Scope, conditions: Condition[]): readonly Output[] {
+  const from = scope.sources.length;
   const left = addSources(walk, join.left, scope, conditions);
+  const middle = scope.sources.length;
   const right = addSources(walk, join.right, scope, conditions);
-  if (join.on !== null) conditions.push(join.on);
+  const optional = join.side === "left"
+    ? scope.sources.slice(middle)
+    : join.side === "right"
+    ? scope.sources.slice(from, middle)
+    : scope.sources.slice(from);
+  const among = (source: Source) => optional.includes(source);
+  if (join.on !== null) conditions.push({ on: join.on, among });
   if (!join.natural && join.using.length === 0) return [...left, ...right];
   if ([...left, ...right].some(({ open }) => open)) walk.object(objections.openStar());
   const common = new Set(
@@ -57,6 +75,14 @@ function addJoin(walk: Walk, join: Join, scope: Scope, conditions: Expr[]): read
     use(column.touches);
     walk.flow(column.flow);
     if (column.flow !== null) walk.object(objections.predicate("which rows are joined"));
+  }
+  for (const name of common) {
+    const pair = [left, right].map((side) =>
+      side.find((column) => column.name.toLowerCase() === name) ?? null
+    );
+    const [one = null, other = null] = pair;
+    noteEqual(scope, one, other, false, among);
+    noteEqual(scope, other, one, false, among);
   }
   // A RIGHT JOIN is turned around by the target, and its columns with it.
   const [first, second] = join.side === "right" ? [right, left] : [left, right];
@@ -78,7 +104,7 @@ function derivedSource(walk: Walk, ref: Derived, scope: Scope): Source {
 
 function plainSource(walk: Walk, alias: string, columns: readonly Output[]): Source {
   const open = columns.some((column) => column.open);
-  const source = { alias: walk.model.fold(alias), schema: null, table: null, columns, open };
+  const source = { alias: walk.model.fold(alias), schema: null, table: null, ownRows: false, columns, open };
   return { ...source, byName: named(columns), used: new Set() };
 }
 
@@ -89,6 +115,8 @@ function baseSource(walk: Walk, ref: Base, scope: Scope): Source {
     const cte = findCte(scope.ctes, walk.model.fold(name));
     if (cte !== null) {
       cte.ruler.users.add(scope.ruler);
+      scope.ruler.repeated ||= scope.ruler.parts.has(cte.ruler);
+      scope.ruler.parts.add(cte.ruler);
       return plainSource(walk, alias, cte.columns);
     }
     if (hasCteLike(scope, name)) walk.object(objections.unknownRelation(name));
@@ -104,7 +132,15 @@ function baseSource(walk: Walk, ref: Base, scope: Scope): Source {
     if (!isSystemSchema(home)) {
       walk.object(objections.unknownRelation(home === "" ? name : `${home}.${name}`));
     }
-    return { ...folded, table: null, columns: [], byName: new Map(), open: true, used: new Set() };
+    return {
+      ...folded,
+      table: null,
+      ownRows: true,
+      columns: [],
+      byName: new Map(),
+      open: true,
+      used: new Set(),
+    };
   }
   const { table, taint } = found;
   if (ref.partition && taint.tainted) walk.object(objections.predicate("which partition a row is in"));
@@ -130,17 +166,18 @@ function tableSource(
   scope: Scope,
 ): Source {
   const behind = inlined(walk, table, taint, scope);
-  const risky = behind === null && isRisky(walk, table, taint);
+  const tracked = walk.taints.any;
   const columns: Output[] = [];
   const byName = new Map<string, Output>();
-  const source: Source = { ...folded, table, columns, byName, open: false, used: new Set() };
+  const ownRows = behind === null;
+  const source: Source = { ...folded, table, ownRows, columns, byName, open: false, used: new Set() };
   table.columns.forEach(({ name, numeric, invisible }, at) => {
     const touch = { source, column: name.toLowerCase() };
     const column: Output = {
       ...output(name, taint.flows[at] ?? null),
       numeric,
-      touches: behind?.[at]?.touches ?? (risky ? [touch] : []),
-      key: behind?.[at]?.key ?? (risky ? touch : null),
+      touches: behind === null ? (tracked ? [touch] : []) : behind[at]?.touches ?? [],
+      key: behind === null ? (tracked ? touch : null) : behind[at]?.key ?? null,
     };
     if (!invisible) columns.push(column);
     byName.set(name.toLowerCase(), column);
@@ -150,7 +187,7 @@ function tableSource(
 
 /** A view is merged into the query, so the order of its rows depends on what the query needs of it. */
 function inlined(walk: Walk, view: TableData, taint: TableTaint, scope: Scope): readonly Output[] | null {
-  if (view.kind !== "view" || !taint.tainted || taint.query === undefined) return null;
+  if (view.kind !== "view" || !walk.taints.any || taint.query === undefined) return null;
   const inner = new Walk(walk.model, walk.taints, { ...walk.mode, schema: view.schema }, walk.shared);
   return walkQuery(inner, taint.query, frame(null, null, scope.ruler), null).outputs;
 }

@@ -3,7 +3,8 @@ import { sameFlow, united } from "./flow.ts";
 import { walkFrom } from "./lineage_from.ts";
 import { decides, selected, sorts } from "./lineage_expression.ts";
 import { objections } from "./objections.ts";
-import { settleOrder } from "./order.ts";
+import { noteEqualities } from "./equalities.ts";
+import { noteSources, rulerOf } from "./order.ts";
 import { type CteBinding, frame, type Output, output, type Ruler, ruler, type Scope, use } from "./scope.ts";
 import type { Cte, Query, QueryBody, Select, SetOperation, StarItem } from "./syntax.ts";
 import { nameOf } from "./tree.ts";
@@ -11,10 +12,10 @@ import type { Walk } from "./walk.ts";
 import { expandStar } from "./star.ts";
 
 /**
- * `rows`: part of a larger query, whose rows show this one's. `scalar`: at most one row, so no order shows.
- * `result`: a query of its own.
+ * `rows`: part of a larger query, whose rows show this one's. `condition`: what EXISTS and IN look up. `scalar`:
+ * at most one row, so no order shows. `result`: a query of its own.
  */
-export type Place = "rows" | "scalar" | "result";
+export type Place = "rows" | "condition" | "scalar" | "result";
 
 export interface QueryResult {
   readonly outputs: Output[];
@@ -29,9 +30,15 @@ export function walkQuery(
 ): QueryResult {
   walk.step();
   const ctes = walkWith(walk, query.ctes, query.recursive, outer, around);
-  const rules = query.limit.length > 0 || place === "result" ? ruler() : outer.ruler;
-  const single = place === "scalar" && query.limit.length === 0;
-  const scope = walkBody(walk, query.body, outer, ctes, rules, single);
+  const rules = rulesOf(query, outer, place);
+  const scope = walkBody(
+    walk,
+    query.body,
+    outer,
+    ctes,
+    rules,
+    place === "scalar" && query.limit.length === 0,
+  );
   scope.aliases = true;
   for (const key of query.order) {
     const touch = sorts(walk, key, "the order of the rows", scope);
@@ -46,6 +53,14 @@ export function walkQuery(
   return { outputs: scope.outputs };
 }
 
+function rulesOf({ limit }: Query, outer: Scope, place: Place): Ruler {
+  if (place === "rows" && limit.length === 0) return outer.ruler;
+  const own = ruler();
+  // Which rows a condition leaves may depend on how it was looked up, and so may their order.
+  if (place === "condition" && limit.length === 0) own.users.add(outer.ruler);
+  return own;
+}
+
 /** The scope in which ORDER BY is read, with the outputs in it. */
 function walkBody(
   walk: Walk,
@@ -55,10 +70,10 @@ function walkBody(
   rules: Ruler,
   single: boolean,
 ): Scope {
-  const scope = frame(outer, ctes, rules);
+  const scope = frame(outer, ctes, body.t === "select" ? rulerOf(body, rules, single) : rules);
   switch (body.t) {
     case "select":
-      walkSelect(walk, body, scope, single);
+      walkSelect(walk, body, scope);
       break;
     case "set":
       scope.outputs = walkSet(walk, body, outer, ctes, rules);
@@ -83,6 +98,7 @@ function walkBody(
     case "table": {
       const base = { t: "base", table: body.table, alias: null, indexes: [], partition: false } as const;
       walkFrom(walk, [base], scope);
+      noteSources(walk, scope);
       scope.outputs = expandStar(walk, [], scope);
       break;
     }
@@ -90,8 +106,10 @@ function walkBody(
   return scope;
 }
 
-function walkSelect(walk: Walk, select: Select, scope: Scope, single: boolean): void {
+function walkSelect(walk: Walk, select: Select, scope: Scope): void {
   walkFrom(walk, select.from, scope);
+  noteSources(walk, scope);
+  noteEqualities(walk, select.where, scope);
   if (select.where !== null) decides(walk, select.where, "which rows there are", scope);
   walkItems(walk, select.items, scope);
   for (const expr of select.windows) decides(walk, expr, "a window", scope);
@@ -101,7 +119,6 @@ function walkSelect(walk: Walk, select: Select, scope: Scope, single: boolean): 
   scope.aliases = false;
   if (select.distinct) distinct(walk, scope.outputs);
   if (select.group.length > 0) scope.outputs.forEach(({ touches }) => use(touches));
-  if (!single) settleOrder(walk, select, scope);
 }
 
 function distinct(walk: Walk, outputs: readonly Output[]): void {

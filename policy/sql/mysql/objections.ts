@@ -15,7 +15,7 @@ export const objections = {
     ),
   expression: () =>
     use(
-      "masked-expression",
+      "masked-in-expression",
       "an expression computes with a masked column in a way that can fail or compare",
       "Select the column itself; it comes masked",
     ),

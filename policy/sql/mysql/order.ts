@@ -1,25 +1,22 @@
 /**
  * Rows without an ORDER BY come in the order of whichever index the target reads, and an index that holds a
  * masked column sorts by its values: `SELECT id FROM users` walks a UNIQUE KEY on ssn, since that is the smallest
- * index with the id in it. Such a query is fine with an ORDER BY over a key, or where it makes one row.
+ * index with the id in it. Such a query is fine where ORDER BY leaves no rows of equal rank (ties keep the order
+ * in which they were read), or where it makes one row.
  */
 import type { TableData } from "./catalog_data.ts";
 import { objections } from "./objections.ts";
-import type { Output, Ruler, Scope, Source } from "./scope.ts";
+import { type Ruler, ruler, type Scope, type Source, type Touch } from "./scope.ts";
 import type { Expr, Select } from "./syntax.ts";
 import type { TableTaint } from "./taints.ts";
-import { conjuncts, isSingleRow } from "./tree.ts";
+import { isSingleRow, picksRows, someItem } from "./tree.ts";
 import type { Walk } from "./walk.ts";
 
-/** A SELECT over a table with such an index, to be judged when the whole statement has been walked. */
-export interface Block {
+/** A table with such an index in FROM, to be judged when the whole statement has been walked. */
+export interface Suspect {
   readonly source: Source;
   readonly taint: TableTaint;
   readonly ruler: Ruler;
-  /** WHERE fixes all columns of a key to constants: one row at most. */
-  readonly pinned: boolean;
-  /** A key is joined to something else: one row for each of the others. */
-  readonly joined: boolean;
 }
 
 interface Index {
@@ -67,84 +64,102 @@ export function risksByIndex(
   });
 }
 
-/** Notes the tables of a SELECT for `judgeOrder`. */
-export function settleOrder(walk: Walk, select: Select, scope: Scope): void {
-  if (scope.sources.length === 0 || isSingleRow(select)) return;
-  for (const source of risky(scope.sources)) {
+/** What settles the order of a SELECT's own rows, given what settles that of the query around it. */
+export function rulerOf(select: Select, around: Ruler, scalar: boolean): Ruler {
+  if (isSingleRow(select) || (scalar && !picksRows(select))) return { ...ruler(), never: "seen" };
+  const assigns = someItem(select, (expr: Expr) => expr.t === "assign" || (expr.t === "call" && expr.window));
+  if (!assigns && !picksRows(select)) return around;
+  // What it computes depends on the order in which rows are read, whatever sorts them afterwards.
+  const own: Ruler = { ...ruler(), never: "settled" };
+  own.users.add(around);
+  return own;
+}
+
+/** Notes the tables of a FROM, for `judgeOrder`. */
+export function noteSources(walk: Walk, scope: Scope): void {
+  if (!walk.taints.any) return;
+  for (const source of scope.sources) {
+    if (!source.ownRows) continue;
+    scope.ruler.sources.add(source);
     if (source.table === null) continue;
     const taint = walk.taints.of(source.table);
-    const equal = equated(select.where, source, scope);
-    const keys = indexesOf(source.table, taint).filter(({ unique, masked }) => unique && !masked);
-    const held = (columns: ReadonlySet<string>) =>
-      keys.some((key) => key.columns.every((one) => columns.has(one)));
-    walk.shared.blocks.push({
-      source,
-      taint,
-      ruler: scope.ruler,
-      pinned: held(equal.constant),
-      joined: held(equal.any),
-    });
+    if (isRisky(walk, source.table, taint)) walk.shared.suspects.push({ source, taint, ruler: scope.ruler });
   }
 }
 
-function risky(sources: readonly Source[]): Source[] {
-  return sources.filter((source) => source.table !== null && [...source.byName.values()].some(hasTouch));
-}
-
-const hasTouch = ({ key }: Output) => key !== null;
-
-/** Columns of a source that WHERE makes equal to a constant, or to anything. */
-function equated(where: Expr | null, source: Source, scope: Scope) {
-  const constant = new Set<string>(), any = new Set<string>();
-  const others = scope.sources.filter((one) => one !== source);
-  const own = (expr: Expr): string | null => {
-    if (expr.t !== "column") return null;
-    const name = (expr.parts.at(-1) ?? "").toLowerCase();
-    const table = expr.parts.at(-2);
-    if (!source.byName.has(name)) return null;
-    if (table !== undefined) return table.toLowerCase() === source.alias.toLowerCase() ? name : null;
-    return others.some((one) => one.byName.has(name)) ? null : name;
-  };
-  for (const condition of conjuncts(where)) {
-    if (condition.t !== "op" || condition.op !== "=" || condition.detail !== "") continue;
-    const [left, right] = condition.args;
-    if (left === undefined || right === undefined) continue;
-    for (const [side, other] of [[left, right], [right, left]] as const) {
-      const column = own(side);
-      if (column === null || own(other) !== null) continue;
-      any.add(column);
-      if (other.t === "literal" || other.t === "param" || other.t === "variable") constant.add(column);
-    }
-  }
-  return { constant, any };
-}
-
-/** Objects to what settleOrder noted, now that it is known which columns the statement needs. */
+/** Objects to what was noted, now that it is known which columns the statement needs. */
 export function judgeOrder(walk: Walk): void {
-  for (const { source, taint, ruler, pinned, joined } of walk.shared.blocks) {
+  for (const { source, taint, ruler } of walk.shared.suspects) {
     const { table, used } = source;
-    if (table === null || used.size === 0 || pinned || !mayFollow(table, taint, used)) continue;
-    const keys = indexesOf(table, taint).filter(({ unique, masked }) => unique && !masked);
-    const settled = [...inForce(ruler)].every((rules) => {
-      const sorted = new Set(rules.keys.filter((key) => key.source === source).map(({ column }) => column));
-      const total = keys.some((key) => key.columns.every((column) => sorted.has(column)));
-      return total || (joined && rules.keys.length > 0);
-    });
-    if (!settled) walk.object(objections.order(`${table.schema}.${table.name}`));
+    if (table === null || used.size === 0 || !mayFollow(table, taint, used)) continue;
+    if ([...inForce(ruler)].every((rules) => isSettled(walk, rules))) continue;
+    walk.object(objections.order(`${table.schema}.${table.name}`));
   }
 }
 
-/** The rulers that decide in the end: a common table expression's rows are seen wherever it is used. */
+/** The rulers that decide in the end: a part's rows are seen wherever it is used. */
 function inForce(first: Ruler): Set<Ruler> {
   const found = new Set<Ruler>(), seen = new Set<Ruler>();
   const visit = (rules: Ruler): void => {
     if (seen.has(rules)) return;
     seen.add(rules);
-    if (rules.users.size === 0) found.add(rules);
+    if (rules.never !== null || rules.users.size === 0) found.add(rules);
     else rules.users.forEach(visit);
   };
   visit(first);
   return found;
+}
+
+/** Do the keys of its ORDER BY tell every two rows apart? */
+function isSettled(walk: Walk, rules: Ruler): boolean {
+  if (rules.never !== null) return rules.never === "seen";
+  const sources = new Set<Source>(), all = new Set<Ruler>();
+  let repeated = false;
+  const gather = (one: Ruler): void => {
+    if (all.has(one)) return;
+    all.add(one);
+    one.sources.forEach((source) => sources.add(source));
+    repeated ||= one.repeated;
+    one.parts.forEach(gather);
+  };
+  gather(rules);
+  if (repeated) return false;
+  const known = new Map<Source, Set<string>>();
+  const know = ({ source, column }: Touch): void => {
+    const columns = known.get(source);
+    if (columns === undefined) known.set(source, new Set([column]));
+    else columns.add(column);
+  };
+  rules.keys.forEach(know);
+  const fixed = new Set<Source>();
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const source of sources) {
+      if (fixed.has(source) || !hasKey(walk, source, known.get(source))) continue;
+      fixed.add(source);
+      changed = true;
+    }
+    for (const one of all) {
+      for (const { target, by } of one.equalities) {
+        if (known.get(target.source)?.has(target.column)) continue;
+        if (by !== null && !fixed.has(by.source) && !known.get(by.source)?.has(by.column)) continue;
+        know(target);
+        changed = true;
+      }
+    }
+  }
+  return fixed.size === sources.size;
+}
+
+/** Are the columns of a key among these? */
+function hasKey(walk: Walk, { table }: Source, columns: ReadonlySet<string> | undefined): boolean {
+  if (table === null || columns === undefined) return false;
+  return indexesOf(table, walk.taints.of(table)).some((index) => {
+    return index.unique && !index.masked && index.columns.every((column) => {
+      const data = walk.model.columns(table).get(column);
+      return columns.has(column) && data?.notNull === true;
+    });
+  });
 }
 
 /** Could the target read the rows along an index that sorts by a masked column? */

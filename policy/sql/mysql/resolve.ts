@@ -1,7 +1,7 @@
 /** Names of columns -> what they mean. Where several things could be meant, all of them count. */
 import { merged } from "./flow.ts";
 import { objections } from "./objections.ts";
-import { type Output, output, type Scope, type Source } from "./scope.ts";
+import { type Output, output, type Scope, type Source, type Touch } from "./scope.ts";
 import type { Expr } from "./syntax.ts";
 import type { Walk } from "./walk.ts";
 
@@ -23,23 +23,26 @@ function find(walk: Walk, parts: readonly string[], from: Scope): Output | null 
   const [column = "", table, schema] = [...parts].reverse();
   const name = column.toLowerCase();
   for (let scope: Scope | null = from; scope !== null; scope = scope.outer) {
-    const matches: Output[] = [];
+    const columns: Output[] = [];
     for (const source of scope.sources) {
       if (table !== undefined && !isMeant(walk, source, table, schema)) continue;
       const match = source.byName.get(name) ?? unlisted(walk, source, column);
-      if (match !== null) matches.push(note(walk, source, match));
+      if (match !== null) columns.push(note(walk, source, match));
     }
     // Outside of its own clauses a select list is seen from the sub-queries in it.
-    if (table === undefined && (scope.aliases || scope !== from)) {
-      matches.push(...scope.outputs.filter((one) => one.name.toLowerCase() === name));
-    }
+    const seesList = table === undefined && (scope.aliases || scope !== from);
+    const aliases = seesList ? scope.outputs.filter((one) => one.name.toLowerCase() === name) : [];
+    const matches = [...columns, ...aliases];
     const [first, ...others] = matches;
     if (first === undefined) continue;
     if (others.length === 0) return first;
     return {
       ...output(first.name, sameFor(matches) ? first.flow : merged(matches.map(({ flow }) => flow))),
-      touches: matches.flatMap(({ touches }) => touches),
-      key: first.key,
+      // What is surely needed: where an alias hides a column, the column may not be read at all.
+      touches: first.touches.filter((touch) =>
+        others.every((one) => one.touches.some((other) => isSame(touch, other)))
+      ),
+      key: commonKey(aliases.length > 0 ? aliases : columns),
     };
   }
   return null;
@@ -48,6 +51,18 @@ function find(walk: Walk, parts: readonly string[], from: Scope): Output | null 
 /** `SELECT ssn … ORDER BY ssn`: the alias and the column are one. */
 function sameFor(matches: readonly Output[]): boolean {
   return matches.every(({ flow }) => flow === matches[0]?.flow);
+}
+
+/** An alias hides the columns; columns of the same name were made equal by USING. */
+function commonKey(matches: readonly Output[]): Touch | null {
+  const keys = matches.map(({ key }) => key);
+  const [first = null] = keys;
+  const same = keys.every((key) => key === first || (key !== null && first !== null && isSame(key, first)));
+  return same || matches.every(({ key }) => key !== null) ? first : null;
+}
+
+function isSame(one: Touch, other: Touch): boolean {
+  return one.source === other.source && one.column === other.column;
 }
 
 function isMeant(walk: Walk, source: Source, table: string, schema: string | undefined): boolean {

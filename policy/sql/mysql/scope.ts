@@ -2,7 +2,7 @@
 import type { TableData } from "./catalog_data.ts";
 import type { Flow } from "./flow.ts";
 
-/** A column of a table whose rows might come in a masked column's order. See order.ts. */
+/** A column of a table in FROM, to tell in which order its rows may come. See order.ts. */
 export interface Touch {
   readonly source: Source;
   /** In lower case. */
@@ -36,6 +36,8 @@ export interface Source {
   /** As compared; null for derived tables and common table expressions. */
   readonly schema: string | null;
   readonly table: TableData | null;
+  /** Its rows are read from the table itself; those of a view are of the tables behind it, walked with it. */
+  readonly ownRows: boolean;
   /** In the order of `*`. */
   readonly columns: readonly Output[];
   /** By name in lower case, invisible ones included. */
@@ -59,16 +61,33 @@ export interface Scope {
   readonly ruler: Ruler;
 }
 
-/** The query whose ORDER BY settles in which order rows are seen: the outermost, or the nearest with a LIMIT. */
+/** What settles in which order rows are seen: a query's ORDER BY. Queries within it, without LIMIT, share it. */
 export interface Ruler {
   /** The columns that its ORDER BY consists of. */
   readonly keys: Touch[];
-  /** Of a common table expression: those of the queries that use it, each of which must settle it. */
+  /** Tables whose rows make up its rows. */
+  readonly sources: Set<Source>;
+  readonly equalities: { readonly target: Touch; readonly by: Touch | null }[];
+  /** Common table expressions that it uses. */
+  readonly parts: Set<Ruler>;
+  /** One of them twice: its tables' rows are then in it more than once. */
+  repeated: boolean;
+  /** For a part or a sub-query: what uses it, and settles it in its stead. */
   readonly users: Set<Ruler>;
+  /** `seen`: no order shows. `settled`: nothing can settle it. */
+  readonly never: "seen" | "settled" | null;
 }
 
 export function ruler(): Ruler {
-  return { keys: [], users: new Set() };
+  return {
+    keys: [],
+    sources: new Set(),
+    equalities: [],
+    parts: new Set(),
+    repeated: false,
+    users: new Set(),
+    never: null,
+  };
 }
 
 /** A scope without names of its own. */

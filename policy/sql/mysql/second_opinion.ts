@@ -33,7 +33,7 @@ export function secondOpinion(walk: Walk, tokens: readonly Token[], judged: Judg
     return (kind === "word" || kind === "name") && names.has(value.toLowerCase());
   });
   if (!suspicious || walk.unsafe.size > 0) return;
-  if (judged.kind !== "read" && judged.kind !== "write") return;
+  if (!/^(?:SELECT|TABLE|VALUES|INSERT|REPLACE|UPDATE|DELETE)\b/.test(judged.verb)) return;
   if (!walk.tainted && tokensDisagree(tokens, names)) walk.object(objections.disagreement());
   if (tokens.length > tokensMax || nesting(tokens) > nestingMax) return;
   const tree = parsed(walk, tokens);

@@ -57,24 +57,43 @@ export function conjuncts(expr: Expr | null): readonly Expr[] {
 /** One row whose value does not depend on the order in which rows are read. */
 export function isSingleRow(select: Select): boolean {
   return select.group.length === 0 && select.having === null && select.items.length > 0 &&
-    select.items.every((item) => "expr" in item && aggregated(item.expr)) &&
-    select.items.some((item) => "expr" in item && some(item.expr, isAggregate));
+    select.items.every((item) => "expr" in item && aggregated(item.expr)) && someItem(select, isUnordered);
 }
 
-function isAggregate(expr: Expr): boolean {
+export function someItem({ items }: Select, test: (expr: Expr) => boolean): boolean {
+  return items.some((item) => "expr" in item && some(item.expr, test));
+}
+
+/** An aggregate that gives the same for any order of its rows. */
+function isUnordered(expr: Expr): boolean {
   return expr.t === "call" && expr.schema === "" && !expr.window && isUnorderedAggregate(expr.name);
 }
 
+const orderedAggregates = new Set(["group_concat", "json_arrayagg", "json_objectagg", "any_value"]);
+
+function isOrdered(expr: Expr): boolean {
+  return expr.t === "call" && !expr.window && orderedAggregates.has(expr.name);
+}
+
 function aggregated(expr: Expr): boolean {
-  if (isAggregate(expr)) return !some(expr, (part) => part.t === "assign" || part.t === "subquery");
+  if (isUnordered(expr)) return !some(expr, (part) => part.t === "assign" || part.t === "subquery");
   if (expr.t === "op" || expr.t === "call") return parts(expr).every(aggregated) && !isOrdered(expr);
   return expr.t === "literal" || expr.t === "param" || expr.t === "setting";
 }
 
-/** Any other aggregate may depend on the order; a plain function of aggregates does not. */
-function isOrdered(expr: Expr): boolean {
-  return expr.t === "call" &&
-    /^(?:group_concat|json_arrayagg|json_objectagg|any_value|first_value|last_value)$/.test(expr.name);
+/** Groups that show a value of whichever of their rows was read first, or values in the order of reading. */
+export function picksRows(select: Select): boolean {
+  if (someItem(select, isOrdered)) return true;
+  if (select.group.length === 0 && !someItem(select, isUnordered)) return false;
+  const keys = new Set(select.group.map(keyOf));
+  return select.items.some((item) => "star" in item || !settledIn(item.expr, keys));
+}
+
+/** Is the value the same for all rows of a group with these keys? */
+function settledIn(expr: Expr, keys: ReadonlySet<string>): boolean {
+  if (isUnordered(expr) || keys.has(keyOf(expr))) return true;
+  if (expr.t === "column" || expr.t === "subquery" || expr.t === "assign") return false;
+  return parts(expr).every((part) => settledIn(part, keys));
 }
 
 /** What the target calls such a column of a result; empty where that depends on the text. */

@@ -4,7 +4,7 @@ import { type CatalogModel, isSystemSchema, type TableData } from "./catalog_dat
 import type { Mode } from "./mode.ts";
 import { objections } from "./objections.ts";
 import type { Flow } from "./flow.ts";
-import type { Block } from "./order.ts";
+import type { Suspect } from "./order.ts";
 import { Refusal } from "./refusal.ts";
 import type { TableTaint, Taints } from "./taints.ts";
 
@@ -13,7 +13,7 @@ const stepsMax = 5000;
 
 /** What a statement's walk shares with those over the views that it uses. */
 export interface Shared {
-  readonly blocks: Block[];
+  readonly suspects: Suspect[];
   steps: number;
 }
 
@@ -34,7 +34,7 @@ export class Walk {
     readonly model: CatalogModel,
     readonly taints: Taints,
     readonly mode: Mode,
-    readonly shared: Shared = { blocks: [], steps: 0 },
+    readonly shared: Shared = { suspects: [], steps: 0 },
   ) {}
 
   /** Throws Refusal where there are too many. */

@@ -1,0 +1,281 @@
+/**
+ * Two MariaDB databases that differ only in their secrets, and Postern's own judgement in front of them: what a
+ * client would get of each must be the same, byte by byte.
+ */
+import { type Connection, createConnection } from "mariadb";
+import { compileRules, decide } from "../../policy/decide.ts";
+import { maskText } from "../../policy/masking.ts";
+import type { Analyst, Catalog, MaskLookup } from "../../policy/sql/dialect.ts";
+import { mysqlDialect, stateAfter } from "../../policy/sql/mysql/mod.ts";
+import type { Judgement, MaskKind, SqlState, Target } from "../../policy/types.ts";
+import { defaultRules } from "./postgresql_lab.ts";
+import { type Mariadb, startMariadb } from "./mariadb.ts";
+
+const vectors = new URL("../vectors/corpora/", import.meta.url);
+
+export interface MysqlCase {
+  readonly id: string;
+  readonly category: string;
+  readonly sql: string;
+  readonly steps?: readonly string[];
+  readonly why: string;
+  readonly expect: "allow" | "approve" | "mask" | "deny";
+  readonly also_ok?: readonly string[];
+  readonly server: Readonly<Record<string, { readonly leak: string }>> | null;
+}
+
+/** The judged statements for MySQL and MariaDB; what is about the protocol is tested elsewhere. */
+export function mysqlCorpus(): MysqlCase[] {
+  return Deno.readTextFileSync(new URL("statements.jsonl", vectors)).trim().split("\n")
+    .map((line) => JSON.parse(line) as MysqlCase & { readonly dialect: string })
+    .filter(({ dialect, category }) => dialect === "mysql" && category !== "protocol");
+}
+
+export interface MysqlSecrets {
+  readonly ssns: readonly [string, string, string];
+  readonly cards: readonly [string, string, string];
+  readonly base: number;
+  readonly step: number;
+  readonly salaries: readonly [number, number, number];
+  readonly born: readonly [string, string, string];
+}
+
+/** They sort the other way round, and agree in their last four digits: a mask may leave those. */
+export const twoSecrets: readonly [MysqlSecrets, MysqlSecrets] = [
+  {
+    ssns: ["078-05-1120", "219-09-9999", "457-55-5462"],
+    cards: ["4111111111111111", "5500000000000004", "3400000000000009"],
+    base: 100,
+    step: 2,
+    salaries: [5000, 7000, 9000],
+    born: ["1980-01-02", "1990-03-04", "1970-05-06"],
+  },
+  {
+    ssns: ["987-65-1120", "533-44-9999", "042-10-5462"],
+    cards: ["6011000000001111", "3566000020000004", "4000056655660009"],
+    base: 900,
+    step: -2,
+    salaries: [9100, 100, 4000],
+    born: ["1971-11-12", "2000-01-31", "1999-09-09"],
+  },
+];
+
+/** The corpora's fixture, then what it lacks: numbers and dates, composite and expression indexes, layers of views. */
+export function fixtureSql(secrets: MysqlSecrets): string {
+  const variables = [
+    ...secrets.ssns.map((ssn, at) => `@ssn${at + 1} = '${ssn}'`),
+    ...secrets.cards.map((card, at) => `@card${at + 1} = '${card}'`),
+    `@base = ${secrets.base}`,
+    `@step = ${secrets.step}`,
+  ];
+  const corpora = Deno.readTextFileSync(new URL("mysql_fixture.sql", vectors))
+    .replace(/^--.*$/gm, "")
+    // The delimiter is the client's own; the driver sends the block as it is.
+    .replace(/DELIMITER \/\/\n([\s\S]*?)\/\/\nDELIMITER ;\n/, "$1;\n");
+  const [p1, p2, p3] = secrets.salaries;
+  const [d1, d2, d3] = secrets.born;
+  const [s1, s2] = secrets.ssns;
+  return `SET ${variables.join(", ")};
+    ${corpora}
+    CREATE TABLE staff(id INT PRIMARY KEY, name VARCHAR(20), salary INT, born DATE, doc JSON, boss INT, grade CHAR(1),
+      KEY by_grade(grade, salary), hidden INT INVISIBLE DEFAULT 3);
+    INSERT INTO staff(id, name, salary, born, doc, boss, grade) VALUES (1, 'eve', ${p1}, '${d1}', '{"pay": ${p1}}', NULL, 'a'),
+      (2, 'fay', ${p2}, '${d2}', '{"pay": ${p2}}', 1, 'a'), (3, 'gus', ${p3}, '${d3}', 'null', 1, 'b');
+    CREATE TABLE derived(id INT PRIMARY KEY, ssn VARCHAR(40), copy VARCHAR(60) DEFAULT (CONCAT('=', ssn)),
+      twice VARCHAR(90) AS (CONCAT(copy, copy)) VIRTUAL);
+    INSERT INTO derived(id, ssn) VALUES (1, '${s1}'), (2, '${s2}');
+    CREATE VIEW v_nested AS SELECT v.id, v.tax_no AS t, o.note FROM v_users v LEFT JOIN orders o ON o.user_id = v.id;
+    CREATE VIEW v_union AS SELECT id, name AS what FROM users UNION ALL SELECT id, ssn FROM users;
+    CREATE VIEW v_clean AS SELECT id, name FROM users WHERE id < 50;
+    CREATE VIEW v_expression AS SELECT id, UPPER(ssn) AS u, CONCAT(name, ':', RIGHT(card, 4)) AS c FROM users;
+    CREATE VIEW v_compares AS SELECT id FROM users WHERE ssn LIKE '0%';
+    CREATE VIEW v_star AS SELECT * FROM users;
+    CREATE PROCEDURE p_read() SELECT ssn FROM users;
+    CREATE PROCEDURE p_clean() SELECT note FROM orders;
+    CREATE PROCEDURE p_dynamic(t TEXT) EXECUTE IMMEDIATE t;
+    CREATE SEQUENCE seq1;
+    ANALYZE TABLE users, orders, staff, derived;`;
+}
+
+const hidden: Readonly<Record<string, readonly string[]>> = {
+  users: ["ssn", "card"],
+  staff: ["salary", "born", "doc"],
+  derived: ["ssn"],
+};
+
+/** `partial` shows that rows in a masked column's order tell of it; `fixed` that nothing else does. */
+export const maskStyles = ["fixed", "partial"] as const;
+export type MaskStyle = typeof maskStyles[number];
+
+export function masksOf(style: MaskStyle): MaskLookup {
+  return (_schema, table, column): MaskKind | null => {
+    if (!hidden[table]?.includes(column)) return null;
+    if (column === "ssn" && style === "partial") return { kind: "partial", keepFirst: 0, keepLast: 4 };
+    return column === "card" || column === "ssn" ? { kind: "fixed", text: "****" } : { kind: "null" };
+  };
+}
+
+const who = {
+  subject: "1",
+  issuer: "https://issuer.test",
+  name: "ann@example.com",
+  groups: ["engineers"],
+  signedInAt: 0,
+  expiresAt: 1,
+  method: "browser",
+};
+const where = { target: "t", database: "d", environment: "test", clientAddress: "127.0.0.1" };
+const rules = compileRules(defaultRules);
+
+export function judge(analyst: Analyst, text: string, state: SqlState): Judgement {
+  return decide(analyst.analyse(text, state), who, where, 0, rules);
+}
+
+/** `mask` where it is allowed and something is masked, as the corpora say it. */
+export function verdictOf(judgement: Judgement): MysqlCase["expect"] {
+  const masked = judgement.statements.some(({ result }) => result.kind === "columns");
+  return judgement.verdict === "allow" && masked ? "mask" : judgement.verdict;
+}
+
+export const strictness: readonly MysqlCase["expect"][] = ["allow", "mask", "approve", "deny"];
+
+/** The strictest verdict over a session's messages, each judged in the state that the ones before left. */
+export function verdictOfSteps(
+  analyst: Analyst,
+  steps: readonly string[],
+  start: SqlState,
+): MysqlCase["expect"] {
+  let state = start;
+  let strictest = 0;
+  for (const step of steps) {
+    strictest = Math.max(strictest, strictness.indexOf(verdictOf(judge(analyst, step, state))));
+    state = stateAfter(step, state);
+  }
+  return strictness[strictest] ?? "deny";
+}
+
+export function stateOf(version: string, schema = "app"): SqlState {
+  return { sql_mode: "STRICT_TRANS_TABLES", character_set_client: "utf8mb4", version, schema };
+}
+
+/** Reads a catalog as the data path would: all values as text. */
+export async function catalogOf(connection: Connection, database: string): Promise<Catalog> {
+  return await mysqlDialect.readCatalog({} as Target, database, async (_, __, sql) => {
+    return await connection.query({ sql, rowsAsArray: true, typeCast: (field) => field.string() });
+  });
+}
+
+export interface MysqlLab {
+  readonly server: Mariadb;
+  readonly catalog: Catalog;
+  readonly state: SqlState;
+  analyst(style: MaskStyle): Analyst;
+  /**
+   * What a client would see of each database; for a refusal, that. Writes are rolled back. MariaDB sorts rows of
+   * equal rank by where they lie in memory: what differs is asked again over new connections, and only what keeps
+   * differing is told apart.
+   */
+  observe(text: string, style: MaskStyle): Promise<readonly [string, string]>;
+  /** Names of the columns of a result, from the first database. */
+  columnsOf(text: string): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export async function startMysqlLab(settings: Record<string, string> = {}): Promise<MysqlLab> {
+  const server = await startMariadb({
+    settings: { "log-bin-trust-function-creators": "1", ...settings },
+    rootSql: "CREATE DATABASE other CHARACTER SET utf8mb4; GRANT ALL ON other.* TO app@'%'",
+  });
+  const connect = (database: string) =>
+    createConnection({
+      host: server.host,
+      port: server.port,
+      user: server.user,
+      password: server.password,
+      database,
+      multipleStatements: true,
+    });
+  const [first, second] = [await connect("app"), await connect("other")];
+  await first.query(fixtureSql(twoSecrets[0]));
+  await second.query(fixtureSql(twoSecrets[1]));
+  const catalog = await catalogOf(first, "app");
+  const state = stateOf("10.11.19-MariaDB");
+  const analyst = (style: MaskStyle) => catalog.analyst(style, masksOf(style));
+  return {
+    server,
+    catalog,
+    state,
+    analyst,
+    observe: async (text, style) => {
+      const judgement = judge(analyst(style), text, state);
+      const pair = [await seen(first, text, judgement), await seen(second, text, judgement)] as const;
+      if (pair[0] === pair[1]) return pair;
+      return await again(connect, text, judgement) ?? pair;
+    },
+    columnsOf: async (text) => {
+      const result = await first.query({ sql: text, rowsAsArray: true });
+      return (result.meta as { name(): string }[]).map((column) => column.name());
+    },
+    close: async () => {
+      await Promise.all([first.end(), second.end()]);
+      await server.close();
+    },
+  };
+}
+
+/** The same from both where one of several attempts on each agrees; null where none does. */
+async function again(
+  connect: (database: string) => Promise<Connection>,
+  text: string,
+  judgement: Judgement,
+): Promise<readonly [string, string] | null> {
+  const results = { app: new Set<string>(), other: new Set<string>() };
+  for (let attempt = 0; attempt < 8; attempt++) {
+    for (const database of attempt % 2 === 0 ? ["app", "other"] as const : ["other", "app"] as const) {
+      const client = await connect(database);
+      results[database].add(await seen(client, text, judgement));
+      await client.end();
+    }
+    for (const result of results.app) if (results.other.has(result)) return [result, result];
+  }
+  return null;
+}
+
+async function seen(client: Connection, text: string, judgement: Judgement): Promise<string> {
+  if (judgement.verdict === "deny") return "denied";
+  const { tainted } = judgement;
+  try {
+    await client.query("START TRANSACTION; SET max_statement_time = 5");
+    const raw: unknown = await client.query({
+      sql: text,
+      rowsAsArray: true,
+      typeCast: (field) => field.string(),
+    });
+    const results = (judgement.statements.length > 1 ? raw : [raw]) as RawResult[];
+    return JSON.stringify(results.map((result, at) => masked(result, judgement.statements[at]?.result)));
+  } catch (error) {
+    const { errno, sqlMessage } = error as { errno?: number; sqlMessage?: string };
+    return JSON.stringify(["error", errno, tainted ? null : sqlMessage]);
+  } finally {
+    await client.query("ROLLBACK");
+  }
+}
+
+type Rows = (string | null)[][] & { readonly meta: readonly unknown[] };
+type RawResult = Rows | { readonly affectedRows: number; readonly warningStatus: number };
+
+const key = new Uint8Array(32);
+
+function masked(result: RawResult, plan: Judgement["statements"][number]["result"] | undefined): unknown {
+  if (!Array.isArray(result)) return [result.affectedRows, result.warningStatus];
+  const columns = result.meta.length;
+  if (plan?.kind === "columns" && plan.masks.length !== columns) {
+    return `refused: ${plan.masks.length}/${columns}`;
+  }
+  return result.map((row) =>
+    row.map((value, at) => {
+      const rule = plan?.kind === "columns" ? plan.masks[at] : null;
+      return value === null || !rule ? value : maskText(rule.mask, value, key);
+    })
+  );
+}
