@@ -56,7 +56,7 @@ async function lock(folder: string): Promise<Deno.FsFile> {
     create: true,
     mode: 0o600,
   });
-  if (!await file.tryLock(true)) {
+  if (!await taken(file)) {
     const holder = (await new Response(file.readable).text()).trim();
     throw new PosternError(
       "StoreFailed",
@@ -67,6 +67,14 @@ async function lock(folder: string): Promise<Deno.FsFile> {
   await file.truncate(0);
   await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
   return file;
+}
+
+/** Deno before 2.7 has only the lock that waits: waiting a second for it tells the same. */
+function taken(file: Deno.FsFile): Promise<boolean> {
+  if (typeof file.tryLock === "function") return file.tryLock(true);
+  const { promise: tooLong, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), 1000);
+  return Promise.race([file.lock(true).then(() => true), tooLong]).finally(() => clearTimeout(timer));
 }
 
 /** A small file that is made once; written beside and renamed, so that a crash leaves no half of it. */
