@@ -35,7 +35,7 @@ const screens: readonly Screen[] = [
   {
     name: "own",
     person: grace,
-    open: (page, { url }) => visit(page, `${url}/requests/${ids.own}`, /wants to run/),
+    open: (page, { url }) => visit(page, `${url}/requests/${ids.own}`, /You want to run/),
   },
   {
     name: "approve",

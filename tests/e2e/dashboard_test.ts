@@ -12,10 +12,10 @@ dashboardTest(
     const page = await pageOf(browser, test, ada);
     await goTo(page, test, "/");
     await page.getByText("Nothing waits at the gate").waitFor();
-    assert.equal(await page.title(), "Postern");
+    assert.equal(await page.title(), "Inbox · Postern");
     const hold = await test.gateway.hold({ text: "UPDATE customers SET name = 'Zoë' WHERE id = 42" });
     await page.getByRole("link", { name: /devin@example.test wants to run UPDATE/ }).click();
-    await page.waitForFunction(() => document.title === "(1) Postern");
+    await page.waitForFunction(() => document.title === "(1) Request · Postern");
     const heading = page.getByRole("heading", {
       name: /wants to run UPDATE on public.customers in orders-prod/,
     });
@@ -33,7 +33,7 @@ dashboardTest(
     await dialog.getByRole("button", { name: "Approve once" }).click();
     assert.deepEqual(await hold.outcome, { state: "approved", by: ada.name, reason: "" });
     await page.locator(".outcome").getByText("Approved").waitFor();
-    await page.waitForFunction(() => document.title === "Postern");
+    await page.waitForFunction(() => document.title === "Request · Postern");
     assert.equal(
       await page.getByRole("status").filter({ hasText: "approved by" }).count(),
       1,

@@ -23,7 +23,7 @@ export interface DashboardDeps {
   readonly approvals: Approvals;
   readonly journal: EvidenceJournal;
   readonly live: LiveSessions;
-  /** Groups that give a role. Whoever a rule names as approver should be among `approver`. */
+  /** Groups that give a role. */
   readonly roles: RoleGroups;
   /** What links and cookies belong to: scheme, host and port, without a path. */
   readonly url: string;

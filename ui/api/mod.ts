@@ -72,7 +72,20 @@ export interface RunningDashboard {
 /** Serves the dashboard. Throws what Deno.serve throws, `Deno.errors.AddrInUse` for a taken port. */
 export function startDashboard(deps: DashboardDeps, listener: DashboardListener): RunningDashboard {
   const { app, streams } = createDashboard(deps);
-  const { hostname, port, tls } = listener;
+  try {
+    return serve(deps, listener, app, streams);
+  } catch (error) {
+    streams.close();
+    throw error;
+  }
+}
+
+function serve(
+  deps: DashboardDeps,
+  { hostname, port, tls }: DashboardListener,
+  app: Dashboard["app"],
+  streams: EventStreams,
+): RunningDashboard {
   const server = Deno.serve({
     hostname,
     port,

@@ -19,7 +19,7 @@ export interface Route {
 }
 
 const everyone: Access = ["engineer"];
-const deciders: Access = ["approver", "admin"];
+const enders: Access = ["approver", "admin"];
 const auditors: Access = ["auditor", "admin"];
 
 /** Pages of the app: the same document, which asks the API for what it shows. */
@@ -49,13 +49,14 @@ export function routesOf(
     { method: "POST", path: "/api/connect/:secret", access: everyone, handle: connect.consent },
     { method: "GET", path: "/api/requests", access: everyone, handle: requests.list },
     { method: "GET", path: "/api/requests/:id", access: everyone, handle: requests.one },
-    { method: "POST", path: "/api/requests/:id/decision", access: deciders, handle: requests.decide },
+    // Who may decide this very request is up to its rule: Approvals refuses everybody else.
+    { method: "POST", path: "/api/requests/:id/decision", access: everyone, handle: requests.decide },
     { method: "GET", path: "/api/history", access: everyone, handle: requests.history },
     { method: "GET", path: "/api/sessions", access: everyone, handle: replay.list },
     { method: "GET", path: "/api/sessions/:id", access: everyone, handle: replay.one },
     { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
-    { method: "POST", path: "/api/sessions/:id/end", access: deciders, handle: replay.end },
+    { method: "POST", path: "/api/sessions/:id/end", access: enders, handle: replay.end },
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];
 }

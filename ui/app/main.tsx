@@ -16,8 +16,8 @@ import { ApiError, asApiError, get } from "./state/api.ts";
 import { readAppearance } from "./state/appearance.ts";
 import { setTime, startClock } from "./state/clock.ts";
 import { startKeys } from "./state/keys.ts";
-import { hasRole, meState } from "./state/me.ts";
-import { announcement, mine, newlyArrived, requests, toDecide } from "./state/requests.ts";
+import { meState } from "./state/me.ts";
+import { announcement, newlyArrived, requests } from "./state/requests.ts";
 import { closeStream, onChange, openStream } from "./state/stream.ts";
 
 async function findOut(): Promise<void> {
@@ -51,7 +51,7 @@ function App() {
   if (state.kind === "loading") return null;
   if (state.kind === "out" || path.startsWith("/auth/")) {
     return (
-      <Gate>
+      <Gate title="Sign in">
         <SignInScreen />
       </Gate>
     );
@@ -98,11 +98,7 @@ function ReplayPage({ params }: { params: { id: string } }) {
   return <ReplayScreen key={params.id} id={params.id} />;
 }
 
-/** The count in the title, and a word to those who do not look at the page. */
-effect(() => {
-  const waiting = hasRole("approver", "admin") ? toDecide.value.length : mine.value.length;
-  document.title = waiting > 0 ? `(${waiting}) Postern` : "Postern";
-});
+/** A word to those who do not look at the page. */
 effect(() => {
   const [first, ...more] = newlyArrived();
   if (first === undefined) return;

@@ -6,12 +6,13 @@ import { Dialog } from "./parts/dialog.tsx";
 import { icons, Mark } from "./parts/icons.tsx";
 import { SettingsDialog } from "./settings.tsx";
 import { activeShortcuts, useShortcuts } from "./state/keys.ts";
-import { hasRole, me } from "./state/me.ts";
-import { announcement, mine, toDecide } from "./state/requests.ts";
+import { me } from "./state/me.ts";
+import { announcement, waitingCount } from "./state/requests.ts";
 import { streamState } from "./state/stream.ts";
 
 /** A page of its own at the gate: sign-in, and a client's consent. The card is the gate's arch. */
-export function Gate({ children }: { children: ComponentChildren }) {
+export function Gate({ children, title }: { children: ComponentChildren; title?: string }) {
+  useTitle(title);
   return (
     <div class="gate">
       <main id="main" class="arch">
@@ -25,9 +26,30 @@ export function Gate({ children }: { children: ComponentChildren }) {
   );
 }
 
+/** What each place is called in the window's title. */
+const titles: readonly (readonly [RegExp, string])[] = [
+  [/^\/requests\//, "Request"],
+  [/^\/history$/, "Decided"],
+  [/^\/sessions\//, "Session"],
+  [/^\/sessions$/, "Sessions"],
+  [/^\/connect\//, "A client wants in"],
+  [/^\/$/, "Inbox"],
+];
+
+/** The place, and before it how many wait. */
+export function useTitle(place?: string): void {
+  const { path } = useLocation();
+  const waiting = waitingCount.value;
+  useEffect(() => {
+    const name = place ?? titles.find(([pattern]) => pattern.test(path))?.[1] ?? "Not found";
+    document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${name} · Postern`;
+  }, [path, waiting, place]);
+}
+
 export function Shell({ children }: { children: ComponentChildren }) {
   const [dialog, setDialog] = useState<"settings" | "keys" | null>(null);
   const { route } = useLocation();
+  useTitle();
   useShortcuts(useMemo(() => [
     { key: "?", does: "Show these keys", run: () => setDialog("keys") },
     { key: "1", does: "Go to the inbox", run: () => route("/") },
@@ -64,7 +86,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
 
 function Navigation() {
   const { path } = useLocation();
-  const waiting = hasRole("approver", "admin") ? toDecide.value.length : mine.value.length;
+  const waiting = waitingCount.value;
   const places = [
     { href: "/", name: "Inbox", icon: icons.inbox, here: path === "/" || path.startsWith("/requests") },
     { href: "/history", name: "Decided", icon: icons.history, here: path === "/history" },

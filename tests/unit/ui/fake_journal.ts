@@ -32,6 +32,10 @@ export class FakeJournal implements EvidenceJournal {
     return Promise.resolve(event);
   }
 
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
   note(draft: EventDraft): void {
     this.append(draft).catch(() => {});
   }

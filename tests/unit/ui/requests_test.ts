@@ -100,6 +100,17 @@ Deno.test("nobody approves their own statement, approver or not", async () => {
   await harness.close();
 });
 
+Deno.test("whom a rule names may decide, whatever the config says of their role", async () => {
+  const harness = startHarness({ roles: { approver: [], auditor: [], admin: [] } });
+  const hold = await harness.gateway.hold();
+  const browser = await harness.signedIn(ada);
+  const { requests: [card] } = await browser.json<Requests>("/api/requests");
+  assert.equal(card!.refusal, null);
+  const path = `/api/requests/${hold.request.id}/decision`;
+  assert.equal((await browser.post(path, { approve: true, reason: "" })).status, 200);
+  await harness.close();
+});
+
 Deno.test("a decision that cannot be recorded is none", async () => {
   const harness = startHarness();
   const hold = await harness.gateway.hold();

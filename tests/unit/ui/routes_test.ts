@@ -47,7 +47,7 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "POST /api/requests/:id/decision": {
     path: "/api/requests/ID/decision",
     body: post.decision,
-    // An admin may use the route; who decides this request is up to its rule.
+    // Who decides this request is up to its rule, not to a role.
     answers: [401, 403, 200, 403, 403, 404],
   },
   "GET /api/history": { answers: [401, 200, 200, 200, 200, 200] },

@@ -145,9 +145,10 @@ function Sentence({ request }: { request: RequestDetail }) {
       </div>
       <FocusHeading subject={request.id}>
         <span class="who">
-          <Marked text={request.person} />
+          <Marked text={request.mine ? "You" : request.person} />
         </span>{" "}
-        {pending ? "wants" : "wanted"} to run <span class="what">{verbList(request.verbs)}</span>
+        {pending ? (request.mine ? "want" : "wants") : "wanted"} to run{" "}
+        <span class="what">{verbList(request.verbs)}</span>
         {request.tables.length > 0
           ? (
             <>

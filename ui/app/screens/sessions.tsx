@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { SessionRow, Sessions } from "../../contract.ts";
 import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { count, duration } from "../parts/format.ts";
+import { icons } from "../parts/icons.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
@@ -35,7 +36,7 @@ export function SessionsScreen() {
       <FocusHeading subject="sessions">
         {hasRole("approver", "auditor", "admin") ? "Sessions" : "My sessions"}
       </FocusHeading>
-      {hasRole("approver", "auditor", "admin") ? <Filters key={key} /> : null}
+      {hasRole("approver", "auditor", "admin") ? <Filters key={key} filter={key} /> : null}
       {error ? <Failure error={error} retry={pages.refresh} /> : null}
       {items === null
         ? (error ? null : <Loading lines={6} />)
@@ -77,7 +78,7 @@ function refreshCalmly(refresh: () => void): () => void {
   };
 }
 
-function Filters() {
+function Filters({ filter }: { filter: string }) {
   const { query, route } = useLocation();
   const [person, setPerson] = useState(query.person ?? "");
   const [target, setTarget] = useState(query.target ?? "");
@@ -111,7 +112,15 @@ function Filters() {
         />
       </label>
       <button type="submit" class="button small">Filter</button>
-      {query.person || query.target ? <a class="button ghost small" href="/sessions">Clear</a> : null}
+      {filter === "" ? null : <a class="button ghost small" href="/sessions">Clear</a>}
+      {hasRole("auditor", "admin")
+        ? (
+          <a class="button small filters-export" href={`/api/audit/export?${filter}`} download>
+            {icons.download}
+            Export {filter === "" ? "the whole record" : "what fits"}
+          </a>
+        )
+        : null}
     </form>
   );
 }

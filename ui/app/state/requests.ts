@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { RequestCard, Requests } from "../../contract.ts";
 import { get } from "./api.ts";
 import { now, setTime } from "./clock.ts";
+import { hasRole } from "./me.ts";
 import { resource } from "./resource.ts";
 
 export const requests = resource<Requests>(async () => {
@@ -20,6 +21,11 @@ export const toDecide = computed(() => pending.value.filter((request) => request
 export const mine = computed(() => pending.value.filter((request) => request.mine));
 export const others = computed(() =>
   pending.value.filter((request) => request.refusal !== null && !request.mine)
+);
+
+/** What the badge and the title count: decisions for who makes some, else what waits of one's own. */
+export const waitingCount = computed(() =>
+  hasRole("approver", "admin") || toDecide.value.length > 0 ? toDecide.value.length : mine.value.length
 );
 
 /** In the order in which the list shows them. */
