@@ -17,7 +17,8 @@ export interface ScramOptions {
   readonly binding: Uint8Array | null;
   /** The mechanisms that the target offers. */
   readonly offered: readonly string[];
-  /** For tests with published vectors. */
+  /** Both for tests with published vectors: PostgreSQL takes the user from the start-up packet and ignores this one. */
+  readonly user?: string;
   readonly nonce?: string;
 }
 
@@ -42,8 +43,7 @@ export class ScramClient {
     // `y` says "I could bind, you did not offer it": an attacker who cut the offer is found out by it.
     this.#gs2 = plus ? "p=tls-server-end-point,," : binding !== null ? "y,," : "n,,";
     this.#nonce = options.nonce ?? randomBytes(18).toString("base64");
-    // PostgreSQL takes the user from the start-up packet and ignores this one.
-    this.#firstBare = `n=,r=${this.#nonce}`;
+    this.#firstBare = `n=${options.user ?? ""},r=${this.#nonce}`;
   }
 
   /** True once the target proved that it knows the password too. */

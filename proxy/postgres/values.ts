@@ -98,8 +98,8 @@ const decoders: Readonly<Record<number, Decoder>> = {
   26: exactly(4, (view) => String(view.getUint32(0))),
   114: asText,
   142: asText,
-  700: exactly(4, (view) => floatText(view.getFloat32(0), 9)),
-  701: exactly(8, (view) => floatText(view.getFloat64(0), 17)),
+  700: exactly(4, (view) => floatText(shortest(view.getFloat32(0)))),
+  701: exactly(8, (view) => floatText(view.getFloat64(0))),
   705: asText,
   1042: asText,
   1043: asText,
@@ -126,9 +126,18 @@ const decoders: Readonly<Record<number, Decoder>> = {
   2951: array,
 };
 
-function floatText(value: number, digits: number): string {
-  if (Number.isFinite(value)) return String(digits === 9 ? Number(value.toPrecision(9)) : value);
+function floatText(value: number): string {
+  if (Number.isFinite(value)) return String(value);
   return Number.isNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+}
+
+/** The shortest decimal that is the same in single precision: 0.1, not 0.10000000149011612. */
+function shortest(value: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const shorter = Number(value.toPrecision(digits));
+    if (Math.fround(shorter) === value) return shorter;
+  }
+  return value;
 }
 
 /** Days from 1970-01-01 to PostgreSQL's own zero, 2000-01-01. */
