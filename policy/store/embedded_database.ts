@@ -1,14 +1,15 @@
 /** The store's database in a folder: PGlite, driven by its wire protocol so that statements stay prepared. */
 import { PGlite, protocol } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
-import { fdatasyncSync } from "node:fs";
+import { fdatasyncSync, statfsSync } from "node:fs";
 import type { Database, Row, Statement } from "./database.ts";
 
 const { serialize } = protocol;
 
-/** The part of Emscripten's module that is changed here. */
-interface FileSystemModule {
+/** The parts of Emscripten's module that are set here. */
+interface EmscriptenModule {
   NODEFS: { stream_ops: { fsync?: (stream: { nfd: number }) => number } };
+  onAbort?: () => void;
 }
 
 /**
@@ -17,21 +18,29 @@ interface FileSystemModule {
  * an fdatasync of the log, and a power loss takes nothing that was acknowledged, as on any PostgreSQL.
  */
 class SyncedFolder extends NodeFS {
+  /** The database stopped itself (PANIC), as when its log finds the disk full. Any further call would hang. */
+  aborted = false;
+
+  get freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.rootDir);
+    return bavail * bsize;
+  }
+
   override async init(...[pg, options]: Parameters<NodeFS["init"]>): ReturnType<NodeFS["init"]> {
     const { emscriptenOpts } = await super.init(pg, options);
     const before = emscriptenOpts.preRun ?? [];
-    const addSync = (module: unknown) => {
-      (module as FileSystemModule).NODEFS.stream_ops.fsync = ({ nfd }) => {
+    const hooks = (module: unknown) => {
+      const { NODEFS } = module as EmscriptenModule;
+      NODEFS.stream_ops.fsync = ({ nfd }) => {
         fdatasyncSync(nfd);
         return 0;
       };
+      (module as EmscriptenModule).onAbort = () => {
+        this.aborted = true;
+      };
     };
-    return {
-      emscriptenOpts: {
-        ...emscriptenOpts,
-        preRun: [...(Array.isArray(before) ? before : [before]), addSync],
-      },
-    };
+    const preRun = [...(Array.isArray(before) ? before : [before]), hooks];
+    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
   }
 }
 
@@ -55,8 +64,19 @@ export async function openEmbedded(folder: string): Promise<Database> {
     ...PGlite.defaultStartParams.filter((parameter) => parameter !== "-F"),
     ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
   ];
-  const db = await PGlite.create({ dataDir: folder, fs: new SyncedFolder(folder), startParams });
-  return new EmbeddedDatabase(db);
+  const fs = new SyncedFolder(folder);
+  return new EmbeddedDatabase(await PGlite.create({ dataDir: folder, fs, startParams }), fs);
+}
+
+/**
+ * Room for a segment of the log (16 MB) and some pages: below it nothing is appended. A log that cannot grow
+ * stops the whole database, and it starts again only when there is room; so far it still answers readers.
+ */
+const FREE_BYTES_MIN = 24 * 1024 * 1024;
+
+/** SQLSTATE disk_full, as PostgreSQL itself would say. */
+class DiskFull extends Error {
+  readonly code = "53100";
 }
 
 class EmbeddedDatabase implements Database {
@@ -64,9 +84,12 @@ class EmbeddedDatabase implements Database {
   #prepared = new Map<string, string>();
   #analysed = 0;
 
-  constructor(readonly db: PGlite) {}
+  constructor(readonly db: PGlite, readonly fs: SyncedFolder) {}
 
   async transaction(first: readonly Statement[], rest: (rows: readonly Row[]) => readonly Statement[]) {
+    if (this.fs.freeBytes < FREE_BYTES_MIN) {
+      throw new DiskFull(`less than ${FREE_BYTES_MIN >> 20} MB are free`);
+    }
     if (first.length === 0) {
       // Everything up to one Sync is one transaction: no BEGIN, no COMMIT, one crossing into WASM.
       await this.#run(rest([]));
@@ -117,6 +140,7 @@ class EmbeddedDatabase implements Database {
   }
 
   async alive() {
+    if (this.fs.aborted) return false;
     try {
       return (await this.db.query("SELECT 1")).rows.length === 1;
     } catch {
@@ -125,7 +149,7 @@ class EmbeddedDatabase implements Database {
   }
 
   async close() {
-    await this.db.close();
+    if (!this.fs.aborted) await this.db.close();
   }
 
   /** Executes them in one go; the rows of the last. */
@@ -140,6 +164,7 @@ class EmbeddedDatabase implements Database {
 
   async #execute(frames: readonly Uint8Array[], statements: number): Promise<Row[]> {
     if (statements === 0) return [];
+    if (this.fs.aborted) throw new Error("the embedded database stopped itself");
     const { messages } = await this.db.execProtocol(concat([...frames, serialize.sync()]), NO_FILE_SYNC);
     const rows: Row[] = [];
     let done = 0;

@@ -121,7 +121,7 @@ export class WorkerClient {
       waiting?.resolve(message.answer);
       return;
     }
-    const error = errorOf(message.failure);
+    const error = waiting?.name === "open" ? this.#cannotOpen(message.failure) : errorOf(message.failure);
     this.log("error", "the session store failed", {
       call: waiting?.name,
       code: message.failure.code,
@@ -130,6 +130,22 @@ export class WorkerClient {
     });
     waiting?.reject(error);
     if (message.failure.fatal) this.#drop(worker, error);
+  }
+
+  /** The operator's first start fails here: say where it looked, but not with which password. */
+  #cannotOpen(failure: Failure): PosternError {
+    if (failure.safe) return errorOf(failure);
+    const { url, folder } = this.options;
+    const where = url === null ? `in ${folder}` : `at ${URL.parse(url)?.host ?? "its URL"}`;
+    return new PosternError(
+      "StoreFailed",
+      `the session store ${where} cannot be opened: ${failure.message}`,
+      {
+        hint: url === null
+          ? "if its files were damaged, restore them from a backup; they are a PostgreSQL data folder"
+          : "see that the database is up and that the URL, its user and its password are right",
+      },
+    );
   }
 
   /** The Worker is gone: whoever waits learns it, and the next call starts another. */
@@ -168,7 +184,7 @@ function errorOf({ safe, message, hint, code }: Failure): PosternError {
   if (safe) return new PosternError("StoreFailed", message, hint === null ? {} : { hint });
   // SQLSTATE class 53, and the file system's own words where they get through.
   if (code?.startsWith("53") || /no space left/i.test(message)) {
-    return storeFailed("the session store's disk is full", message);
+    return storeFailed("the disk of the session store is full", message);
   }
   return storeFailed("the session store failed; the details are in Postern's log", message);
 }

@@ -3,16 +3,19 @@ import { openJournal } from "../../policy/store/journal.ts";
 import { dashboardAction } from "../../policy/audit/events.ts";
 import type { EvidenceJournal } from "../../policy/ports.ts";
 import type { EventDraft } from "../../policy/types.ts";
+import { hash } from "node:crypto";
+import { template } from "./daemons.ts";
 
-/** Of this run of the tests; made by the first that asks, since the embedded database takes seconds to create. */
-let template: Promise<string> | null = null;
-
+/** Kept between runs, since the embedded database takes seconds to create; by what it is made of. */
 async function makeTemplate(): Promise<string> {
-  const folder = await Deno.makeTempDir({ prefix: "postern-store-template-" });
-  await (await openJournal({ folder: `${folder}/data` })).close();
-  // Each copy is a Postern of its own.
-  await Deno.remove(`${folder}/data/node-id`);
-  addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  const parts = ["deno.lock", "policy/store/migrations.ts", "policy/store/embedded_database.ts"];
+  const texts = parts.map((path) => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)));
+  const name = `store-${hash("sha256", texts.join(), "hex").slice(0, 16)}`;
+  const folder = await template(name, [], async (work) => {
+    await (await openJournal({ folder: `${work}/data` })).close();
+    // Each copy is a Postern of its own.
+    await Deno.remove(`${work}/data/node-id`);
+  });
   return `${folder}/data`;
 }
 
@@ -23,7 +26,7 @@ export interface TemporaryFolder {
 
 /** A data folder with an empty store, without events. `parent` where it must be on a certain file system. */
 export async function storeFolder(parent?: string): Promise<TemporaryFolder> {
-  const from = await (template ??= makeTemplate());
+  const from = await makeTemplate();
   const root = await Deno.makeTempDir({
     prefix: "postern-store-",
     ...(parent === undefined ? {} : { dir: parent }),
