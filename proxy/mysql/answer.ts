@@ -137,7 +137,9 @@ export class Answer {
   }
 
   #onColumnCount(payload: Uint8Array): Shown {
-    const count = new Reader(payload, "a column count").lenenc();
+    const reader = new Reader(payload, "a column count");
+    const count = reader.lenenc();
+    reader.end();
     if (count === 0 || count > 65_535) throw violation(`a result of ${count} columns`);
     this.#columns = [];
     this.#masks = [];

@@ -32,6 +32,8 @@ export function decodeColumn(payload: Uint8Array): Column {
   const type = reader.u8();
   const flags = reader.u16le();
   const decimals = reader.u8();
+  reader.skip(fixed - 10);
+  reader.end();
   return { schema, table, originTable, name: label, originName, collation, length, type, flags, decimals };
 }
 

@@ -29,7 +29,7 @@ export const devin: Identity = {
   method: "browser",
 };
 
-/** What a test decides of one statement. */
+/** What a test decides of one. */
 export interface Sentence {
   readonly verdict?: Verdict;
   readonly result?: ResultMasks;
@@ -74,10 +74,7 @@ export interface FakeGate {
   close(): Promise<void>;
 }
 
-const verbOf = (statement: string) => {
-  const words = statement.trim().toUpperCase().split(/\s+/);
-  return words[0] === "SHOW" ? words.slice(0, 2).join(" ") : words[0] ?? "";
-};
+const verbOf = (statement: string) => /^\s*(SHOW\s+\w+|\w*)/i.exec(statement)![1]!.toUpperCase();
 
 function defaultSentence(statement: string): Sentence {
   const verb = verbOf(statement);
@@ -224,10 +221,9 @@ class GateState implements Gatekeeper {
       confirm: () => resolve(devin),
       reject: () => reject(new PosternError("AuthFailed", "the sign-in was refused in the browser")),
     });
-    const number = this.signIns.length;
     return {
-      url: `https://postern.test/connect/${number}`,
-      code: `K7QP-${number}`,
+      url: `https://postern.test/connect/${this.signIns.length}`,
+      code: `K7QP-${this.signIns.length}`,
       deadlineAt: Date.now() + 120_000,
       identity: promise,
       abandon: () => {},
