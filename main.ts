@@ -1,5 +1,6 @@
 /** Postern's commands, and the composition of its parts: config -> store -> policy -> proxy and dashboard. */
 import { z } from "zod";
+import { createAccess } from "./policy/access.ts";
 import { createApprovals } from "./policy/approval.ts";
 import { gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
 import { createCatalogs } from "./policy/catalogs.ts";
@@ -193,6 +194,7 @@ function composePolicy(
     log,
     pendingMax: policy.limits.pendingApprovalsMax,
   });
+  const passwords = new OneTimePasswords({ clock });
   const gatekeeper = createGatekeeper({
     targets: policy.targets,
     rules: compileRules(policy.rules),
@@ -207,10 +209,12 @@ function composePolicy(
       windowMs: policy.identity.shareSignInMs,
       clock,
     }),
-    verifyPassword: createPasswordVerifier(identity, new OneTimePasswords({ clock })),
+    verifyPassword: createPasswordVerifier(identity, passwords),
+    passwords,
     clock,
   });
-  return { identity, signIns, approvals, gatekeeper };
+  const access = createAccess({ targets: policy.targets, passwords, journal });
+  return { identity, signIns, approvals, access, gatekeeper };
 }
 
 // ---- commands ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import type { Catalogs } from "./catalogs.ts";
 import { type CompiledRules, everWrites, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import { globMatcher } from "./glob.ts";
+import { attemptOf, type OneTimePasswords } from "./identity/mod.ts";
 import type { MaskSet } from "./masking.ts";
 import type {
   Clock,
@@ -12,6 +13,7 @@ import type {
   Gatekeeper,
   Journal,
   LiveSessions,
+  PasswordChallenge,
   Session,
   SignIn,
 } from "./ports.ts";
@@ -33,6 +35,7 @@ export interface GatekeeperDeps {
   readonly catalogs: Catalogs;
   readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;
   readonly verifyPassword: Gatekeeper["verifyPassword"];
+  readonly passwords: OneTimePasswords;
   readonly clock: Clock;
 }
 
@@ -53,6 +56,8 @@ const attempted = (attempt: ConnectionAttempt) => ({
 
 class Gate implements GatekeeperService {
   readonly #sessions = new Map<string, GatedSession>();
+  /** Whose admission is under way: they count towards the limit before they have a session. */
+  readonly #admitting: Identity[] = [];
   readonly #targets: ReadonlyMap<string, Target>;
 
   constructor(private readonly deps: GatekeeperDeps) {
@@ -115,65 +120,55 @@ class Gate implements GatekeeperService {
     return identity;
   }
 
+  challenge(attempt: ConnectionAttempt): PasswordChallenge | null {
+    const { passwords } = this.deps;
+    if (!passwords.has(attempt.client.user)) return null;
+    const { target } = this.resolve(attempt);
+    const challenge = passwords.challenge(attemptOf(attempt));
+    const recorded = (identity: Promise<Identity>) =>
+      this.#recordSignIn(attempt, target, "one-time password", identity);
+    return {
+      verifiers: challenge.verifiers,
+      succeed: () => {
+        const identity = challenge.succeed();
+        recorded(Promise.resolve(identity));
+        return identity;
+      },
+      fail: () => {
+        const error = challenge.fail();
+        recorded(Promise.reject(error));
+        return error;
+      },
+    };
+  }
+
   async admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session> {
     const { target, database } = this.resolve(attempt);
-    const { clock, rules, limits } = this.deps;
-    if (!mayConnect(identity, target)) {
-      throw this.#refused(
-        attempt,
-        target.name,
-        identity,
-        new PosternError(
-          "PolicyDenied",
-          `${identity.name} may not connect to ${target.name}: it is for members of ${
-            target.groups.join(", ")
-          }`,
-          {
-            rule: `targets.${target.name}.groups`,
-            hint: "Ask for membership of one of these groups, then sign in again",
-          },
-        ),
-      );
-    }
-    const mine = [...this.#sessions.values()].filter((one) => samePerson(one.identity, identity)).length;
-    if (mine >= limits.sessionsPerPersonMax) {
-      throw this.#refused(
-        attempt,
-        target.name,
-        identity,
-        new PosternError(
-          "LimitExceeded",
-          `${identity.name} has ${mine} sessions open, which is the limit (limits.sessionsPerPerson)`,
-          { rule: "limits.sessionsPerPerson", hint: "Close one of them, or end it in the dashboard" },
-        ),
-      );
-    }
-    if (identity.expiresAt <= clock()) {
-      throw this.#refused(
-        attempt,
-        target.name,
-        identity,
-        new PosternError("AuthFailed", "The sign-in has expired", {
-          hint: "Connect again to sign in anew",
-        }),
-      );
-    }
+    const objection = this.#objection(identity, target);
+    if (objection !== null) throw this.#refused(attempt, target.name, identity, objection);
+    this.#admitting.push(identity);
     try {
       await this.deps.catalogs.load(target, database);
+      const place = {
+        id: randomId(),
+        identity,
+        target,
+        database,
+        client: attempt.client,
+        masks: this.deps.masksFor(identity.groups, target.name),
+        readOnly: !everWrites(
+          identity,
+          { target, database, clientAddress: attempt.client.address },
+          this.deps.rules,
+        ),
+      };
+      await this.deps.journal.append(sessionStarted({ ...place, policy: this.deps.policy }));
+      return this.#open(place);
     } catch (error) {
       throw this.#refused(attempt, target.name, identity, asPosternError(error));
+    } finally {
+      this.#admitting.splice(this.#admitting.indexOf(identity), 1);
     }
-    const place = {
-      id: randomId(),
-      identity,
-      target,
-      database,
-      client: attempt.client,
-      masks: this.deps.masksFor(identity.groups, target.name),
-      readOnly: !everWrites(identity, { target, database, clientAddress: attempt.client.address }, rules),
-    };
-    await this.deps.journal.append(sessionStarted({ ...place, policy: this.deps.policy }));
-    return this.#open(place);
   }
 
   ids(): readonly string[] {
@@ -193,6 +188,36 @@ class Gate implements GatekeeperService {
 
   endAll(reason: PosternError): void {
     for (const session of this.#sessions.values()) session.terminate(reason);
+  }
+
+  /** Why this person does not get in there now; null where they do. */
+  #objection(identity: Identity, target: Target): PosternError | null {
+    if (!mayConnect(identity, target)) {
+      const groups = target.groups.join(", ");
+      return new PosternError(
+        "PolicyDenied",
+        `${identity.name} may not connect to ${target.name}: it is for members of ${groups}`,
+        {
+          rule: `targets.${target.name}.groups`,
+          hint: "Ask for membership of one of these groups, then sign in again",
+        },
+      );
+    }
+    const open = [...this.#sessions.values()].map((session) => session.identity);
+    const mine = [...open, ...this.#admitting].filter((other) => samePerson(other, identity)).length;
+    if (mine >= this.deps.limits.sessionsPerPersonMax) {
+      return new PosternError(
+        "LimitExceeded",
+        `${identity.name} has ${mine} sessions open, which is the limit (limits.sessionsPerPerson)`,
+        { rule: "limits.sessionsPerPerson", hint: "Close one of them, or end it in the dashboard" },
+      );
+    }
+    if (identity.expiresAt <= this.deps.clock()) {
+      return new PosternError("AuthFailed", "The sign-in has expired", {
+        hint: "Connect again to sign in anew",
+      });
+    }
+    return null;
   }
 
   #open(place: ConstructorParameters<typeof GatedSession>[1]): GatedSession {

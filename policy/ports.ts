@@ -230,6 +230,28 @@ export interface EvidenceJournal extends Journal {
   lines(filter: EventFilter, format?: ExportFormat): AsyncIterable<string>;
 }
 
+/** A target that somebody may connect to, as the dashboard shows it. Nothing in it is secret. */
+export interface ReachableTarget {
+  readonly name: string;
+  readonly protocol: string;
+  readonly database: string;
+  readonly environment: string;
+}
+
+/** What somebody may reach, and a password to reach it with from a client that cannot show a link. */
+export interface Access {
+  targets(identity: Identity): readonly ReachableTarget[];
+  /**
+   * Good once, for this target, for minutes; recorded before it is given out. Rejects with PolicyDenied for a
+   * target that this person may not reach, with LimitExceeded for too many unused ones.
+   */
+  issuePassword(
+    identity: Identity,
+    target: string,
+    address: string,
+  ): Promise<{ readonly user: string; readonly password: string; readonly expiresAt: number }>;
+}
+
 /** Running sessions, as the dashboard sees them. */
 export interface LiveSessions {
   /** Ends a running session; false where there is none of that id. */

@@ -1,0 +1,36 @@
+/** What somebody may reach, and passwords for clients that cannot show a sign-in link. */
+import { dashboardAction } from "./audit/events.ts";
+import { mayConnect } from "./decide.ts";
+import { PosternError } from "./errors.ts";
+import type { OneTimePasswords } from "./identity/mod.ts";
+import type { Access, Journal } from "./ports.ts";
+import type { Target } from "./types.ts";
+
+export interface AccessDeps {
+  readonly targets: readonly Target[];
+  readonly passwords: OneTimePasswords;
+  readonly journal: Pick<Journal, "append">;
+}
+
+export function createAccess({ targets, passwords, journal }: AccessDeps): Access {
+  return {
+    targets(identity) {
+      return targets.filter((target) => mayConnect(identity, target))
+        .map(({ name, protocol, database, environment }) => ({ name, protocol, database, environment }));
+    },
+
+    async issuePassword(identity, name, address) {
+      const target = targets.find((one) => one.name === name);
+      if (target === undefined || !mayConnect(identity, target)) {
+        throw new PosternError("PolicyDenied", `There is no target "${name}" that you may reach`, {
+          rule: "targets",
+          hint: "Ask for membership of one of the target's groups",
+        });
+      }
+      const { user, password, expiresAt } = passwords.issue(identity, name);
+      const action = { action: "password.issued", subject: user, detail: "", address };
+      await journal.append(dashboardAction(identity.name, action, { target: name }));
+      return { user, password, expiresAt };
+    },
+  };
+}
