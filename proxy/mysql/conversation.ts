@@ -142,8 +142,13 @@ export class Conversation {
     for (const packet of exchange.ahead ?? []) await target.write(packet);
     await target.write(request);
     for (;;) {
-      const over = response.feed(target.reader.queue, this.#outbox);
-      if (this.#outbox.size > 0) await client.flush(this.#outbox);
+      let over: boolean;
+      try {
+        over = response.feed(target.reader.queue, this.#outbox);
+      } finally {
+        // Also what came before something that breaks the protocol: an error after it must have its number.
+        if (this.#outbox.size > 0) await client.flush(this.#outbox);
+      }
       if (over) break;
       if (!await target.more()) throw target.gone();
     }
