@@ -13,7 +13,12 @@ export async function openUrl(url: string): Promise<Database> {
     fetch_types: false,
     onnotice: () => {},
     connect_timeout: 10,
-    connection: { application_name: "postern store", client_encoding: "UTF8" },
+    connection: {
+      application_name: "postern store",
+      client_encoding: "UTF8",
+      // Whatever the database's default is: what is acknowledged here must survive its crash.
+      synchronous_commit: "on",
+    },
   });
   try {
     await sql.unsafe("SELECT 1");

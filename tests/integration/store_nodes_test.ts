@@ -1,0 +1,215 @@
+/** Several Posterns on one PostgreSQL, Workers that die, and stores of an older schema. */
+import assert from "node:assert/strict";
+import { openEmbedded } from "../../policy/store/embedded_database.ts";
+import { openJournal } from "../../policy/store/journal.ts";
+import { migrate, migrations, schemaVersion } from "../../policy/store/migrations.ts";
+import { verifyLines } from "../../policy/audit/verify.ts";
+import { PosternError } from "../../policy/errors.ts";
+import { oneOfEach } from "../unit/audit/samples.ts";
+import { collect, smallEvent, storeFolder, withJournal } from "../support/journals.ts";
+import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { testNeeding } from "../support/programs.ts";
+
+testNeeding(
+  [postgresqlHere],
+  "two nodes on one PostgreSQL share one chain, and end only their own sessions",
+  async () => {
+    const database = await startPostgresql();
+    const root = await Deno.makeTempDir({ prefix: "postern-nodes-" });
+    try {
+      const { user, password, host, port, database: name } = database;
+      const url = `postgres://${user}:${password}@${host}:${port}/${name}`;
+      const nodes = await Promise.all(
+        ["a", "b"].map((node) => openJournal({ folder: `${root}/${node}`, url })),
+      );
+      try {
+        const events = await Promise.all(
+          Array.from({ length: 400 }, (_, i) => nodes[i % 2]!.append(smallEvent(String(i)))),
+        );
+        assert.deepEqual(
+          events.map((event) => event.sequence).sort((a, b) => a - b),
+          events.map((_, i) => i + 1),
+        );
+        for (const node of [0, 1]) {
+          const own = events.filter((_, i) => i % 2 === node).map((event) => event.sequence);
+          assert.deepEqual(own, own.toSorted((a, b) => a - b), "in the order of the calls");
+        }
+        const started = oneOfEach().find((draft) => draft.type === "session.started")!;
+        await nodes[0]!.append({ ...started, session: "of-a" });
+        await nodes[1]!.append({ ...started, session: "of-b" });
+        await nodes[0]!.close();
+        nodes[0] = await openJournal({ folder: `${root}/a`, url });
+        assert.notEqual((await nodes[1]!.session("of-a"))?.endedAt, null);
+        assert.equal((await nodes[1]!.session("of-b"))?.endedAt, null);
+
+        const lines = (await collect(nodes[1]!.lines({}))).map((line) => line.slice(0, -1));
+        const keys = await Promise.all(
+          ["a", "b"].map((node) => Deno.readTextFile(`${root}/${node}/audit-key.pub.pem`)),
+        );
+        const found = await verifyLines(lines, keys.join(""));
+        assert.equal(found.ok, true, found.ok ? "" : found.problem);
+      } finally {
+        await Promise.all(nodes.map((node) => node.close()));
+      }
+    } finally {
+      await database.close();
+      await Deno.remove(root, { recursive: true });
+    }
+  },
+);
+
+testNeeding(
+  [postgresqlHere],
+  "a PostgreSQL that crashes fails appends, and takes them again when it is back",
+  async () => {
+    const database = await startPostgresql();
+    const folder = await Deno.makeTempDir({ prefix: "postern-nodes-" });
+    try {
+      const { user, password, host, port, database: name } = database;
+      const journal = await openJournal({
+        folder,
+        url: `postgres://${user}:${password}@${host}:${port}/${name}`,
+      });
+      try {
+        const kept = [await journal.append(smallEvent("before"))];
+        await database.crash();
+        await assert.rejects(
+          journal.append(smallEvent("while it is down")),
+          (error) =>
+            error instanceof PosternError && error.code === "StoreFailed" &&
+            !error.message.includes(password),
+        );
+        await database.start();
+        kept.push(await eventually(() => journal.append(smallEvent("after"))));
+        const found = new Map((await journal.events({})).map((event) => [event.sequence, event.hash]));
+        for (const event of kept) assert.equal(found.get(event.sequence), event.hash);
+        const lines = (await collect(journal.lines({}))).map((line) => line.slice(0, -1));
+        assert.equal((await verifyLines(lines)).ok, true);
+      } finally {
+        await journal.close();
+      }
+    } finally {
+      await database.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+Deno.test("a database that cannot be reached is named in the error, without its password", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "postern-nodes-" });
+  try {
+    await assert.rejects(openJournal({ folder, url: "postgres://u:hunter2@127.0.0.1:1/x" }), (error) => {
+      assert.ok(error instanceof PosternError && error.code === "StoreFailed");
+      assert.match(error.message, /at 127\.0\.0\.1:1 cannot be opened/);
+      assert.ok(!Deno.inspect(error, { depth: 10 }).includes("hunter2"));
+      return true;
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a Worker that dies is reported, and the next event starts another on the same record", async () => {
+  const workers: Worker[] = [];
+  const original = globalThis.Worker;
+  globalThis.Worker = class extends original {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      workers.push(this);
+    }
+  };
+  const logged: string[] = [];
+  try {
+    await withJournal(async (journal) => {
+      const session = oneOfEach().find((draft) => draft.type === "session.started")!;
+      const before = await journal.append(session);
+      // What no caller sends: it breaks the Worker as a fault of its own would.
+      workers[0]!.postMessage(null);
+      await assert.rejects(
+        async () => {
+          for (let i = 0; i < 1000; i++) await journal.append(smallEvent(String(i)));
+        },
+        (error) => error instanceof PosternError && error.code === "StoreFailed",
+      );
+      const after = await eventually(() => journal.append(smallEvent("after")));
+      assert.ok(after.sequence > before.sequence);
+      assert.equal(workers.length, 2);
+      assert.ok(logged.some((message) => message.includes("worker is gone")));
+      assert.equal((await journal.session("session-1"))?.endedAt, null, "the sessions of this process go on");
+      const lines = (await collect(journal.lines({}))).map((line) => line.slice(0, -1));
+      assert.equal((await verifyLines(lines)).ok, true);
+    }, { log: (_, message) => logged.push(message) });
+  } finally {
+    globalThis.Worker = original;
+  }
+});
+
+Deno.test("a store of each older schema is brought up to date with what it holds", async () => {
+  const { folder, remove } = await storeFolder();
+  try {
+    const journal = await openJournal({ folder });
+    const event = await journal.append(smallEvent("kept"));
+    await journal.close();
+    const db = await openEmbedded(`${folder}/store`);
+    try {
+      const steps = [...migrations, ["CREATE TABLE later (x int4)", "INSERT INTO later VALUES (1)"]];
+      await migrate(db, steps);
+      await migrate(db, steps);
+      assert.equal(await schemaVersion(db), migrations.length + 1);
+      const [row] = await db.query({
+        text: "SELECT hash, (SELECT count(*)::text FROM later) FROM events",
+        values: [],
+      });
+      assert.deepEqual(row, [event.hash, "1"]);
+
+      const broken = [...steps, ["CREATE TABLE half (x int4)", "SELECT * FROM nowhere"]];
+      await assert.rejects(migrate(db, broken), /nowhere/);
+      assert.equal(await schemaVersion(db), migrations.length + 1, "a step happens as a whole or not at all");
+      await assert.rejects(db.query({ text: "SELECT * FROM half", values: [] }));
+    } finally {
+      await db.close();
+    }
+  } finally {
+    await remove();
+  }
+});
+
+Deno.test("each schema from the oldest on leads to the same tables", async () => {
+  const root = await Deno.makeTempDir({ prefix: "postern-schema-" });
+  try {
+    const shape = async (version: number) => {
+      const db = await openEmbedded(`${root}/${version}`);
+      try {
+        await migrate(db, migrations.slice(0, version));
+        await migrate(db);
+        const rows = await db.query({
+          text: `SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+                 WHERE table_schema = 'public' ORDER BY 1, 2`,
+          values: [],
+        });
+        return rows.map((row) => row.join(" "));
+      } finally {
+        await db.close();
+      }
+    };
+    const newest = await shape(migrations.length);
+    assert.ok(newest.some((column) => column.startsWith("events content text")));
+    for (let version = 1; version < migrations.length; version++) {
+      assert.deepEqual(await shape(version), newest);
+    }
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+/** Until it works, at most some seconds. */
+async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = 60;; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
