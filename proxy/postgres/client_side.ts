@@ -19,7 +19,7 @@ import {
 } from "./conversation.ts";
 import { decodeBind, decodeExecute, decodeNamed, decodeParse, decodeQuery } from "./decode.ts";
 import { describePortal } from "./encode.ts";
-import { failedTransaction, fromClient } from "./frames.ts";
+import { fromClient } from "./frames.ts";
 import { refersProblem, takeEffect } from "./names.ts";
 import {
   lossyText,
@@ -30,11 +30,10 @@ import {
   unknownName,
   unlessUnreadable,
 } from "./refusals.ts";
-import { askState } from "./state.ts";
+import { unsettled } from "./state.ts";
 import type { Place, Prepared, Step } from "./steps.ts";
 
 const drop: Step = { kind: "drop" };
-const untilDrained: Step = { kind: "wait", until: "drained" };
 
 export class ClientSide {
   /**
@@ -124,16 +123,18 @@ export class ClientSide {
   #query(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    const unsettled = this.#unsettled();
-    if (unsettled !== null) return unsettled;
+    const wait = unsettled(c);
+    if (wait !== null) return wait;
     const text = decodeQuery(frame);
     const judgement = this.judge(text, c.state);
     return this.#ruled(judgement, "query", text, [], () => {
       const execution = new Execution(judgement);
+      const ends = c.portals.get("")?.execution ?? null;
       const undo = takeEffect(judgement, c, true);
       const reply = replyTo(c, "query", {
         execution,
         undo,
+        ends,
         batch: ++c.batch,
         tainted: judgement.tainted,
       });
@@ -144,8 +145,8 @@ export class ClientSide {
   #parse(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    const unsettled = this.#unsettled();
-    if (unsettled !== null) return unsettled;
+    const wait = unsettled(c);
+    if (wait !== null) return wait;
     const { statement: name, text, types } = decodeParse(frame);
     const judgement = this.judge(text, c.state);
     if (judgement.verdict === "deny") {
@@ -167,14 +168,15 @@ export class ClientSide {
   #bind(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    const unsettled = this.#unsettled();
-    if (unsettled !== null) return unsettled;
+    const wait = unsettled(c);
+    if (wait !== null) return wait;
     const bind = decodeBind(frame);
     const statement = c.statements.get(bind.statement);
     if (statement === undefined) return unknownName("statement", bind.statement);
     const portal = portalOf(bind, statement, c.batch + 1);
+    const ends = c.portals.get(portal.name)?.execution ?? null;
     const undo = replace(c.portals, portal.name, portal);
-    const reply = replyTo(c, "bind", { portal, undo, tainted: statement.tainted });
+    const reply = replyTo(c, "bind", { portal, undo, ends, tainted: statement.tainted });
     this.kept = { frame, reply, ready: false };
     this.#keptPortal = portal;
     c.unsynced = true;
@@ -203,8 +205,8 @@ export class ClientSide {
       const { execution, statement } = portal;
       return this.#send(frame, replyTo(c, "execute", { portal, execution, tainted: statement.tainted }));
     }
-    const unsettled = this.#unsettled();
-    if (unsettled !== null) return unsettled;
+    const wait = unsettled(c);
+    if (wait !== null) return wait;
     const { statement } = portal;
     const judgement = this.judge(statement.text, c.state);
     return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, () => {
@@ -229,8 +231,9 @@ export class ClientSide {
     const { c } = this;
     this.releaseKept();
     const { kind, name } = decodeNamed(frame, "a Close message");
+    const ends = kind === "portal" ? c.portals.get(name)?.execution ?? null : null;
     const undo = kind === "portal" ? forget(c.portals, name) : forget(c.statements, name);
-    return this.#send(frame, replyTo(c, "close", { undo }));
+    return this.#send(frame, replyTo(c, "close", { undo, ends }));
   }
 
   #copy(type: number, frame: Uint8Array): Step {
@@ -268,20 +271,6 @@ export class ClientSide {
       return { kind: "refuse", run: protocolRun(text, problem, c), error: problem, place };
     }
     return { kind: judgement.verdict === "approve" ? "hold" : "run", run, prepare, place };
-  }
-
-  /** null where the next statement may be judged: nothing is under way that could change what it means. */
-  #unsettled(): Step | null {
-    const { c } = this;
-    if (!c.barrier) return null;
-    if (!c.drained(null)) return untilDrained;
-    if (c.reported || c.asked || c.status === failedTransaction) {
-      c.barrier = false;
-      c.asked = false;
-      return null;
-    }
-    c.asked = true;
-    return { kind: "wait", until: "drained", items: askState(c) };
   }
 
   #send(frame: Uint8Array, reply: Reply): Step {

@@ -101,6 +101,8 @@ export interface Reply {
   swap: Uint8Array | null;
   /** Postern's own message: the client hears nothing of its answer. */
   silent: boolean;
+  /** A suspended execution that is over once this is answered: its portal is closed or replaced. */
+  readonly ends: Execution | null;
   /** Takes the rows of Postern's own query. */
   readonly read: ((row: Uint8Array) => void) | null;
 }
@@ -259,6 +261,7 @@ export function replyTo(c: Conversation, kind: ReplyKind, fields: Partial<Reply>
     swap: null,
     silent: fields.silent ?? false,
     read: fields.read ?? null,
+    ends: fields.ends ?? null,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Where SQL reaches into what the protocol keeps: prepared statements, cursors, settings. */
 import { PosternError } from "../../policy/errors.ts";
 import type { Judgement, SqlState, StatementFacts, StatementKind } from "../../policy/types.ts";
-import { type Conversation, forget } from "./conversation.ts";
+import { type Conversation, type Execution, forget } from "./conversation.ts";
 
 type Judge = (text: string, state: SqlState) => Judgement;
 
@@ -56,19 +56,26 @@ function changesState(judgement: Judgement, c: Conversation): boolean {
   return changes;
 }
 
-/** One statement is complete: names that it took away mean nothing any more, or something else soon. */
-export function forgetNames(facts: StatementFacts, c: Conversation): void {
+/**
+ * One statement is complete: names that it took away mean nothing any more, or something else soon. Gives the
+ * suspended executions that end with them.
+ */
+export function forgetNames(facts: StatementFacts, c: Conversation): Execution[] {
   const { verb, refers } = facts;
-  const drop = (map: Map<string, unknown>, names: readonly string[]): void => {
-    if (names.length === 0) map.clear();
-    for (const name of names) map.delete(name);
-  };
-  if (verb === "DEALLOCATE") drop(c.statements, refers.statements);
-  if (verb === "CLOSE") drop(c.portals, refers.cursors);
-  if (verb === "DISCARD ALL") {
-    c.statements.clear();
-    c.portals.clear();
+  const all = verb === "DISCARD ALL";
+  const gone = (map: ReadonlyMap<string, unknown>, names: readonly string[]) =>
+    all || names.length === 0 ? [...map.keys()] : names;
+  if (all || verb === "DEALLOCATE") {
+    for (const name of gone(c.statements, refers.statements)) c.statements.delete(name);
   }
+  if (!all && verb !== "CLOSE") return [];
+  const ended: Execution[] = [];
+  for (const name of gone(c.portals, refers.cursors)) {
+    const execution = c.portals.get(name)?.execution ?? null;
+    if (execution !== null) ended.push(execution);
+    c.portals.delete(name);
+  }
+  return ended;
 }
 
 /** What running a statement does to the conversation; gives the way back, where there is one. */

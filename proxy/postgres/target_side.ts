@@ -133,6 +133,7 @@ export class TargetSide {
     const reply = this.c.replies.first();
     if (reply?.kind !== kind || reply.swap !== null) throw unexpected(this.c, frame[0] ?? 0);
     this.c.replies.shift();
+    if (reply.ends !== null) this.#results.settle(reply.ends);
     this.progressed = true;
     return reply.silent || reply.execution?.withheld === true ? null : frame;
   }
@@ -146,7 +147,9 @@ export class TargetSide {
     if (type === fromTarget.commandComplete) {
       execution.completed(decodeTag(frame));
       const statement = execution.judgement.statements[execution.index];
-      if (statement !== undefined) forgetNames(statement.facts, this.c);
+      if (statement !== undefined) {
+        for (const ended of forgetNames(statement.facts, this.c)) this.#results.settle(ended);
+      }
     }
     this.c.copyIn = false;
     if (reply.kind === "execute") {
@@ -174,6 +177,7 @@ export class TargetSide {
     c.replies.shift();
     c.copyIn = false;
     if (reply.execution !== null) this.#results.settle(reply.execution);
+    if (reply.ends !== null) this.#results.settle(reply.ends);
     if (c.status === idle) {
       for (const execution of c.endPortals(reply.batch)) this.#results.settle(execution);
       this.#calmDown();

@@ -49,9 +49,11 @@ const scripts: Record<string, (port: number, ready: () => void) => Promise<void>
       await client.ask(
         say.parse("", "SELECT 1"),
         say.bind("", ""),
+        say.describe("P", ""),
         say.execute(""),
         say.parse("", "SELEC"),
         say.bind("", ""),
+        say.describe("P", ""),
         say.execute(""),
         say.sync(),
       );
