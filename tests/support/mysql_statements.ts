@@ -131,7 +131,7 @@ const aggregates: readonly ((e: string) => string)[] = [
   (e) => `GROUP_CONCAT(${e})`,
   (e) => `GROUP_CONCAT(id ORDER BY ${e})`,
   (e) => `JSON_ARRAYAGG(${e})`,
-  (e) => `COUNT(*)`,
+  () => `COUNT(*)`,
   (e) => `MAX(${e}) OVER (PARTITION BY id)`,
   (e) => `ROW_NUMBER() OVER (ORDER BY ${e})`,
   (e) => `LAG(${e}) OVER (ORDER BY id)`,

@@ -64,8 +64,7 @@ export function judgeOther(walk: Walk, reader: Reader): Judged {
       walk.object(objections.handler());
       break;
     case "LOAD":
-      judgeLoad(walk, reader, words);
-      break;
+      return finished(reader, judgeLoad(walk, reader, words), words);
     case "LOCK":
       walk.object(objections.locks());
       break;
@@ -94,14 +93,15 @@ function finished(reader: Reader, kind: StatementKind, words: readonly string[])
 }
 
 /** LOAD DATA and LOAD XML; LOAD INDEX is administration. */
-function judgeLoad(walk: Walk, reader: Reader, words: string[]): void {
+function judgeLoad(walk: Walk, reader: Reader, words: string[]): StatementKind {
   const what = reader.takeOne("DATA", "XML", "INDEX");
   words.push(what);
-  if (what === "INDEX") return;
+  if (what === "INDEX") return "admin";
   const local = reader.tokens.some(({ keyword }) => keyword === "LOCAL");
   walk.object(local ? objections.localInfile() : objections.files());
   while (!reader.done && !reader.isWord("INTO")) reader.next();
   if (reader.take("INTO", "TABLE")) note(walk, [tableName(reader)], "write");
+  return "copy";
 }
 
 function judgeDdl(walk: Walk, reader: Reader, verb: string): Judged {

@@ -17,7 +17,7 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
   const query = parseQuery(reader);
   const { outputs } = walkQuery(walk, query, rootScope(), null, "result");
   for (const { touches } of outputs) use(touches);
-  if (!outputs.every(isConstant)) judgeOrder(walk);
+  if (!outputs.every(tellsNothing)) judgeOrder(walk);
   const verb = verbOf(query);
   const result = query.tail.file || query.tail.into.length > 0 ? masksOf([]) : masksOf(outputs);
   if (walk.locks === "") return { ...factsOf("read", verb), result };
@@ -26,8 +26,8 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
 }
 
 /** The same in every row, so that their order cannot be seen by it. Masks other than `null` leave NULLs as such. */
-function isConstant({ flow, touches, open }: Output): boolean {
-  return flow === null ? touches.length === 0 && !open : maskOfFlow(flow)?.mask.kind === "null";
+function tellsNothing({ flow, constant }: Output): boolean {
+  return constant || (flow !== null && maskOfFlow(flow)?.mask.kind === "null");
 }
 
 function verbOf(query: Query): string {

@@ -155,6 +155,7 @@ function filter(walk: Walk, reader: Reader): void {
     byName: new Map(),
     open: true,
     used: new Set(),
+    sought: new Set(),
   });
   decides(walk, parseExpr(reader), "what is shown", scope);
 }

@@ -63,7 +63,17 @@ function rowSource(walk: Walk, insert: Insert, table: Source | undefined): Sourc
   const columns = names.map((name, at) => output(insert.rowColumns[at] ?? name, null));
   const byName = new Map(columns.map((column) => [column.name.toLowerCase(), column]));
   const alias = walk.model.fold(insert.rowAlias);
-  return [{ alias, schema: null, table: null, ownRows: true, columns, byName, open: false, used: new Set() }];
+  return [{
+    alias,
+    schema: null,
+    table: null,
+    ownRows: true,
+    columns,
+    byName,
+    open: false,
+    used: new Set(),
+    sought: new Set(),
+  }];
 }
 
 function assign(walk: Walk, assignments: readonly Assignment[], scope: Scope): void {

@@ -4,8 +4,9 @@ import { isTotal, isTotalForNumbers, isVouched } from "./functions.ts";
 import { objections } from "./objections.ts";
 import { walkQuery } from "./lineage_query.ts";
 import { resolve, resolvePosition } from "./resolve.ts";
-import { type Output, output, type Scope, type Touch, use } from "./scope.ts";
+import { type Output, output, type Scope, seek, type Touch } from "./scope.ts";
 import type { Call, Expr } from "./syntax.ts";
+import { isConstant } from "./tree.ts";
 import type { Walk } from "./walk.ts";
 
 export interface Value {
@@ -32,13 +33,14 @@ export function selected(walk: Walk, expr: Expr, name: string, scope: Scope): Ou
   }
   const value = walkExpr(walk, expr, scope);
   if (value.flow !== null && !value.total) walk.object(objections.expression());
-  return output(name, value.flow === null ? null : { ...value.flow, plain: false }, value.touches);
+  const flow = value.flow === null ? null : { ...value.flow, plain: false };
+  return { ...output(name, flow, value.touches), constant: isConstant(expr) };
 }
 
 /** An expression that decides which rows there are, or in which order. */
 export function decides(walk: Walk, expr: Expr, where: string, scope: Scope): void {
   const value = walkExpr(walk, expr, scope);
-  use(value.touches);
+  seek(value.touches);
   if (value.flow !== null) walk.object(objections.predicate(where));
 }
 
@@ -49,7 +51,7 @@ export function sorts(walk: Walk, expr: Expr, where: string, scope: Scope): Touc
     decides(walk, expr, where, scope);
     return expr.t === "column" ? resolve(walk, expr, scope).key : null;
   }
-  use(column.touches);
+  seek(column.touches);
   walk.flow(column.flow);
   if (column.flow !== null) walk.object(objections.predicate(where));
   return column.key;

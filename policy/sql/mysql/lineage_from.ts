@@ -5,7 +5,7 @@ import { decides, walkExpr } from "./lineage_expression.ts";
 import { walkQuery } from "./lineage_query.ts";
 import { objections } from "./objections.ts";
 import { risksByIndex } from "./order.ts";
-import { findCte, frame, named, type Output, output, type Scope, type Source, use } from "./scope.ts";
+import { findCte, frame, named, type Output, output, type Scope, seek, type Source } from "./scope.ts";
 import { starOf } from "./star.ts";
 import type { Expr, Join, TableRef } from "./syntax.ts";
 import { isHarmlessSystemTable } from "./system_tables.ts";
@@ -72,7 +72,7 @@ function addJoin(walk: Walk, join: Join, scope: Scope, conditions: Condition[]):
   );
   const isCommon = (column: Output) => common.has(column.name.toLowerCase());
   for (const column of [...left, ...right].filter(isCommon)) {
-    use(column.touches);
+    seek(column.touches);
     walk.flow(column.flow);
     if (column.flow !== null) walk.object(objections.predicate("which rows are joined"));
   }
@@ -105,7 +105,7 @@ function derivedSource(walk: Walk, ref: Derived, scope: Scope): Source {
 function plainSource(walk: Walk, alias: string, columns: readonly Output[]): Source {
   const open = columns.some((column) => column.open);
   const source = { alias: walk.model.fold(alias), schema: null, table: null, ownRows: false, columns, open };
-  return { ...source, byName: named(columns), used: new Set() };
+  return { ...source, byName: named(columns), used: new Set(), sought: new Set() };
 }
 
 function baseSource(walk: Walk, ref: Base, scope: Scope): Source {
@@ -140,6 +140,7 @@ function baseSource(walk: Walk, ref: Base, scope: Scope): Source {
       byName: new Map(),
       open: true,
       used: new Set(),
+      sought: new Set(),
     };
   }
   const { table, taint } = found;
@@ -170,7 +171,16 @@ function tableSource(
   const columns: Output[] = [];
   const byName = new Map<string, Output>();
   const ownRows = behind === null;
-  const source: Source = { ...folded, table, ownRows, columns, byName, open: false, used: new Set() };
+  const source: Source = {
+    ...folded,
+    table,
+    ownRows,
+    columns,
+    byName,
+    open: false,
+    used: new Set(),
+    sought: new Set(),
+  };
   table.columns.forEach(({ name, numeric, invisible }, at) => {
     const touch = { source, column: name.toLowerCase() };
     const column: Output = {

@@ -5,8 +5,18 @@ import { decides, selected, sorts } from "./lineage_expression.ts";
 import { objections } from "./objections.ts";
 import { noteEqualities } from "./equalities.ts";
 import { noteSources, rulerOf } from "./order.ts";
-import { type CteBinding, frame, type Output, output, type Ruler, ruler, type Scope, use } from "./scope.ts";
-import type { Cte, Query, QueryBody, Select, SetOperation, StarItem } from "./syntax.ts";
+import {
+  type CteBinding,
+  frame,
+  type Output,
+  output,
+  type Ruler,
+  ruler,
+  type Scope,
+  seek,
+  use,
+} from "./scope.ts";
+import type { Cte, Query, QueryBody, QueryTail, Select, SetOperation, StarItem } from "./syntax.ts";
 import { nameOf } from "./tree.ts";
 import type { Walk } from "./walk.ts";
 import { expandStar } from "./star.ts";
@@ -45,12 +55,14 @@ export function walkQuery(
     if (touch !== null && rules !== outer.ruler) rules.keys.push(touch);
   }
   for (const limit of query.limit) decides(walk, limit, "how many rows there are", scope);
-  if (query.tail.file) walk.object(objections.files());
-  if (query.tail.lock === "UPDATE" || walk.locks === "") walk.locks = query.tail.lock;
-  if (query.tail.into.length > 0 && scope.outputs.some(({ flow }) => flow !== null)) {
-    walk.object(objections.variable());
-  }
+  walkTail(walk, query.tail, scope.outputs);
   return { outputs: scope.outputs };
+}
+
+function walkTail(walk: Walk, { file, into, lock }: QueryTail, outputs: readonly Output[]): void {
+  if (file) walk.object(objections.files());
+  if (lock === "UPDATE" || walk.locks === "") walk.locks = lock;
+  if (into.length > 0 && outputs.some(({ flow }) => flow !== null)) walk.object(objections.variable());
 }
 
 function rulesOf({ limit }: Query, outer: Scope, place: Place): Ruler {
@@ -117,13 +129,14 @@ function walkSelect(walk: Walk, select: Select, scope: Scope): void {
   for (const key of select.group) sorts(walk, key, "how rows are grouped", scope);
   if (select.having !== null) decides(walk, select.having, "which groups there are", scope);
   scope.aliases = false;
+  walkTail(walk, select.tail, scope.outputs);
   if (select.distinct) distinct(walk, scope.outputs);
   if (select.group.length > 0) scope.outputs.forEach(({ touches }) => use(touches));
 }
 
 function distinct(walk: Walk, outputs: readonly Output[]): void {
   for (const { flow, touches } of outputs) {
-    use(touches);
+    seek(touches);
     if (flow !== null) walk.object(objections.predicate("which rows are duplicates"));
   }
 }
@@ -169,6 +182,7 @@ function joinOutputs(left: Output | undefined, right: Output | undefined): Outpu
     flow: united(left.flow, right.flow) ?? null,
     open: left.open || right.open,
     numeric: left.numeric && right.numeric,
+    constant: false,
     touches: [...left.touches, ...right.touches],
     key: null,
   };

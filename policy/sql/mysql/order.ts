@@ -90,8 +90,8 @@ export function noteSources(walk: Walk, scope: Scope): void {
 /** Objects to what was noted, now that it is known which columns the statement needs. */
 export function judgeOrder(walk: Walk): void {
   for (const { source, taint, ruler } of walk.shared.suspects) {
-    const { table, used } = source;
-    if (table === null || used.size === 0 || !mayFollow(table, taint, used)) continue;
+    const { table, used, sought } = source;
+    if (table === null || used.size === 0 || !mayFollow(table, taint, used, sought)) continue;
     if ([...inForce(ruler)].every((rules) => isSettled(walk, rules))) continue;
     walk.object(objections.order(`${table.schema}.${table.name}`));
   }
@@ -163,7 +163,12 @@ function hasKey(walk: Walk, { table }: Source, columns: ReadonlySet<string> | un
 }
 
 /** Could the target read the rows along an index that sorts by a masked column? */
-function mayFollow(table: TableData, taint: TableTaint, used: ReadonlySet<string>): boolean {
+function mayFollow(
+  table: TableData,
+  taint: TableTaint,
+  used: ReadonlySet<string>,
+  sought: ReadonlySet<string>,
+): boolean {
   const indexes = indexesOf(table, taint);
   const primary = indexes.find(({ name }) => name === "PRIMARY")?.columns ?? [];
   return indexes.some(({ name, columns, masked }) => {
@@ -173,7 +178,7 @@ function mayFollow(table: TableData, taint: TableTaint, used: ReadonlySet<string
     const firstIsMasked = table.columns.some((column, at) =>
       column.name.toLowerCase() === first && taint.flows[at]
     );
-    if (first !== "" && !firstIsMasked && used.has(first)) return true;
+    if (first !== "" && !firstIsMasked && sought.has(first)) return true;
     return [...used].every((column) => columns.includes(column) || primary.includes(column));
   });
 }

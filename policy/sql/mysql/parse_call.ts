@@ -56,10 +56,14 @@ export function parseCall(reader: Reader, qualified?: readonly [string, string])
   return call(reader, name, { schema, args, distinct, order });
 }
 
-/** `e`, or a UDF's `e AS name`. */
+/** `e`, a UDF's `e AS name`, a dynamic column's `e AS type`. */
 function argument(reader: Reader): Expr {
   const value = parseExpr(reader);
-  if (reader.isWord("AS")) reader.alias(true);
+  if (!reader.take("AS")) return value;
+  while (!reader.done && !reader.isOp(",") && !reader.isOp(")")) {
+    if (reader.takeOp("(")) reader.skipGroup();
+    else reader.next();
+  }
   return value;
 }
 

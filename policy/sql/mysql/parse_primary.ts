@@ -1,6 +1,7 @@
 /** Operands of expressions: literals, names, variables, calls, sub-queries, CASE, CAST and their like. */
 import { parseCall, parseSpecialCall, startsCall } from "./parse_call.ts";
 import { op, parseExpr } from "./parse_expression.ts";
+import { tableName } from "./parse_from.ts";
 import { continueQuery, parseQuery, startsQuery } from "./parse_query.ts";
 import type { Reader } from "./reader.ts";
 import { notUnderstood } from "./refusal.ts";
@@ -135,6 +136,10 @@ function wordStart(reader: Reader): Expr {
       if (reader.peek(1).kind !== "string") break;
       reader.next();
       return strings(reader);
+    case "NEXT":
+    case "PREVIOUS":
+      if (!reader.isWord("VALUE", 1) || !reader.isWord("FOR", 2)) break;
+      return sequence(reader, keyword === "NEXT" ? "nextval" : "lastval");
     case "DEFAULT":
       return reader.isOp("(", 1) ? ofColumn(reader, keyword) : bareDefault(reader);
     case "VALUES":
@@ -232,4 +237,12 @@ function ofColumn(reader: Reader, keyword: string): Expr {
 function bareDefault(reader: Reader): Expr {
   reader.next();
   return op("DEFAULT", []);
+}
+
+/** MariaDB's `NEXT VALUE FOR s`. */
+function sequence(reader: Reader, name: string): Expr {
+  reader.next();
+  reader.expect("VALUE", "FOR");
+  tableName(reader);
+  return { t: "call", schema: "", name, args: [], distinct: false, order: [], window: false };
 }

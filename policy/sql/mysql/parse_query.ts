@@ -83,7 +83,7 @@ function setOperations(reader: Reader, first: QueryBody): QueryBody {
 }
 
 function finish(reader: Reader, ctes: readonly Cte[], recursive: boolean, body: QueryBody): Query {
-  let tail = selectTail(reader, noTail);
+  let tail = selectTail(reader, body.t === "select" ? body.tail : noTail);
   const order = reader.take("ORDER", "BY") ? orderList(reader) : [];
   const limit = parseLimit(reader);
   if (reader.isWord("PROCEDURE")) {
@@ -174,30 +174,12 @@ function select(reader: Reader): Select {
     if (reader.next().keyword.startsWith("DISTINCT")) distinct = true;
   }
   const items = parseItems(reader);
-  if (reader.isWord("INTO")) return { ...bare(items, distinct), ...afterInto(reader) };
-  return { ...bare(items, distinct), ...clauses(reader) };
-}
-
-function bare(items: Select["items"], distinct: boolean) {
-  return { t: "select" as const, distinct, items };
+  // INTO may stand here as well as at the end.
+  const tail = reader.isWord("INTO") ? selectTail(reader, noTail) : noTail;
+  return { t: "select", distinct, items, tail, ...clauses(reader) };
 }
 
 type Clauses = Pick<Select, "from" | "where" | "group" | "having" | "windows">;
-
-/** `SELECT a INTO … FROM t`: the tail is read again by `finish`, here only whether clauses follow it. */
-function afterInto(reader: Reader): Clauses {
-  const place = reader.place;
-  selectTail(reader, noTail);
-  if (!reader.isWord("FROM")) {
-    reader.back(place);
-    return { from: [], where: null, group: [], having: null, windows: [] };
-  }
-  throw new Refusal(
-    "not-understood",
-    "SELECT … INTO stands before FROM",
-    "Put INTO at the end of the statement",
-  );
-}
 
 function clauses(reader: Reader): Clauses {
   const from = reader.take("FROM") ? parseFrom(reader) : [];

@@ -174,9 +174,16 @@ function isRestrictingNot(inside: Expr | undefined, table: Changed): boolean {
     : namesColumn(inside, table);
 }
 
-function sameSides(args: readonly Expr[]): boolean {
-  const [left, right] = args;
-  return left !== undefined && right !== undefined && keyOf(left) === keyOf(right);
+function sameSides([left, right]: readonly Expr[]): boolean {
+  return left !== undefined && right !== undefined && isSame(left, right);
+}
+
+/** `orders.id` and `id` are one column; `a.id` and `b.id` are two. */
+function isSame(left: Expr, right: Expr): boolean {
+  if (left.t !== "column" || right.t !== "column") return keyOf(left) === keyOf(right);
+  const short = Math.min(left.parts.length, right.parts.length);
+  return left.parts.slice(-short).join("\n").toLowerCase() ===
+    right.parts.slice(-short).join("\n").toLowerCase();
 }
 
 /** True of every row, or of every row that matters. */
@@ -196,8 +203,7 @@ function isAlwaysTrue({ op, args }: Extract<Expr, { t: "op" }>, table: Changed):
     case "<":
       return beyondKeys(op, left, right, table);
     case "BETWEEN":
-      return right !== undefined && third !== undefined && keyOf(left) === keyOf(right) &&
-        keyOf(left) === keyOf(third);
+      return right !== undefined && third !== undefined && isSame(left, right) && isSame(left, third);
     case "LIKE":
       return sameSides(args) || (right?.t === "literal" && /^%+$/.test(String(right.value)));
     case "REGEXP":
@@ -206,7 +212,7 @@ function isAlwaysTrue({ op, args }: Extract<Expr, { t: "op" }>, table: Changed):
       return left.t === "column" && isColumn(left, table.notNull);
     case "IN":
       return args.slice(1).some((arg) =>
-        keyOf(arg) === keyOf(left) || (arg.t === "subquery" && isAllOf(arg.query, left, table))
+        isSame(arg, left) || (arg.t === "subquery" && isAllOf(arg.query, left, table))
       );
     default:
       return false;
@@ -234,7 +240,7 @@ function isAllOf(query: Query, column: Expr, { table }: Changed): boolean {
   }
   const [item] = body.items, [from, ...others] = body.from;
   if (from?.t !== "base" || others.length > 0 || from.table.name.toLowerCase() !== table) return false;
-  return item !== undefined && "expr" in item && keyOf(item.expr) === keyOf(column);
+  return item !== undefined && "expr" in item && isSame(item.expr, column);
 }
 
 function isColumn(expr: Extract<Expr, { t: "column" }>, columns: ReadonlySet<string>): boolean {

@@ -17,7 +17,9 @@ export interface Output {
   readonly open: boolean;
   /** A number of a table: that adding it up cannot fail. */
   readonly numeric: boolean;
-  /** What is read of tables for it. */
+  /** The same in every row, whatever rows there are. */
+  readonly constant: boolean;
+  /** What is read of tables for it, as far as that is certain. */
   readonly touches: readonly Touch[];
   /** The one column that it is, unchanged. */
   readonly key: Touch | null;
@@ -26,7 +28,7 @@ export interface Output {
 const none: readonly Touch[] = [];
 
 export function output(name: string, flow: Flow | null, touches = none, key: Touch | null = null): Output {
-  return { name, flow, open: false, numeric: false, touches, key };
+  return { name, flow, open: false, numeric: false, constant: false, touches, key };
 }
 
 /** A table as FROM names it. */
@@ -46,6 +48,8 @@ export interface Source {
   readonly open: boolean;
   /** Columns that the statement needs, in lower case; kept only where `touches` are. */
   readonly used: Set<string>;
+  /** Those among them by which rows are found, joined, grouped or sorted. */
+  readonly sought: Set<string>;
 }
 
 export interface Scope {
@@ -116,4 +120,9 @@ export function named(columns: readonly Output[]): ReadonlyMap<string, Output> {
 
 export function use(touches: readonly Touch[]): void {
   for (const { source, column } of touches) source.used.add(column);
+}
+
+export function seek(touches: readonly Touch[]): void {
+  use(touches);
+  for (const { source, column } of touches) source.sought.add(column);
 }

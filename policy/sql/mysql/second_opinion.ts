@@ -34,20 +34,23 @@ export function secondOpinion(walk: Walk, tokens: readonly Token[], judged: Judg
   });
   if (!suspicious || walk.unsafe.size > 0) return;
   if (!/^(?:SELECT|TABLE|VALUES|INSERT|REPLACE|UPDATE|DELETE)\b/.test(judged.verb)) return;
-  if (!walk.tainted && tokensDisagree(tokens, names)) walk.object(objections.disagreement());
+  // Tables of that name that ours found in another schema are not the masked ones.
+  const found = new Set(Array.from(walk.relations.values(), ({ name }) => name.toLowerCase()));
+  const missed = (name: string) => names.has(name) && !found.has(name);
+  if (!walk.tainted && tokensDisagree(tokens, missed)) walk.object(objections.disagreement());
   if (tokens.length > tokensMax || nesting(tokens) > nestingMax) return;
   const tree = parsed(walk, tokens);
   if (tree === null) return;
   const seen = { tables: new Set<string>(), columns: new Set<string>(), ctes: new Set<string>() };
   collect(tree, seen);
-  const table = [...seen.tables].some((name) => names.has(name) && !seen.ctes.has(name));
+  const table = [...seen.tables].some((name) => missed(name) && !seen.ctes.has(name));
   const column = walk.tainted &&
     [...seen.columns].some((name) => isMasked(walk, name) && !walk.looked.has(name));
   if ((table && !walk.tainted) || column) walk.object(objections.disagreement());
 }
 
 /** A masked relation's name where a table's stands, and no common table expression of that name. */
-function tokensDisagree(tokens: readonly Token[], names: ReadonlySet<string>): boolean {
+function tokensDisagree(tokens: readonly Token[], missed: (name: string) => boolean): boolean {
   const defined = new Set(
     tokens.filter((_, at) =>
       tokens[at + 1]?.keyword === "AS" && tokens[at + 2]?.value === "(" || tokens[at + 1]?.value === "("
@@ -57,7 +60,7 @@ function tokensDisagree(tokens: readonly Token[], names: ReadonlySet<string>): b
   return tokens.some(({ kind, value }, at) => {
     if (kind !== "word" && kind !== "name") return false;
     const name = value.toLowerCase();
-    return names.has(name) && beforeTables.has(tokens[at - 1]?.keyword ?? "") && !defined.has(name);
+    return missed(name) && beforeTables.has(tokens[at - 1]?.keyword ?? "") && !defined.has(name);
   });
 }
 

@@ -41,6 +41,8 @@ export interface Select {
   readonly t: "select";
   readonly distinct: boolean;
   readonly items: readonly (SelectItem | StarItem)[];
+  /** INTO between the list and FROM. */
+  readonly tail: QueryTail;
   readonly from: readonly TableRef[];
   readonly where: Expr | null;
   readonly group: readonly Expr[];

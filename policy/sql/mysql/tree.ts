@@ -20,6 +20,13 @@ export function some(expr: Expr, test: (expr: Expr) => boolean): boolean {
   return test(expr) || parts(expr).some((part) => some(part, test));
 }
 
+/** Does nothing in it depend on the row, or on the rows before? */
+export function isConstant(expr: Expr): boolean {
+  if (expr.t === "literal" || expr.t === "param" || expr.t === "setting") return true;
+  const plain = expr.t === "op" || (expr.t === "call" && !expr.window);
+  return plain && parts(expr).length > 0 && parts(expr).every(isConstant);
+}
+
 /** Last parts of the columns that an expression names, in lower case. */
 export function columnsNamed(expr: Expr, found = new Set<string>()): Set<string> {
   if (expr.t === "column") found.add((expr.parts.at(-1) ?? "").toLowerCase());
@@ -33,7 +40,7 @@ export function keyOf(expr: Expr): string {
     case "literal":
       return JSON.stringify(expr.value);
     case "column":
-      return `\`${(expr.parts.at(-1) ?? "").toLowerCase()}`;
+      return expr.parts.map((part) => `\`${part.toLowerCase()}`).join(".");
     case "variable":
       return `@${expr.name.toLowerCase()}`;
     case "setting":
