@@ -5,7 +5,7 @@ import { findItem, type Found, type Item, reach, resolveMember, resolveName, typ
 import { type Column, derived, isTainted, pure, risky, type Shape, type Value } from "./taint.ts";
 import { nearTaint, type Walk } from "./walk.ts";
 
-const systemColumns: ReadonlySet<string> = new Set([
+export const systemColumns: ReadonlySet<string> = new Set([
   "ctid",
   "xmin",
   "xmax",

@@ -35,12 +35,18 @@ export function firstTaint(parts: readonly Value[]): Taint | null {
   return parts.find((part) => part.taint !== null)?.taint ?? null;
 }
 
-/** Parts put together by something that never fails by itself, nor looks into some depending on others. */
-function together(parts: readonly Value[], walk: Walk, by: string, text = false): Value {
-  const taint = firstTaint(parts);
+/** Parts put together by something that computes them all, and never fails by itself. */
+function eager(parts: readonly Value[], text = false): Value {
   const fails = parts.some((part) => part.fails);
-  if (taint === null) return fails ? risky : pure;
-  if (fails) walk.found.maskedInExpression(taint.column, by);
+  if (firstTaint(parts) === null) return fails ? risky : pure;
+  return { taint: text ? derivedText : derived, fails };
+}
+
+/** Parts of which some are only computed depending on others: what may fail must not depend on masked values. */
+function lazy(parts: readonly Value[], walk: Walk, by: string, text = false): Value {
+  const taint = firstTaint(parts);
+  if (taint === null || !parts.some((part) => part.fails)) return eager(parts, text);
+  walk.found.maskedInExpression(taint.column, by);
   return { taint: text ? derivedText : derived, fails: false };
 }
 
@@ -68,25 +74,25 @@ function operation(node: NodeOf<"A_Expr">, walk: Walk, scope: Scope): Value {
     case "AEXPR_DISTINCT":
     case "AEXPR_NOT_DISTINCT":
       noteOperator(["="], walk);
-      return together(operands, walk, "a comparison");
+      return eager(operands);
     case "AEXPR_NULLIF":
       noteOperator(["="], walk);
-      return together(operands, walk, "NULLIF", allText(operands));
+      return eager(operands, allText(operands));
     case "AEXPR_BETWEEN":
     case "AEXPR_NOT_BETWEEN":
     case "AEXPR_BETWEEN_SYM":
     case "AEXPR_NOT_BETWEEN_SYM":
       for (const bound of ["<", ">", "<=", ">="]) noteOperator([bound], walk);
-      return together(operands, walk, "a comparison");
+      return lazy(operands, walk, "BETWEEN");
+    case "AEXPR_IN":
+      noteOperator(names, walk);
+      return lazy(operands, walk, "IN");
   }
   noteOperator(names, walk);
-  if (firstTaint(operands) !== null && isTotalOperator(name, operands)) {
-    return { taint: name === "||" ? derivedText : derived, fails: false };
-  }
-  if (firstTaint(operands) === null && ["=", "<>", "<", ">", "<=", ">="].includes(name)) {
-    return together(operands, walk, name);
-  }
-  return opaque(operands, walk, `the operator ${name}`);
+  if (!isTotalOperator(name, operands)) return opaque(operands, walk, `the operator ${name}`);
+  // Of JSON, || may fail; of what is clean the type is not known.
+  const { taint, fails } = eager(operands, name === "||");
+  return { taint, fails: fails || (name === "||" && taint === null) };
 }
 
 function typeCast(node: NodeOf<"TypeCast">, walk: Walk, scope: Scope): Value {
@@ -96,9 +102,17 @@ function typeCast(node: NodeOf<"TypeCast">, walk: Walk, scope: Scope): Value {
     // A constant is converted before anything runs, whatever the rows hold.
     return constantText(node.arg) !== undefined || (text && !from.fails) ? pure : risky;
   }
-  if (!text) return opaque([from], walk, "a cast");
+  if (!text) return isRowCast(node, from, walk) ? from : opaque([from], walk, "a cast");
   if (from.taint.plain && isText(from.taint) && !sized && from.row === undefined) return from;
   return { taint: derivedText, fails: from.fails };
+}
+
+/** A whole row under its own table's type, as view definitions print it. */
+function isRowCast(node: NodeOf<"TypeCast">, from: Value, walk: Walk): boolean {
+  const name = strings(node.typeName?.names).at(-1) ?? "";
+  const relations = walk.catalog.relationsNamed(name);
+  return from.row !== undefined &&
+    relations.some(({ columns }) => columns.length === from.row?.columns.length);
 }
 
 function caseExpr(node: NodeOf<"CaseExpr">, walk: Walk, scope: Scope): Value {
@@ -139,7 +153,7 @@ function subscripts(base: Value, steps: readonly Node[], walk: Walk, scope: Scop
     const indices = as(step, "A_Indices");
     if (indices !== undefined) parts.push(value(indices.lidx, walk, scope), value(indices.uidx, walk, scope));
   }
-  return firstTaint(parts) === null ? risky : together(parts, walk, "a subscript");
+  return firstTaint(parts) === null ? risky : eager(parts);
 }
 
 /** The standard's functions without brackets: CURRENT_DATE and the like. None fails. */
@@ -162,21 +176,21 @@ const handlers: Handlers = {
   A_Indirection: indirection,
   NamedArgExpr: (node, walk, scope) => value(node.arg, walk, scope),
   CollateClause: (node, walk, scope) => value(node.arg, walk, scope),
-  BoolExpr: (node, walk, scope) => together(values(node.args, walk, scope), walk, "AND, OR or NOT"),
-  NullTest: (node, walk, scope) => together([value(node.arg, walk, scope)], walk, "IS NULL"),
-  BooleanTest: (node, walk, scope) => together([value(node.arg, walk, scope)], walk, "a truth test"),
-  GroupingFunc: (node, walk, scope) => together(values(node.args, walk, scope), walk, "GROUPING"),
-  A_ArrayExpr: (node, walk, scope) => together(values(node.elements, walk, scope), walk, "ARRAY"),
-  RowExpr: (node, walk, scope) => together(values(node.args, walk, scope), walk, "ROW"),
-  List: (node, walk, scope) => together(values(node.items, walk, scope), walk, "a list"),
+  BoolExpr: (node, walk, scope) => lazy(values(node.args, walk, scope), walk, "AND, OR or NOT"),
+  NullTest: (node, walk, scope) => eager([value(node.arg, walk, scope)]),
+  BooleanTest: (node, walk, scope) => eager([value(node.arg, walk, scope)]),
+  GroupingFunc: (node, walk, scope) => eager(values(node.args, walk, scope)),
+  A_ArrayExpr: (node, walk, scope) => eager(values(node.elements, walk, scope)),
+  RowExpr: (node, walk, scope) => eager(values(node.args, walk, scope)),
+  List: (node, walk, scope) => eager(values(node.items, walk, scope)),
   CoalesceExpr: (node, walk, scope) => {
     const parts = values(node.args, walk, scope);
-    return together(parts, walk, "COALESCE", allText(parts));
+    return lazy(parts, walk, "COALESCE", allText(parts));
   },
   MinMaxExpr: (node, walk, scope) => {
     noteOperator(["<"], walk);
     const parts = values(node.args, walk, scope);
-    return together(parts, walk, "GREATEST or LEAST", allText(parts));
+    return eager(parts, allText(parts));
   },
   MultiAssignRef: (node, walk, scope) => value(node.source, walk, scope),
   ...jsonAndXml,

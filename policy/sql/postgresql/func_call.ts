@@ -52,6 +52,14 @@ function isSetConfig(names: readonly string[]): boolean {
   return names.at(-1) === "set_config" && (names.length === 1 || names.at(-2) === "pg_catalog");
 }
 
+/**
+ * pg_dump's `set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = …`: whatever the setting,
+ * this value either narrows what may be read, or is none that it takes.
+ */
+function isDumpGuard(text: string | undefined): boolean {
+  return text === "view, foreign-table" || text === "view" || text === "foreign-table";
+}
+
 /** set_config(name, value, local): judged like SET, and only with constants. */
 function setConfig(nodes: readonly Node[], args: readonly Argument[], walk: Walk): Value {
   walk.found.functions.add("pg_catalog.set_config");
@@ -64,6 +72,7 @@ function setConfig(nodes: readonly Node[], args: readonly Argument[], walk: Walk
   }
   const [name, text] = args;
   const positional = nodes.length === 3 && nodes.every((node) => as(node, "NamedArgExpr") === undefined);
+  if (positional && name?.taint === null && isDumpGuard(text?.constant)) return pure;
   if (!positional || name?.constant === undefined) {
     walk.found.object(
       "setting:?",

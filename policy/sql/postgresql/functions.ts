@@ -36,7 +36,7 @@ export function call(names: readonly string[], args: readonly Argument[], walk: 
     if (!own || !isTotal(name, args)) {
       walk.found.maskedInExpression(tainted.column, `the function ${names.join(".")}()`);
     }
-    return { taint: givesText.has(name) ? derivedText : derived, fails: false };
+    return { taint: givesText.has(name) ? derivedText : derived, fails: args.some((arg) => arg.fails) };
   }
   const inside = meaning.users.some((routine) => {
     const shape = walk.definitions.routine(routine.oid, walk.found);
@@ -107,7 +107,6 @@ function noteUnknown(schema: string | null, name: string, walk: Walk): void {
 
 /** Whether the function returns something for every masked value, so that no error can tell values apart. */
 function isTotal(name: string, args: readonly Argument[]): boolean {
-  if (args.some((arg) => arg.fails)) return false;
   const tainted = (index: number) => args[index]?.taint !== null && args[index] !== undefined;
   const only = (allowed: (index: number) => boolean) =>
     args.every((_, index) => !tainted(index) || allowed(index));
@@ -139,9 +138,8 @@ function isSafeConstant(name: string, constant: string | undefined): boolean {
   return name === "split_part" || name === "to_char";
 }
 
-/** `||` and comparisons always give a result; arithmetic may overflow, patterns and JSON operators may fail. */
+/** All operands are computed before. `||` and comparisons always give a result; arithmetic may overflow, patterns and JSON operators may fail. */
 export function isTotalOperator(name: string, operands: readonly Value[]): boolean {
-  if (operands.some((operand) => operand.fails)) return false;
   if (name === "||") return operands.every(({ taint }) => taint === null || isText(taint));
   return ["=", "<>", "!=", "<", ">", "<=", ">="].includes(name);
 }

@@ -22,19 +22,15 @@ export function subLink(node: NodeOf<"SubLink">, walk: Walk, scope: Scope): Valu
     default: {
       noteOperator(node.operName === undefined ? ["="] : strings(node.operName), walk);
       const test = value(node.testexpr, walk, scope);
-      if (test.taint === null && all === null) return risky;
-      if (!isComparison(strings(node.operName))) {
-        walk.found.maskedInExpression((test.taint ?? all ?? derived).column, "a comparison with a query");
-      }
-      return { taint: derived, fails: true };
+      const taint = test.taint ?? all;
+      if (taint === null) return risky;
+      // The first match ends it: which rows were computed by then, and may have failed, depends on the value.
+      walk.found.maskedInExpression(taint.column, "a comparison with a query's rows");
+      return { taint: derived, fails: false };
     }
   }
 }
 
 function rowTaint(columns: readonly Column[], all: Taint | null): Taint | null {
   return columns.length === 1 || all === null ? all : derived;
-}
-
-function isComparison(names: readonly string[]): boolean {
-  return names.length === 0 || ["=", "<>", "<", ">", "<=", ">="].includes(names.at(-1) ?? "");
 }

@@ -4,6 +4,7 @@
  */
 import type { Node, SelectStmt } from "libpg-query";
 import { as, constantText, literalOf, type NodeOf, strings } from "./ast.ts";
+import { systemColumns } from "./column_refs.ts";
 import { value } from "./expressions.ts";
 import { Findings } from "./findings.ts";
 import { type Item, resolveMember, resolveName, type Scope } from "./scope.ts";
@@ -35,7 +36,10 @@ function narrows(node: Node | undefined, judge: Judge): boolean {
   const inner = as(node, "BooleanTest")?.arg ?? as(node, "TypeCast")?.arg ?? as(node, "CollateClause")?.arg;
   if (inner !== undefined) return narrows(inner, judge);
   const options = as(node, "CoalesceExpr")?.args ?? caseParts(as(node, "CaseExpr"));
-  if (options !== undefined) return options.some((each) => narrows(each, judge));
+  // A constant among them may be what every row gets.
+  if (options !== undefined) {
+    return options.some((each) => as(each, "A_Const") === undefined && narrows(each, judge));
+  }
   return targetColumns(node, judge).size > 0;
 }
 
@@ -146,7 +150,9 @@ function targetColumns(node: Node | undefined, { target, walk, scope }: Judge): 
       ? resolveName(scope, names[0]!)
       : resolveMember(scope, names.at(-3) ?? null, names.at(-2) ?? "", names.at(-1) ?? "");
     // A column that is not known may be anybody's: of the target, for want of another.
-    if (found.kind === "none") return columns;
+    if (found.kind === "none") {
+      return systemColumns.has(names[0] ?? "") ? columns.add(names[0] ?? "") : columns;
+    }
     if (found.kind === "open") return target.open ? columns.add(names.at(-1) ?? "") : columns;
   }
   walk.found.onColumn = (item, column) => {
