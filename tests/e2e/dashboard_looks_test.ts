@@ -232,6 +232,29 @@ dashboardTest(
 );
 
 dashboardTest(
+  "a session of thousands of statements stays light, and all of it can be reached",
+  async (test, browser) => {
+    await test.gateway.session("session-1");
+    for (let at = 1; at <= 3000; at++) await test.gateway.statement("session-1", `SELECT ${at} AS place`);
+    const page = await pageOf(browser, test, alex);
+    await page.goto(`${test.url}/sessions/session-1`);
+    await page.getByRole("button", { name: "SELECT 1 AS place" }).click();
+    const last = page.getByRole("button", { name: "SELECT 3000 AS place" });
+    for (let tries = 0; tries < 100 && await last.count() === 0; tries++) {
+      await page.mouse.wheel(0, 5000);
+      await page.waitForTimeout(30);
+    }
+    await last.scrollIntoViewIfNeeded();
+    const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+    assert.ok(elements < 9000, `${elements} elements`);
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.locator(".story").waitFor();
+    await page.getByRole("searchbox").fill("1234 AS");
+    await page.getByRole("button", { name: "SELECT 1234 AS place" }).waitFor();
+  },
+);
+
+dashboardTest(
   "texts that deceive the eye are flagged, and letters of every script are shown",
   async (test, browser) => {
     const text =

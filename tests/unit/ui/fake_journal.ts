@@ -1,5 +1,6 @@
 /** A journal in memory that keeps the port's promises, for tests of the dashboard alone. */
 import { createHash } from "node:crypto";
+import { eventData } from "../../../policy/audit/event_data.ts";
 import { known } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
 import type { Clock, EvidenceJournal, Journal, SessionSummary } from "../../../policy/ports.ts";
@@ -105,26 +106,41 @@ export class FakeJournal implements EvidenceJournal {
   }
 
   #summaries(): SessionSummary[] {
-    return this.all.map(known).flatMap((it) => it?.type === "session.started" ? [it] : []).reverse().map(
-      (started) => {
-        const of = this.all.filter((event) => event.session === started.session);
-        const ended = of.map(known).find((it) => it?.type === "session.ended");
-        const judged = of.map(known).flatMap((it) => it?.type === "statement.judged" ? [it.data] : []);
-        return {
-          id: started.session!,
-          person: started.person!,
-          target: started.target!,
-          database: started.data.database,
-          client: started.data.client,
-          method: started.data.identity.method,
-          startedAt: started.at,
-          endedAt: ended?.at ?? null,
-          endReason: ended?.type === "session.ended" ? ended.data.reason : null,
-          statements: judged.length,
-          denied: judged.filter(({ verdict }) => verdict === "deny").length,
-          held: of.filter(({ type }) => type === "approval.requested").length,
-        };
-      },
-    );
+    const found = new Map<string, SessionSummary>();
+    for (const { type, session, person, target, at, data } of this.all) {
+      const before = session === null ? undefined : found.get(session);
+      if (type === "session.started") {
+        const it = eventData["session.started"].parse(data);
+        found.set(session!, {
+          id: session!,
+          person: person!,
+          target: target!,
+          database: it.database,
+          client: it.client,
+          method: it.identity.method,
+          startedAt: at,
+          endedAt: null,
+          endReason: null,
+          statements: 0,
+          denied: 0,
+          held: 0,
+        });
+      } else if (before !== undefined) {
+        found.set(before.id, { ...before, ...changeOf(before, type, at, data) });
+      }
+    }
+    return [...found.values()].reverse();
   }
+}
+
+function changeOf(
+  before: SessionSummary,
+  type: string,
+  at: number,
+  data: EventDraft["data"],
+): Partial<SessionSummary> {
+  if (type === "session.ended") return { endedAt: at, endReason: String(data.reason) };
+  if (type === "approval.requested") return { held: before.held + 1 };
+  if (type !== "statement.judged") return {};
+  return { statements: before.statements + 1, denied: before.denied + (data.verdict === "deny" ? 1 : 0) };
 }

@@ -63,7 +63,7 @@ export function ConnectScreen({ secret }: { secret: string }) {
           <div class="gate-actions">
             <button type="button" class="button approve" disabled={busy} onClick={() => decide("confirm")}>
               {icons.allow}
-              The code is the same: let it in
+              Same code: let it in
             </button>
             <button type="button" class="button deny" disabled={busy} onClick={() => decide("reject")}>
               {icons.deny}

@@ -1,6 +1,7 @@
 /** What was decided, expired or withdrawn, newest first. */
 import { useEffect } from "preact/hooks";
 import type { History, RequestCard } from "../../contract.ts";
+import { LoadMore } from "../parts/blocks.tsx";
 import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { tableList, verbList } from "../parts/format.ts";
 import { Marked } from "../parts/marked.tsx";
@@ -51,9 +52,9 @@ export function HistoryScreen() {
         )}
       {pages.more.value
         ? (
-          <button type="button" class="button more" disabled={pages.busy.value} onClick={pages.loadMore}>
+          <LoadMore load={pages.loadMore} busy={pages.busy.value} failed={error !== null}>
             Show older ones
-          </button>
+          </LoadMore>
         )
         : null}
     </section>

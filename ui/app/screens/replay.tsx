@@ -1,11 +1,12 @@
 /** One session: who and where, a time line, and every statement in order with what became of it. */
+import { useSignal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import type { SessionAnswer, SessionRow } from "../../contract.ts";
 import { Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
-import { counted, duration, zone } from "../parts/format.ts";
+import { count, counted, duration, zone } from "../parts/format.ts";
+import { LoadMore } from "../parts/blocks.tsx";
 import { icons } from "../parts/icons.tsx";
 import { Marked } from "../parts/marked.tsx";
-import { now } from "../state/clock.ts";
 import { type Replay, useReplay } from "../state/replay.ts";
 import { EndDialog } from "./end_session.tsx";
 import { Entries } from "./replay_entries.tsx";
@@ -114,37 +115,25 @@ const filters: readonly { readonly id: RowFilter; readonly name: string }[] = [
 function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
   const [filter, setFilter] = useState<RowFilter>("all");
   const [text, setText] = useState("");
+  const opened = useSignal<ReadonlySet<string>>(new Set());
   const steps = replay.steps.value;
   const rows = useMemo(() => rowsOf(steps), [steps]);
-  const statements = useMemo(() => rows.filter((row): row is StatementRow => row.row === "statement"), [
-    rows,
-  ]);
+  const statements = useMemo(() => rows.filter((row) => row.row === "statement"), [rows]);
   const filtered = filter !== "all" || text !== "";
   const shown = useMemo(
     () => filtered ? statements.filter((row) => fits(row, filter, text, session.live)) : folded(rows),
     [rows, filter, text, session.live],
   );
-  const end = session.endedAt ?? (session.live ? now.value : steps.at(-1)?.at ?? session.startedAt);
   return (
     <>
-      <Strip rows={statements} from={session.startedAt} to={end} live={session.live} />
+      <Strip
+        rows={statements}
+        from={session.startedAt}
+        to={session.endedAt ?? steps.at(-1)?.at}
+        live={session.live}
+      />
       <div class="replay-filters">
-        <div class="chips" role="group" aria-label="Show">
-          {filters.map(({ id, name }) => (
-            <button
-              key={id}
-              type="button"
-              class="chip"
-              aria-pressed={filter === id}
-              onClick={() => setFilter(id)}
-            >
-              {name}
-              <span class="chip-count">
-                {statements.filter((row) => fits(row, id, "", session.live)).length}
-              </span>
-            </button>
-          ))}
-        </div>
+        <Chips statements={statements} live={session.live} filter={filter} setFilter={setFilter} />
         <label class="field inline">
           <span class="visually-hidden">Find in statements</span>
           <input
@@ -161,15 +150,45 @@ function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
             {replay.busy.value ? "Loading…" : filtered ? "No statement fits." : "Nothing has been run yet."}
           </p>
         )
-        : <Entries rows={shown} session={session} />}
+        : <Entries rows={shown} session={session} opened={opened} />}
       {replay.more.value
         ? (
-          <button type="button" class="button more" disabled={replay.busy.value} onClick={replay.load}>
+          <LoadMore load={replay.load} busy={replay.busy.value} failed={replay.error.value !== null}>
             Load the following statements
-          </button>
+          </LoadMore>
         )
         : null}
       <p class="zone">Times are in {zone()}. Offsets count from the session's start.</p>
     </>
+  );
+}
+
+interface ChipsProps {
+  readonly statements: readonly StatementRow[];
+  readonly live: boolean;
+  readonly filter: RowFilter;
+  readonly setFilter: (filter: RowFilter) => void;
+}
+
+function Chips({ statements, live, filter, setFilter }: ChipsProps) {
+  const counts = useMemo(
+    () => filters.map(({ id }) => statements.filter((row) => fits(row, id, "", live)).length),
+    [statements, live],
+  );
+  return (
+    <div class="chips" role="group" aria-label="Show">
+      {filters.map(({ id, name }, at) => (
+        <button
+          key={id}
+          type="button"
+          class="chip"
+          aria-pressed={filter === id}
+          onClick={() => setFilter(id)}
+        >
+          {name}
+          <span class="chip-count">{count(counts[at]!)}</span>
+        </button>
+      ))}
+    </div>
   );
 }

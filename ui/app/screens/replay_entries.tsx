@@ -1,8 +1,10 @@
 /** The rows of a replay. A row opens to its whole story. */
+import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { SessionRow, StatementText } from "../../contract.ts";
 import { Badge, Failure, Time } from "../parts/basics.tsx";
+import { Blocks } from "../parts/blocks.tsx";
 import { counted, duration, offset, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
 import { Marked } from "../parts/marked.tsx";
@@ -11,15 +13,34 @@ import { type ApiError, asApiError, get } from "../state/api.ts";
 import { now } from "../state/clock.ts";
 import { rowLooks, type RowState, type Shown, type StatementRow, stateOf, textOf } from "./replay_rows.ts";
 
-export function Entries({ rows, session }: { rows: readonly Shown[]; session: SessionRow }) {
+/** Which rows are open, by key: kept while a row's block is not drawn. */
+export type Opened = Signal<ReadonlySet<string>>;
+
+function toggle(opened: Opened, key: string): void {
+  const keys = new Set(opened.value);
+  if (!keys.delete(key)) keys.add(key);
+  opened.value = keys;
+}
+
+interface EntriesProps {
+  readonly rows: readonly Shown[];
+  readonly session: SessionRow;
+  readonly opened: Opened;
+}
+
+export function Entries({ rows, session, opened }: EntriesProps) {
   return (
-    <ol class="steps">
-      {rows.map((row) => (
+    <Blocks
+      class="steps"
+      rows={rows}
+      keyOf={(row) => row.key}
+      usualHeight={45}
+      render={(row) => (
         <li key={row.key} class="step">
           {row.row === "statement"
-            ? <StatementEntry row={row} session={session} />
+            ? <StatementEntry row={row} session={session} opened={opened} />
             : row.row === "fold"
-            ? <Fold rows={row.rows} session={session} />
+            ? <Fold row={row} session={session} opened={opened} />
             : (
               <p class="step-note">
                 <span class="step-offset">{offset(row.note.at - session.startedAt)}</span>
@@ -30,8 +51,8 @@ export function Entries({ rows, session }: { rows: readonly Shown[]; session: Se
               </p>
             )}
         </li>
-      ))}
-    </ol>
+      )}
+    />
   );
 }
 
@@ -40,40 +61,53 @@ const noteNames: Readonly<Record<string, string>> = {
   "session.ended": "Session ended",
 };
 
-function Fold({ rows, session }: { rows: readonly StatementRow[]; session: SessionRow }) {
-  const [open, setOpen] = useState(false);
+interface FoldProps {
+  readonly row: Extract<Shown, { row: "fold" }>;
+  readonly session: SessionRow;
+  readonly opened: Opened;
+}
+
+function Fold({ row: { key, rows }, session, opened }: FoldProps) {
+  const open = opened.value.has(key);
   const first = rows[0]!;
   return (
     <>
-      <button type="button" class="step-fold" aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button type="button" class="step-fold" aria-expanded={open} onClick={() => toggle(opened, key)}>
         <span class="step-offset">{offset(first.at - session.startedAt)}</span>
         {icons.chevron}
         {counted(rows.length, "statement")} that only asked the catalogs
       </button>
       {open
         ? (
-          <ol class="steps nested">
-            {rows.map((row) => (
-              <li key={row.key} class="step">
-                <StatementEntry row={row} session={session} />
-              </li>
-            ))}
-          </ol>
+          <div class="nested">
+            <Entries rows={rows} session={session} opened={opened} />
+          </div>
         )
         : null}
     </>
   );
 }
 
-function StatementEntry({ row, session }: { row: StatementRow; session: SessionRow }) {
-  const [open, setOpen] = useState(false);
+interface StatementEntryProps {
+  readonly row: StatementRow;
+  readonly session: SessionRow;
+  readonly opened: Opened;
+}
+
+function StatementEntry({ row, session, opened }: StatementEntryProps) {
+  const open = opened.value.has(row.key);
   const state = stateOf(row, session.live);
   const { tone, icon, word } = rowLooks[state];
   const verbs = row.statement?.verbs ?? row.held?.verbs ?? [];
   const length = row.statement?.textLength ?? row.held?.textLength ?? 0;
   return (
     <>
-      <button type="button" class={`step-head ${tone}`} aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        class={`step-head ${tone}`}
+        aria-expanded={open}
+        onClick={() => toggle(opened, row.key)}
+      >
         <span class="step-offset">{offset(row.at - session.startedAt)}</span>
         <Badge tone={tone} icon={icon}>{word}</Badge>
         <span class="step-text">

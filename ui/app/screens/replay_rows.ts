@@ -72,11 +72,14 @@ function waitingRow(step: StatementStep, byRequest: Map<string, StatementDraft>)
   if (step.verdict !== "approve") return null;
   if (step.approval !== null) {
     const row = byRequest.get(step.approval);
-    return row && row.statement === null ? row : null;
+    byRequest.delete(step.approval);
+    return row ?? null;
   }
-  for (const row of byRequest.values()) {
+  for (const [request, row] of byRequest) {
     const over = row.review !== null && row.review.state !== "pending" && row.review.state !== "approved";
-    if (row.statement === null && over && row.held?.text === step.text) return row;
+    if (!over || row.held?.text !== step.text) continue;
+    byRequest.delete(request);
+    return row;
   }
   return null;
 }

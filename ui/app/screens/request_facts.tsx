@@ -1,6 +1,6 @@
 /** What is known about a request beside its text. */
 import type { ComponentChildren } from "preact";
-import type { RequestDetail } from "../../contract.ts";
+import type { RequestDetail, Review, TableUse } from "../../contract.ts";
 import { Badge, Time } from "../parts/basics.tsx";
 import { bytes, counted } from "../parts/format.ts";
 import { Marked } from "../parts/marked.tsx";
@@ -51,28 +51,17 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
 }
 
 export function RequestFacts({ request }: { request: RequestDetail }) {
-  const { client, reviews, tables } = request;
+  const { client, reviews } = request;
   return (
     <dl class="facts">
       <Fact name="Touches">
-        {tables.length === 0 ? "no table that Postern could tell" : (
-          <ul class="plain-list">
-            {tables.map(({ schema, name, access }) => (
-              <li key={`${schema}.${name}.${access}`}>
-                <code>
-                  <Marked text={schema ? `${schema}.${name}` : name} />
-                </code>{" "}
-                <Badge tone={access === "write" ? "hold" : "quiet"}>
-                  {access === "write" ? "writes" : "reads"}
-                </Badge>
-              </li>
-            ))}
-          </ul>
-        )}
+        <Tables tables={request.tables} />
       </Fact>
       <Fact name="Asked by rule">
         <code>{request.rule}</code>
-        <span class="fact-note">{request.reason}</span>
+        <span class="fact-note">
+          <Marked text={request.reason} />
+        </span>
       </Fact>
       <Fact name="Person">
         <Marked text={request.person} />
@@ -104,26 +93,50 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
       {reviews.length > 0
         ? (
           <Fact name="Reviews">
-            <ul class="plain-list">
-              {reviews.map((review) => (
-                <li key={review.by}>
-                  <Badge tone={review.approve ? "allow" : "deny"} icon={review.approve ? "allow" : "deny"}>
-                    {review.approve ? "Approved" : "Denied"}
-                  </Badge>{" "}
-                  <Marked text={review.by} />, <Time at={review.at} />
-                  {review.reason
-                    ? (
-                      <span class="fact-note">
-                        “<Marked text={review.reason} />”
-                      </span>
-                    )
-                    : null}
-                </li>
-              ))}
-            </ul>
+            <Reviews reviews={reviews} />
           </Fact>
         )
         : null}
     </dl>
+  );
+}
+
+function Tables({ tables }: { tables: readonly TableUse[] }) {
+  if (tables.length === 0) return <>no table that Postern could tell</>;
+  return (
+    <ul class="plain-list">
+      {tables.map(({ schema, name, access }) => (
+        <li key={`${schema}.${name}.${access}`}>
+          <code>
+            <Marked text={schema ? `${schema}.${name}` : name} />
+          </code>{" "}
+          <Badge tone={access === "write" ? "hold" : "quiet"}>
+            {access === "write" ? "writes" : "reads"}
+          </Badge>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Reviews({ reviews }: { reviews: readonly Review[] }) {
+  return (
+    <ul class="plain-list">
+      {reviews.map((review) => (
+        <li key={review.by}>
+          <Badge tone={review.approve ? "allow" : "deny"} icon={review.approve ? "allow" : "deny"}>
+            {review.approve ? "Approved" : "Denied"}
+          </Badge>{" "}
+          <Marked text={review.by} />, <Time at={review.at} />
+          {review.reason
+            ? (
+              <span class="fact-note">
+                “<Marked text={review.reason} />”
+              </span>
+            )
+            : null}
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -2,6 +2,7 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import type { SessionRow, Sessions } from "../../contract.ts";
+import { LoadMore } from "../parts/blocks.tsx";
 import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { count, duration } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
@@ -51,9 +52,9 @@ export function SessionsScreen() {
         : <Table sessions={items} />}
       {pages.more.value
         ? (
-          <button type="button" class="button more" disabled={pages.busy.value} onClick={pages.loadMore}>
+          <LoadMore load={pages.loadMore} busy={pages.busy.value} failed={error !== null}>
             Show older ones
-          </button>
+          </LoadMore>
         )
         : null}
     </section>

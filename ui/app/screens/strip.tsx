@@ -1,4 +1,5 @@
 /** A session on one line: when statements ran, waited, failed and were refused. */
+import { now } from "../state/clock.ts";
 import { duration } from "../parts/format.ts";
 import { rowLooks, type RowState, type StatementRow, stateOf } from "./replay_rows.ts";
 
@@ -19,11 +20,14 @@ const heights: Readonly<Record<RowState, number>> = {
 interface StripProps {
   readonly rows: readonly StatementRow[];
   readonly from: number;
-  readonly to: number;
+  /** The end, or the last thing known where it goes on or was cut off. */
+  readonly to: number | undefined;
   readonly live: boolean;
 }
 
-export function Strip({ rows, from, to, live }: StripProps) {
+export function Strip({ rows, from, to: last = from, live }: StripProps) {
+  // Only what is live moves with the clock.
+  const to = live ? now.value : last;
   if (rows.length === 0) return null;
   const span = Math.max(1, to - from);
   const x = (at: number) => Math.min(WIDTH - 1, Math.max(1, (at - from) / span * (WIDTH - 2) + 1)).toFixed(1);
@@ -35,10 +39,7 @@ export function Strip({ rows, from, to, live }: StripProps) {
     const until = row.statement?.at ?? row.review?.at ?? to;
     if (row.held) waits += `M${x(row.at)} ${HEIGHT - heights.approved}H${x(until)}`;
   }
-  const counts = [...marks.keys()].map((state) => ({
-    state,
-    count: rows.filter((row) => stateOf(row, live) === state).length,
-  }));
+  const counts = [...marks].map(([state, path]) => ({ state, count: path.split("M").length - 1 }));
   const words = counts.map(({ state, count }) => `${count} ${rowLooks[state].word.toLowerCase()}`).join(", ");
   return (
     <figure class="strip">

@@ -48,7 +48,7 @@ function createReplay(id: string): Replay {
       setTime(answer.now);
       session.value = answer;
       const last = steps.value.at(-1)?.sequence;
-      const page = await get<Steps>(`${path}/events${last === undefined ? "" : `?after=${last}`}`);
+      const page = await get<Steps>(`${path}/events?limit=500${last === undefined ? "" : `&after=${last}`}`);
       if (page.steps.length > 0) steps.value = [...steps.value, ...page.steps];
       more.value = page.next !== null;
       error.value = null;
