@@ -240,7 +240,7 @@ dashboardTest(
     await page.goto(`${test.url}/sessions/session-1`);
     await page.getByRole("button", { name: "SELECT 1 AS place" }).click();
     const last = page.getByRole("button", { name: "SELECT 3000 AS place" });
-    for (let tries = 0; tries < 100 && await last.count() === 0; tries++) {
+    for (let tries = 0; tries < 1000 && await last.count() === 0; tries++) {
       await page.mouse.wheel(0, 5000);
       await page.waitForTimeout(30);
     }

@@ -104,6 +104,8 @@ export async function pageOf(
     locale: "en-GB",
     timezoneId: "Europe/Berlin",
   });
+  // A machine that tests share may be slow; nothing here is about speed.
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   test.gateway.identity.next = person;
   await page.goto(`${test.url}/auth/login?next=/history`);
