@@ -38,9 +38,8 @@ function valueText(value: unknown): string {
 
 /** Control characters escaped: a name from the wire must not forge a line or move somebody's cursor. */
 function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- they are what is looked for
   return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    /[\p{Cc}\u2028\u2029]/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
