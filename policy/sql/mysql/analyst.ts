@@ -12,11 +12,14 @@ import { Reader } from "./reader.ts";
 import { Refusal } from "./refusal.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { Taints } from "./taints.ts";
-import { isTrivia } from "./tokens.ts";
+import { isTrivia, type Token } from "./tokens.ts";
 import { Walk } from "./walk.ts";
 
 /** UTF-16 units. Parsing is synchronous: longer texts would keep other clients waiting. */
-const textLengthMax = 1 << 20;
+const textLengthMax = 524_288;
+/** Tokens of a statement; of one whose rows are mostly literals, which are passed over without a tree. */
+const tokensMax = 50_000;
+const rowTokensMax = 300_000;
 const statementsMax = 100;
 /** Of the cache; `lengthMax` in UTF-16 units of all texts in it. */
 const cacheBounds = { entriesMax: 2000, lengthMax: 1 << 22 };
@@ -89,6 +92,7 @@ export class MysqlAnalyst implements Analyst {
           "Send fewer at a time",
         );
       }
+      checkCount(tokens);
       const walk = new Walk(this.model, this.#taints, mode);
       checkHints(walk, tokens);
       const reader = new Reader(tokens, mode);
@@ -101,6 +105,17 @@ export class MysqlAnalyst implements Analyst {
     }
     return found;
   }
+}
+
+function checkCount(tokens: readonly Token[]): void {
+  const verb = tokens.find((token) => !isTrivia(token))?.keyword;
+  const max = verb === "INSERT" || verb === "REPLACE" ? rowTokensMax : tokensMax;
+  if (tokens.length <= max) return;
+  throw new Refusal(
+    "too-long",
+    `A statement has ${tokens.length} words and signs, more than the ${max} that Postern judges`,
+    "Send it in parts",
+  );
 }
 
 function notUnderstood({ code, reason, hint }: Refusal): NotUnderstood {

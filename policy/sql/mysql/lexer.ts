@@ -311,7 +311,10 @@ export class Lexer {
   /** The target takes such characters in bulk before it looks them up, so only what they make up as a whole counts; a last `!` is an operator of its own. */
   #comparison(): TokenKind {
     let end = this.#at + 1;
-    while (isComparison(this.text.charCodeAt(end))) end++;
+    while (isComparison(this.text.charCodeAt(end))) {
+      // Each `!` of a row of them looks at all that follow.
+      if (++end - this.#at > 20) throw refused("There are more than 20 operators in a row");
+    }
     while (end > this.#at + 1 && this.text.charCodeAt(end - 1) === 33) {
       if (comparisons.has(this.text.slice(this.#at, end))) break;
       end--;

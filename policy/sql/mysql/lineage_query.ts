@@ -92,9 +92,11 @@ function walkBody(
       break;
     case "nested": {
       // A query in parentheses, whose own ORDER BY or LIMIT counts for itself.
-      const { ctes: own, order, limit } = body.query;
+      const { ctes: own, order, limit, tail } = body.query;
       if (own.length + order.length + limit.length === 0) {
-        return walkBody(walk, body.query.body, outer, ctes, rules, single);
+        const inner = walkBody(walk, body.query.body, outer, ctes, rules, single);
+        walkTail(walk, tail, inner.outputs);
+        return inner;
       }
       scope.outputs = walkQuery(walk, body.query, scope, ctes, single ? "scalar" : "rows").outputs;
       break;

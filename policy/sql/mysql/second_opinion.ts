@@ -21,7 +21,7 @@ const parsers: Readonly<Record<"mysql" | "mariadb", Parser>> = {
 };
 
 /** Its time grows faster than the text. */
-const tokensMax = 600;
+const tokensMax = 200;
 const nestingMax = 12;
 
 /** Words before a table's name. */
