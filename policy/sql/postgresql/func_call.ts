@@ -15,6 +15,7 @@ export function funcCall(node: NodeOf<"FuncCall">, walk: Walk, scope: Scope): Va
   const args: Argument[] = (node.args ?? []).map((arg) => ({
     ...value(arg, walk, scope),
     constant: constantText(as(arg, "NamedArgExpr")?.arg ?? arg),
+    named: as(arg, "NamedArgExpr") !== undefined,
   }));
   modifiers(node, walk, scope);
   if (isSetConfig(names)) return setConfig(node.args ?? [], args, walk);

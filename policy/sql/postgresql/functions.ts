@@ -14,6 +14,8 @@ import type { Walk } from "./walk.ts";
 /** One argument, with the constant it is, if it is one. */
 export interface Argument extends Value {
   readonly constant: string | undefined;
+  /** `name => value`: its place among the arguments does not show. */
+  readonly named?: boolean;
 }
 
 /** A function that a name may mean. */
@@ -110,9 +112,11 @@ function isTotal(name: string, args: readonly Argument[]): boolean {
   const tainted = (index: number) => args[index]?.taint !== null && args[index] !== undefined;
   const only = (allowed: (index: number) => boolean) =>
     args.every((_, index) => !tainted(index) || allowed(index));
-  switch (totalityOf(name)) {
+  const totality = totalityOf(name);
+  if (totality !== "all" && args.some((arg) => arg.named)) return false;
+  switch (totality) {
     case "all":
-      return name !== "ascii" || args.length === 1;
+      return true;
     case "first":
       return only((index) => index === 0);
     case "second":
