@@ -65,7 +65,6 @@ class StoreJournal implements EvidenceJournal {
       { ...queueLimits, ...options.limits },
     );
     this.#timer = setInterval(() => this.#upkeep(), HEAD_INTERVAL_MS);
-    Deno.unrefTimer(Number(this.#timer));
   }
 
   async recover(): Promise<void> {
