@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { PosternError } from "../../policy/errors.ts";
 import type { Target } from "../../policy/types.ts";
 import type { Protocol } from "../protocol.ts";
+import { connectLines } from "./connect_lines.ts";
 import { Connection, type Shared } from "./connection.ts";
 import { ErrorCode } from "./constants.ts";
 import { toClient } from "./errors.ts";
@@ -32,6 +33,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     serve: (client, deps) => new Connection(client, deps, shared).serve(),
     refuse,
     query: (target, database, sql) => query(target, database, sql, shared.versions),
+    connectLines,
   };
 }
 

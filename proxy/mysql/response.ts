@@ -8,10 +8,10 @@
 import { asPosternError, PosternError } from "../../policy/errors.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import { Answer, type AnswerOptions, violation } from "./answer.ts";
-import { Writer } from "./codec.ts";
 import { toClient } from "./errors.ts";
 import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
-import { maskBinaryRow, maskTextRow } from "./rows.ts";
+import { RowSink } from "./row_sink.ts";
+import { maskBinaryRow, maskTextRow, type RowPlan } from "./rows.ts";
 
 export interface ResponseOptions extends AnswerOptions {
   /** The number of the answer's first packet. */
@@ -39,7 +39,7 @@ export class Response {
   #passing = 0;
   #continues = false;
   /** Rows written anew and not yet in the outbox. */
-  #masked = new Writer();
+  readonly #masked = new RowSink();
 
   constructor(private readonly options: ResponseOptions) {
     this.#sequence = options.sequence & 0xff;
@@ -77,8 +77,9 @@ export class Response {
   #step(queue: ByteQueue, out: Outbox): boolean {
     if (this.#passing > 0) return this.#passOn(queue, out);
     const { answer } = this;
-    if (answer.inRows && answer.rowPlan === null && !this.#continues) {
-      this.#passRows(queue, out);
+    if (answer.inRows && !this.#continues) {
+      if (answer.rowPlan === null) this.#passRows(queue, out);
+      else if (this.failure === null) this.#maskRows(queue, out, answer.rowPlan);
       if (this.#passing > 0) return true;
     }
     const header = queue.view(headerBytes);
@@ -102,7 +103,7 @@ export class Response {
     const raw = queue.take(headerBytes + length);
     if (raw === null) return false;
     this.bytes += length;
-    if (isRow) this.#maskRow(raw.subarray(headerBytes), out);
+    if (isRow && answer.rowPlan !== null) this.#maskRow(raw, headerBytes, raw.length, answer.rowPlan, out);
     else this.#control(raw, out);
     this.#sequence = this.#sequence + 1 & 0xff;
     return true;
@@ -163,23 +164,39 @@ export class Response {
     queue.skip(here);
   }
 
-  #maskRow(row: Uint8Array, out: Outbox): void {
-    const plan = this.answer.rowPlan;
-    if (plan === null) throw new Error("a row without a plan is never read");
-    const writer = this.#masked;
-    const start = writer.at;
-    writer.u24le(0).u8(this.clientSequence);
-    if (this.options.kind === "query") maskTextRow(row, plan, writer);
-    else maskBinaryRow(row, plan, writer);
+  /** As #passRows(), for rows of which something is masked: those that lie whole in one piece. */
+  #maskRows(queue: ByteQueue, out: Outbox, plan: RowPlan): void {
+    const piece = queue.piece();
+    let at = 0;
+    while (at + headerBytes < piece.length) {
+      const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
+      const next = at + headerBytes + length;
+      if (length === 0 || length > this.options.rowBytesMax || piece[at + headerBytes]! >= 0xfe) break;
+      if (next > piece.length) break;
+      if (piece[at + 3] !== this.#sequence) throw outOfOrder(piece[at + 3]!, this.#sequence);
+      this.#maskRow(piece, at + headerBytes, next, plan, out);
+      this.#sequence = this.#sequence + 1 & 0xff;
+      this.bytes += length;
+      at = next;
+    }
+    queue.skip(at);
+  }
+
+  #maskRow(row: Uint8Array, start: number, end: number, plan: RowPlan, out: Outbox): void {
+    const sink = this.#masked;
+    const before = sink.at;
+    sink.header(this.clientSequence);
+    if (this.options.kind === "query") maskTextRow(row, start, end, plan, sink);
+    else maskBinaryRow(row, start, end, plan, sink);
     this.rows++;
-    const bytes = writer.at - start - headerBytes;
+    const bytes = sink.at - before - headerBytes;
     if (bytes < packetBytesMax) {
-      writer.patchU24le(start, bytes);
+      sink.patch(before, bytes);
       return;
     }
-    const all = writer.finish();
-    out.push(all.subarray(0, start));
-    out.push(encodePacket(this.clientSequence, all.subarray(start + headerBytes)));
+    const all = sink.finish();
+    out.push(all.subarray(0, before));
+    out.push(encodePacket(this.clientSequence, all.subarray(before + headerBytes)));
     this.#shift += packetCount(bytes) - 1;
   }
 

@@ -1,11 +1,15 @@
 /**
- * Rows with masked columns, written anew: only what is masked changes, all else is copied.
+ * Rows with masked columns, written anew: only what is masked changes, all else is copied. They are read in
+ * place, by offsets, since a result may have millions of them.
  * (MySQL internals: "Text Resultset Row", "Binary Protocol Resultset Row".)
  */
+import { PosternError } from "../../policy/errors.ts";
 import type { MaskKind, MaskRule } from "../../policy/types.ts";
+import { maskPartialAscii } from "../wire/mask_bytes.ts";
 import { charsetOf, decodeText, encodeText } from "./charsets.ts";
-import { Reader, type Writer } from "./codec.ts";
+import { Writer } from "./codec.ts";
 import type { Column } from "./columns.ts";
+import type { RowSink } from "./row_sink.ts";
 import {
   isDateText,
   isDateType,
@@ -14,109 +18,197 @@ import {
   isFloatType,
   isIntegerType,
   isTextType,
-  takeValue,
   valueText,
+  valueWidth,
   writeValue,
 } from "./values.ts";
 
 /** A value's text under a mask; null for SQL NULL. */
 export type Masker = (mask: MaskKind, text: string) => string | null;
 
-/** What the rows of one result need. `masks` has as many entries as there are columns. */
+/** One masked column, and how its values are masked. */
+interface MaskedColumn {
+  readonly column: Column;
+  readonly mask: MaskKind;
+  /** `partial` on text in a character set that has ASCII in single bytes: masked without a string in between. */
+  readonly partial: { readonly keepFirst: number; readonly keepLast: number } | null;
+}
+
+/** What the rows of one result need. */
 export interface RowPlan {
   readonly columns: readonly Column[];
-  readonly masks: readonly (MaskRule | null)[];
-  /** Position after the last masked column: what follows need not be read. */
-  readonly end: number;
+  /** By position. */
+  readonly masked: readonly (MaskedColumn | null)[];
   readonly masker: Masker;
 }
 
+/** null where no column is masked. `masks` has as many entries as there are columns. */
 export function rowPlan(
   columns: readonly Column[],
   masks: readonly (MaskRule | null)[],
   masker: Masker,
 ): RowPlan | null {
-  const end = masks.findLastIndex((mask) => mask !== null) + 1;
-  return end === 0 ? null : { columns, masks, end, masker };
+  if (masks.every((mask) => mask === null)) return null;
+  const masked = columns.map((column, index) => {
+    const mask = masks[index]?.mask;
+    return mask === undefined ? null : { column, mask, partial: partialOf(column, mask) };
+  });
+  return { columns, masked, masker };
+}
+
+const whole = (count: number) => Number.isFinite(count) ? Math.max(0, Math.floor(count)) : 0;
+
+function partialOf(column: Column, mask: MaskKind): MaskedColumn["partial"] {
+  if (mask.kind !== "partial" || !isTextType(column.type) || charsetOf(column.collation) === null) {
+    return null;
+  }
+  return { keepFirst: whole(mask.keepFirst), keepLast: whole(mask.keepLast) };
 }
 
 const nullMark = 0xfb;
 const unsignedFlag = 0x20;
 
-/** Appends the row to `writer`. Throws ProtocolViolation on a row that its columns do not describe. */
-export function maskTextRow(row: Uint8Array, plan: RowPlan, writer: Writer): void {
-  const reader = new Reader(row, "a row");
-  let copied = 0;
-  for (let index = 0; index < plan.end; index++) {
-    const start = reader.at;
-    const isNull = reader.peek() === nullMark;
-    if (isNull) reader.skip(1);
-    const value = isNull ? null : reader.lenencBytes();
-    const rule = plan.masks[index];
-    if (!rule) continue;
-    writer.raw(row.subarray(copied, start));
-    copied = reader.at;
-    const masked = value === null ? null : maskedText(value, plan.columns[index]!, rule.mask, plan.masker);
-    if (masked === null) writer.u8(nullMark);
-    else writer.lenencBytes(masked);
+const malformed = () =>
+  new PosternError(
+    "TargetUnavailable",
+    "the target broke the protocol: a row that its columns do not describe",
+  );
+
+/** Where a length-encoded value's bytes start and end; set by `locate`, which runs for every value of a result. */
+let valueStart = 0;
+let valueEnd = 0;
+
+/** The value whose length is at `at`; throws where it leaves the row. */
+function locate(row: Uint8Array, at: number, end: number): void {
+  if (at >= end) throw malformed();
+  const first = row[at] as number;
+  let width = 0;
+  let length = first;
+  if (first >= nullMark) {
+    width = first === 0xfc ? 2 : first === 0xfd ? 3 : first === 0xfe ? 8 : -1;
+    if (width < 0 || at + 1 + width > end) throw malformed();
+    length = 0;
+    for (let index = width; index > 0; index--) length = length * 256 + (row[at + index] as number);
   }
-  writer.raw(row.subarray(copied));
+  valueStart = at + 1 + width;
+  valueEnd = valueStart + length;
+  if (valueEnd > end) throw malformed();
+}
+
+/**
+ * Appends `row[start..end)` to `sink`. Throws on a row that its columns do not describe to its last byte: what
+ * was taken for another column's value might be the masked one.
+ */
+export function maskTextRow(row: Uint8Array, start: number, end: number, plan: RowPlan, sink: RowSink): void {
+  let at = start;
+  let copied = start;
+  for (const masked of plan.masked) {
+    if (row[at] === nullMark && at < end) {
+      at++;
+      continue;
+    }
+    locate(row, at, end);
+    if (masked !== null) {
+      sink.copy(row, copied, at);
+      copied = valueEnd;
+      at = valueEnd;
+      if (!writeText(row, valueStart, valueEnd, masked, plan.masker, sink)) sink.u8(nullMark);
+    } else at = valueEnd;
+  }
+  if (at !== end) throw malformed();
+  sink.copy(row, copied, end);
 }
 
 /** As maskTextRow(), for rows of a prepared statement. */
-export function maskBinaryRow(row: Uint8Array, plan: RowPlan, writer: Writer): void {
-  const reader = new Reader(row, "a row");
-  reader.skip(1);
+export function maskBinaryRow(
+  row: Uint8Array,
+  start: number,
+  end: number,
+  plan: RowPlan,
+  sink: RowSink,
+): void {
   // Bit 0 of the bitmap belongs to column -2.
-  const bitmap = Uint8Array.from(reader.take((plan.columns.length + 7 + 2) >> 3));
-  const bitmapAt = writer.u8(0).at;
-  writer.raw(bitmap);
-  let copied = reader.at;
-  for (let index = 0; index < plan.end; index++) {
+  const bitmapAt = start + 1;
+  let at = bitmapAt + ((plan.columns.length + 7 + 2) >> 3);
+  if (at > end) throw malformed();
+  const writtenAt = sink.at + 1;
+  let copied = start;
+  for (let index = 0; index < plan.masked.length; index++) {
     const bit = index + 2;
-    if ((bitmap[bit >> 3]! >> (bit & 7) & 1) === 1) continue;
-    const column = plan.columns[index]!;
-    const start = reader.at;
-    const value = takeValue(reader, column.type);
-    const rule = plan.masks[index];
-    if (!rule) continue;
-    writer.raw(row.subarray(copied, start));
-    copied = reader.at;
-    if (!writeMasked(writer, value, column, rule.mask, plan.masker)) {
-      bitmap[bit >> 3]! |= 1 << (bit & 7);
-      writer.patchU8(bitmapAt + (bit >> 3), bitmap[bit >> 3]!);
+    if ((row[bitmapAt + (bit >> 3)]! >> (bit & 7) & 1) === 1) continue;
+    const { type } = plan.columns[index]!;
+    const width = valueWidth(type);
+    if (width === null) throw malformed();
+    if (width === "lenenc") locate(row, at, end);
+    else {
+      valueStart = width >= 0 ? at : at + 1;
+      valueEnd = valueStart + (width >= 0 ? width : row[at] ?? 0);
+      if (valueEnd > end) throw malformed();
+    }
+    const masked = plan.masked[index];
+    if (masked) {
+      sink.copy(row, copied, at);
+      copied = valueEnd;
+    }
+    at = valueEnd;
+    if (masked && !writeBinary(row, valueStart, valueEnd, masked, plan.masker, sink)) {
+      sink.bytes[writtenAt + (bit >> 3)]! |= 1 << (bit & 7);
     }
   }
-  writer.raw(row.subarray(copied));
+  if (at !== end) throw malformed();
+  sink.copy(row, copied, end);
 }
 
-function writeMasked(
-  writer: Writer,
-  value: Uint8Array,
-  column: Column,
-  mask: MaskKind,
+function writeBinary(
+  row: Uint8Array,
+  start: number,
+  end: number,
+  masked: MaskedColumn,
   masker: Masker,
+  sink: RowSink,
 ): boolean {
-  if (isTextType(column.type)) {
-    const masked = maskedText(value, column, mask, masker);
-    if (masked !== null) writer.lenencBytes(masked);
-    return masked !== null;
-  }
+  const { column, mask } = masked;
+  const { type } = column;
+  if (isTextType(type)) return writeText(row, start, end, masked, masker, sink);
   const unsigned = (column.flags & unsignedFlag) !== 0;
-  const text = isDecimalType(column.type)
-    ? decodeText(value, "ascii")
-    : valueText(value, column.type, unsigned);
-  const masked = text === null ? null : masker(mask, text);
-  return masked !== null && writeValue(writer, column.type, unsigned, masked);
+  const value = row.subarray(start, end);
+  const text = isDecimalType(type) ? decodeText(value, "ascii") : valueText(value, type, unsigned);
+  const shown = text === null ? null : masker(mask, text);
+  const writer = new Writer();
+  if (shown === null || !writeValue(writer, type, unsigned, shown)) return false;
+  const bytes = writer.finish();
+  sink.copy(bytes, 0, bytes.length);
+  return true;
 }
 
-/** The masked bytes as the text protocol has them; null where nothing of the type's shape comes out. */
-function maskedText(
-  value: Uint8Array,
-  column: Column,
-  mask: MaskKind,
+/** False, and nothing written, where nothing of the type's shape comes out: the value is NULL then. */
+function writeText(
+  row: Uint8Array,
+  start: number,
+  end: number,
+  { column, mask, partial }: MaskedColumn,
   masker: Masker,
-): Uint8Array | null {
+  sink: RowSink,
+): boolean {
+  if (partial !== null) {
+    const length = end - start;
+    const before = sink.at;
+    sink.lenenc(length);
+    sink.reserve(length);
+    const { keepFirst, keepLast } = partial;
+    if (maskPartialAscii(row, start, length, sink.bytes, sink.at, keepFirst, keepLast)) {
+      sink.at += length;
+      return true;
+    }
+    sink.at = before;
+  }
+  const bytes = maskedText(row.subarray(start, end), column, mask, masker);
+  if (bytes === null) return false;
+  sink.value(bytes);
+  return true;
+}
+
+function maskedText(value: Uint8Array, column: Column, mask: MaskKind, masker: Masker): Uint8Array | null {
   const { type } = column;
   const ofText = isTextType(type);
   // Numbers and dates are sent as ASCII, whatever their collation says.

@@ -53,13 +53,16 @@ export const isFloatType = (type: number) => type === Type.float || type === Typ
 export const isDateType = (type: number) =>
   type === Type.date || type === Type.datetime || type === Type.timestamp || type === Type.newdate;
 
+/** Bytes of a type's values; -1 for a one byte length before each; null for what is no type of the protocol. */
+export function valueWidth(type: number): number | "lenenc" | null {
+  return widths.get(type) ?? (lengthEncoded.has(type) ? "lenenc" : null);
+}
+
 /** The value's bytes without a length before them; reads past it. */
 export function takeValue(reader: Reader, type: number): Uint8Array {
-  const width = widths.get(type);
-  if (width === undefined) {
-    if (!lengthEncoded.has(type)) throw reader.violation(`has a value of the unknown type ${type}`);
-    return reader.lenencBytes();
-  }
+  const width = valueWidth(type);
+  if (width === null) throw reader.violation(`has a value of the unknown type ${type}`);
+  if (width === "lenenc") return reader.lenencBytes();
   return reader.take(width >= 0 ? width : reader.u8());
 }
 

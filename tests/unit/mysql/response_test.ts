@@ -23,7 +23,7 @@ import {
 const modern = C.protocol41 | C.deprecateEof | C.sessionTrack;
 const classic = C.protocol41 | C.sessionTrack;
 
-const keep: MaskRule = { column: "expression", mask: { kind: "partial", keepFirst: 0, keepLast: 2 } };
+const keep: MaskRule = { column: "expression", mask: { kind: "hash" } };
 
 function planOf(masks: readonly (MaskRule | null)[]): ResultPlan {
   return {

@@ -1,0 +1,47 @@
+/** How the stock clients of MySQL and MariaDB, drivers and GUIs connect. */
+import type { ConnectLine, ConnectRequest } from "../protocol.ts";
+import { shellWord, urlHost } from "../wire/connect_words.ts";
+
+export function connectLines(request: ConnectRequest): readonly ConnectLine[] {
+  const { password } = request;
+  if (password === null) {
+    const label = (client: string) =>
+      `${client}, sign-in by the link in its first error: open it, run this again`;
+    return clients(request).map(({ name, line }) => ({ label: label(name), line }));
+  }
+  const secret = `MYSQL_PWD=${shellWord(password)}`;
+  return [
+    ...clients(request).map(({ name, line }) => ({ label: name, line: `${secret} ${line}` })),
+    { label: "URL for GUIs and drivers", line: uri(request, password) },
+    { label: "JDBC URL", line: jdbc(request, password) },
+  ];
+}
+
+/** The two clients name their TLS option differently. */
+function clients(request: ConnectRequest): { name: string; line: string }[] {
+  const { host, port, user, target, tls } = request;
+  const words = ["-h", host, "-P", String(port), "-u", user];
+  // For this very name the clients would take a socket file, and leave the port aside.
+  if (host === "localhost") words.push("--protocol=tcp");
+  const lineOf = (name: string, option: string) =>
+    [name, ...words, ...(tls === "none" ? [] : [option]), target].map(shellWord).join(" ");
+  return [
+    { name: "mariadb", line: lineOf("mariadb", "--ssl") },
+    { name: "mysql", line: lineOf("mysql", "--ssl-mode=REQUIRED") },
+  ];
+}
+
+const placeOf = ({ host, port, target }: ConnectRequest): string =>
+  `${urlHost(host)}:${port}/${encodeURIComponent(target)}`;
+
+function uri(request: ConnectRequest, password: string): string {
+  const who = `${encodeURIComponent(request.user)}:${encodeURIComponent(password)}`;
+  const mode = request.tls === "none" ? "" : "?ssl-mode=REQUIRED";
+  return `mysql://${who}@${placeOf(request)}${mode}`;
+}
+
+function jdbc(request: ConnectRequest, password: string): string {
+  const query = new URLSearchParams({ user: request.user, password });
+  if (request.tls !== "none") query.set("sslMode", "REQUIRED");
+  return `jdbc:mysql://${placeOf(request)}?${query}`;
+}
