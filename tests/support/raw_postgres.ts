@@ -9,7 +9,7 @@ export interface Message {
 }
 
 export function bytesOf(...parts: (string | number[] | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-  const pieces = parts.map((part) => typeof part === "string" ? encoder.encode(part) : Uint8Array.from(part));
+  const pieces = parts.map((part) => typeof part === "string" ? encoder.encode(part) : new Uint8Array(part));
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

@@ -1,6 +1,6 @@
 /** Policy by script, for tests of the data path: policy is a port there. Servers and clients stay real. */
 import { PosternError } from "../../policy/errors.ts";
-import type { ConnectionAttempt, Gatekeeper, Hold, Session, SignIn } from "../../policy/ports.ts";
+import type { ConnectionAttempt, Gatekeeper, Hold, PasswordChallenge, Session, SignIn } from "../../policy/ports.ts";
 import type {
   ApprovalState,
   Identity,
@@ -48,6 +48,8 @@ export interface Script {
   readonly person?: string;
   /** Settles sign-ins; at once where left out. */
   readonly signIn?: (attempt: ConnectionAttempt) => Promise<Identity>;
+  readonly challenge?: (attempt: ConnectionAttempt) => PasswordChallenge | null;
+  readonly verifyPassword?: (attempt: ConnectionAttempt, password: string) => Promise<Identity | null>;
   readonly admit?: (attempt: ConnectionAttempt) => void;
   /** False where records would only cost memory. */
   readonly keep?: boolean;
@@ -101,8 +103,12 @@ export class ScriptedGatekeeper implements Gatekeeper {
     };
   }
 
-  verifyPassword(): Promise<Identity | null> {
-    return Promise.resolve(null);
+  verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null> {
+    return this.script.verifyPassword?.(attempt, password) ?? Promise.resolve(null);
+  }
+
+  challenge(attempt: ConnectionAttempt): PasswordChallenge | null {
+    return this.script.challenge?.(attempt) ?? null;
   }
 
   admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session> {

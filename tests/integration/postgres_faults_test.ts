@@ -1,0 +1,245 @@
+/** Large results, slow readers, and ends that die at any moment: constant memory, clear errors, nothing left over. */
+import assert from "node:assert/strict";
+import { Session } from "node:inspector";
+import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { testNeeding } from "../support/programs.ts";
+import { fieldsOf, message, RawPostgres, say, valuesOf } from "../support/raw_postgres.ts";
+import type { ScriptedVerdict } from "../support/scripted_gatekeeper.ts";
+import { type ScriptedProxyOptions, startScriptedProxy, targetOf } from "../support/scripted_proxy.ts";
+
+const megabyte = 1024 * 1024;
+const masked = {
+  kind: "columns" as const,
+  masks: [{ column: "t.secret", mask: { kind: "partial" as const, keepFirst: 0, keepLast: 4 } }],
+};
+
+function judge(statement: string): ScriptedVerdict {
+  if (/secret/.test(statement)) return { result: masked, tainted: true };
+  return {};
+}
+
+async function world(
+  over: Partial<ScriptedProxyOptions>,
+  run: (
+    proxy: Awaited<ReturnType<typeof startScriptedProxy>>,
+    server: Awaited<ReturnType<typeof startPostgresql>>,
+  ) => Promise<void>,
+) {
+  const server = await startPostgresql({});
+  const proxy = await startScriptedProxy({ target: targetOf(server, "postgresql"), judge, ...over });
+  try {
+    await run(proxy, server);
+  } finally {
+    await proxy.close();
+    await server.close();
+  }
+}
+
+async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail(`never happened: ${what}`);
+}
+
+/** Memory that is in use, garbage collected before. */
+function liveBytes(): number {
+  const inspector = new Session();
+  inspector.connect();
+  inspector.post("HeapProfiler.collectGarbage");
+  inspector.disconnect();
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
+}
+
+/**
+ * Reads and forgets. `live` is the least memory in use in the second half: the runtime frees what passed
+ * through only now and then, and what is assembled is never freed.
+ */
+async function drain(connection: Deno.Conn, bytesAbout: number) {
+  const chunk = new Uint8Array(65_536);
+  let bytes = 0;
+  let live = Infinity;
+  let measured = 0;
+  for (;;) {
+    const count = await connection.read(chunk);
+    if (count === null) break;
+    bytes += count;
+    // ReadyForQuery: the value itself is all x.
+    if (bytes > bytesAbout && chunk[count - 6] === 0x5a) break;
+    if (bytes > bytesAbout / 2 && bytes - measured > 4 * megabyte) {
+      measured = bytes;
+      live = Math.min(live, liveBytes());
+    }
+  }
+  return { bytes, live };
+}
+
+testNeeding([postgresqlHere], "a reader that does not read, and a 250 MB value, cost no memory", async () => {
+  await world({}, async (proxy) => {
+    const client = await RawPostgres.ready(proxy.port);
+    const before = liveBytes();
+    const more = (live: number) => Math.round((live - before) / megabyte);
+    await client.send(say.query("SELECT repeat('y', 1000000) FROM generate_series(1, 60)"));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.ok(more(liveBytes()) < 20, `${more(liveBytes())} MB more while nobody reads`);
+    assert.equal((await client.until("Z")).length, 63);
+    await client.send(say.query("SELECT repeat('x', 250 * 1024 * 1024)"));
+    const value = await drain(client.connection, 250 * megabyte);
+    assert.ok(more(value.live) < 80, `${more(value.live)} MB more`);
+    client.close();
+    assert.equal(proxy.gatekeeper.records.at(-1)?.outcome?.tag, "SELECT 1");
+  });
+});
+
+testNeeding(
+  [postgresqlHere],
+  "what is too large to judge or to mask is refused by its limit, and the session goes on",
+  async () => {
+    await world({ limits: { statement: megabyte, maskedRow: megabyte } }, async (proxy) => {
+      const client = await RawPostgres.ready(proxy.port);
+      const long = `SELECT '${"x".repeat(10 * megabyte)}'`;
+      const simple = await client.ask(say.query(long));
+      assert.equal(simple.types, "EZ");
+      assert.equal(fieldsOf(simple.messages[0]!).C, "54000");
+      assert.match(fieldsOf(simple.messages[0]!).M ?? "", /listen\.limits\.statement: 1048576/);
+      const parsed = await client.ask(say.parse("", long), say.bind("", ""), say.execute(""), say.sync());
+      assert.equal(parsed.types, "EZ");
+      const bound = await client.ask(
+        say.parse("", "SELECT $1"),
+        say.bind("", "", ["y".repeat(2 * megabyte)]),
+        say.execute(""),
+        say.sync(),
+      );
+      assert.equal(bound.types, "1EZ");
+      const row = await client.ask(say.query(`SELECT repeat('s', 5000000) AS secret`));
+      assert.equal(row.types, "TEZ");
+      assert.match(fieldsOf(row.messages[1]!).M ?? "", /listen\.limits\.maskedRow/);
+      const rows = await client.ask(
+        say.query(
+          `SELECT secret FROM (VALUES ('small-0001'), (repeat('s', 5000000)), ('small-0002')) v (secret)`,
+        ),
+      );
+      assert.equal(rows.types, "TDEZ", "and nothing of what follows it");
+      assert.deepEqual(valuesOf((await client.ask(say.query("SELECT 'still here'"))).messages[1]!), [
+        "still here",
+      ]);
+      // Unmasked rows of any size pass.
+      assert.equal((await client.ask(say.query("SELECT repeat('s', 5000000)"))).types, "TDCZ");
+      client.close();
+    });
+  },
+);
+
+testNeeding([postgresqlHere], "COPY IN of 100 MB with a target that is slow to take it", async () => {
+  await world({}, async (proxy) => {
+    const client = await RawPostgres.ready(proxy.port);
+    await client.ask(say.query("CREATE TABLE c (body text)"));
+    await client.send(say.query("COPY c FROM STDIN"));
+    await client.until("G");
+    const before = liveBytes();
+    let live = Infinity;
+    const line = message("d", `${"z".repeat(99_999)}\n`);
+    for (let count = 0; count < 1000; count++) {
+      await client.send(line);
+      if (count > 300 && count % 40 === 0) live = Math.min(live, liveBytes());
+    }
+    await client.send(say.copyDone());
+    assert.equal((await client.until("Z")).map(({ type }) => type).join(""), "CZ");
+    assert.ok(live - before < 30 * megabyte, `${(live - before) / megabyte} MB more`);
+    assert.deepEqual(valuesOf((await client.ask(say.query("SELECT count(*) FROM c"))).messages[1]!), [
+      "1000",
+    ]);
+    assert.equal(proxy.gatekeeper.records.find(({ run }) => /COPY/.test(run.text))?.outcome?.rows, 1000);
+    client.close();
+  });
+});
+
+testNeeding(
+  [postgresqlHere],
+  "the target crashes in the middle of a result, and between statements",
+  async () => {
+    await world({}, async (proxy, server) => {
+      const streaming = await RawPostgres.ready(proxy.port);
+      const quiet = await RawPostgres.ready(proxy.port);
+      await streaming.send(
+        say.query("SELECT repeat('r', 100), pg_sleep(0.01) FROM generate_series(1, 100000)"),
+      );
+      assert.equal((await streaming.next())?.type, "T");
+      await server.crash();
+      for (const client of [streaming, quiet]) {
+        const last = (await client.rest()).at(-1);
+        // By the target's own last words, or by Postern's where it had none.
+        if (last?.type === "E") assert.match(fieldsOf(last).C ?? "", /^(57P0[12]|08006)$/);
+        client.close();
+      }
+      await eventually("both are gone", () => proxy.proxy.connections() === 0);
+      assert.match(proxy.gatekeeper.records[0]?.outcome?.error?.code ?? "", /^(57P0[12]|08006)$/);
+    });
+  },
+);
+
+testNeeding([postgresqlHere], "clients that vanish at any point leave nothing behind", async () => {
+  await world({}, async (proxy, server) => {
+    const moments: ((client: RawPostgres) => Promise<void>)[] = [
+      (client) => client.send(say.query("SELECT repeat('r', 1000) FROM generate_series(1, 1000000)")),
+      (client) => client.send(say.query("CREATE TEMP TABLE c (a text)"), say.query("COPY c FROM STDIN")),
+      async (client) => {
+        await client.ask(say.query("CREATE TEMP TABLE c (a text)"));
+        await client.send(say.query("COPY c FROM STDIN"));
+        await client.until("G");
+        await client.send(message("d", "half of a li").subarray(0, 9));
+      },
+      (client) => client.send(say.parse("", "SELECT 1"), say.bind("", "")),
+      (client) => client.send(say.query("SELECT 1").subarray(0, 7)),
+      (client) => client.send(say.query("BEGIN"), say.query("SELECT pg_sleep(60)")),
+    ];
+    for (const moment of moments) {
+      const client = await RawPostgres.ready(proxy.port);
+      await moment(client);
+      client.close();
+    }
+    await eventually("all are gone", () => proxy.proxy.connections() === 0);
+    for (let tries = 0; tries < 250; tries++) {
+      const left = await server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%devin%'");
+      if (left.length === 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.ok(tries < 249, "backends stay behind");
+    }
+    assert.deepEqual(proxy.warnings, []);
+  });
+});
+
+testNeeding(
+  [postgresqlHere],
+  "errors and notices of tainted statements say nothing but their code",
+  async () => {
+    await world({}, async (proxy) => {
+      const client = await RawPostgres.ready(proxy.port);
+      await client.ask(say.query("CREATE TEMP TABLE t (secret text); INSERT INTO t VALUES ('078-05-1120')"));
+      const failed = await client.ask(say.query("SELECT secret::int FROM t"));
+      const error = fieldsOf(failed.messages.find(({ type }) => type === "E")!);
+      assert.equal(error.C, "22P02");
+      assert.doesNotMatch(JSON.stringify(error), /078/);
+      const record = proxy.gatekeeper.records.at(-1);
+      assert.doesNotMatch(JSON.stringify(record?.outcome), /078/);
+      await client.ask(say.query("BEGIN"));
+      await client.ask(say.query("SELECT secret FROM t"));
+      // In the same transaction a later error may tell of it: a deferred constraint, a trigger's notice.
+      const later = await client.ask(
+        say.query(
+          "DO $$ BEGIN RAISE NOTICE 'value 078-05-1120'; RAISE EXCEPTION 'value 078-05-1120'; END $$",
+        ),
+      );
+      assert.equal(later.types, "NEZ");
+      for (const said of later.messages.slice(0, 2)) {
+        assert.doesNotMatch(JSON.stringify(fieldsOf(said)), /078/);
+      }
+      await client.ask(say.query("ROLLBACK"));
+      const clean = await client.ask(say.query("SELECT 1/0"));
+      assert.match(fieldsOf(clean.messages[0]!).M ?? "", /division by zero/);
+      client.close();
+    });
+  },
+);
