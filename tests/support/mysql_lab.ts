@@ -4,12 +4,22 @@
  */
 import { type Connection, createConnection } from "mariadb";
 import { compileRules, decide } from "../../policy/decide.ts";
-import { maskText } from "../../policy/masking.ts";
 import type { Analyst, Catalog, MaskLookup } from "../../policy/sql/dialect.ts";
+import { CatalogModel } from "../../policy/sql/mysql/catalog_data.ts";
+import { parseCatalogData } from "../../policy/sql/mysql/catalog_read.ts";
+import { rootScope } from "../../policy/sql/mysql/judged.ts";
+import { Lexer } from "../../policy/sql/mysql/lexer.ts";
+import { walkQuery } from "../../policy/sql/mysql/lineage_query.ts";
 import { mysqlDialect, stateAfter } from "../../policy/sql/mysql/mod.ts";
+import { modeOf } from "../../policy/sql/mysql/mode.ts";
+import { parseQuery } from "../../policy/sql/mysql/parse_query.ts";
+import { Reader } from "../../policy/sql/mysql/reader.ts";
+import { Taints } from "../../policy/sql/mysql/taints.ts";
+import { Walk } from "../../policy/sql/mysql/walk.ts";
 import type { Judgement, MaskKind, SqlState, Target } from "../../policy/types.ts";
 import { defaultRules } from "./postgresql_lab.ts";
 import { type Mariadb, startMariadb } from "./mariadb.ts";
+import { again, seen } from "./mysql_view.ts";
 
 const vectors = new URL("../vectors/corpora/", import.meta.url);
 
@@ -178,6 +188,10 @@ export interface MysqlLab {
   observe(text: string, style: MaskStyle): Promise<readonly [string, string]>;
   /** Names of the columns of a result, from the first database. */
   columnsOf(text: string): Promise<string[]>;
+  /** The same as the analyst has them; null where it does not understand the query. */
+  namesOf(text: string): string[] | null;
+  /** Over the first database's connection; several statements give an array of results. */
+  query(text: string): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -216,6 +230,8 @@ export async function startMysqlLab(settings: Record<string, string> = {}): Prom
       const result = await first.query({ sql: text, rowsAsArray: true });
       return (result.meta as { name(): string }[]).map((column) => column.name());
     },
+    namesOf: (text) => namesOf(catalog.json, text, state),
+    query: (text) => first.query({ sql: text, rowsAsArray: true }),
     close: async () => {
       await Promise.all([first.end(), second.end()]);
       await server.close();
@@ -223,59 +239,16 @@ export async function startMysqlLab(settings: Record<string, string> = {}): Prom
   };
 }
 
-/** The same from both where one of several attempts on each agrees; null where none does. */
-async function again(
-  connect: (database: string) => Promise<Connection>,
-  text: string,
-  judgement: Judgement,
-): Promise<readonly [string, string] | null> {
-  const results = { app: new Set<string>(), other: new Set<string>() };
-  for (let attempt = 0; attempt < 8; attempt++) {
-    for (const database of attempt % 2 === 0 ? ["app", "other"] as const : ["other", "app"] as const) {
-      const client = await connect(database);
-      results[database].add(await seen(client, text, judgement));
-      await client.end();
-    }
-    for (const result of results.app) if (results.other.has(result)) return [result, result];
-  }
-  return null;
-}
-
-async function seen(client: Connection, text: string, judgement: Judgement): Promise<string> {
-  if (judgement.verdict === "deny") return "denied";
-  const { tainted } = judgement;
+function namesOf(json: string, text: string, state: SqlState): string[] | null {
+  const model = new CatalogModel(parseCatalogData(json));
+  const mode = modeOf(state);
   try {
-    await client.query("START TRANSACTION; SET max_statement_time = 5");
-    const raw: unknown = await client.query({
-      sql: text,
-      rowsAsArray: true,
-      typeCast: (field) => field.string(),
-    });
-    const results = (judgement.statements.length > 1 ? raw : [raw]) as RawResult[];
-    return JSON.stringify(results.map((result, at) => masked(result, judgement.statements[at]?.result)));
-  } catch (error) {
-    const { errno, sqlMessage } = error as { errno?: number; sqlMessage?: string };
-    return JSON.stringify(["error", errno, tainted ? null : sqlMessage]);
-  } finally {
-    await client.query("ROLLBACK");
+    const reader = new Reader(new Lexer(text, 0, mode).statement().tokens, mode);
+    const query = parseQuery(reader);
+    if (!reader.done) return null;
+    const walk = new Walk(model, new Taints(model, () => null), mode);
+    return walkQuery(walk, query, rootScope(), null, "result").outputs.map(({ name }) => name);
+  } catch {
+    return null;
   }
-}
-
-type Rows = (string | null)[][] & { readonly meta: readonly unknown[] };
-type RawResult = Rows | { readonly affectedRows: number; readonly warningStatus: number };
-
-const key = new Uint8Array(32);
-
-function masked(result: RawResult, plan: Judgement["statements"][number]["result"] | undefined): unknown {
-  if (!Array.isArray(result)) return [result.affectedRows, result.warningStatus];
-  const columns = result.meta.length;
-  if (plan?.kind === "columns" && plan.masks.length !== columns) {
-    return `refused: ${plan.masks.length}/${columns}`;
-  }
-  return result.map((row) =>
-    row.map((value, at) => {
-      const rule = plan?.kind === "columns" ? plan.masks[at] : null;
-      return value === null || !rule ? value : maskText(rule.mask, value, key);
-    })
-  );
 }

@@ -16,29 +16,6 @@ export function asciiUpper(text: string): string {
   return text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
 }
 
-/** What a backslash makes of the character after it, outside of LIKE patterns. */
-export function unescaped(char: string): string {
-  switch (char) {
-    case "n":
-      return "\n";
-    case "t":
-      return "\t";
-    case "r":
-      return "\r";
-    case "b":
-      return "\b";
-    case "0":
-      return "\0";
-    case "Z":
-      return "\x1a";
-    case "%":
-    case "_":
-      return `\\${char}`;
-    default:
-      return char;
-  }
-}
-
 /** The counterpart of `asciiUpper`, for names of built-in functions and of settings. */
 export function asciiLower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

@@ -1,6 +1,6 @@
 /** Comments, and the comments that are none: `/*! … *\/`, `/*!50000 … *\/`, MariaDB's `/*M! … *\/`. */
 import type { Mode } from "./mode.ts";
-import { Refusal } from "./refusal.ts";
+import { ambiguous } from "./refusal.ts";
 
 /** `code`: what follows the opening is executed up to the closing; else the whole comment ends at `end`. */
 export interface Opened {
@@ -8,9 +8,7 @@ export interface Opened {
   readonly end: number;
 }
 
-function ambiguous(reason: string): Refusal {
-  return new Refusal("ambiguous-text", reason, "Write the statement without version comments");
-}
+const without = "Write the statement without version comments";
 
 /** After the newline's place or the text's end; a carriage return does not end it. */
 export function lineCommentEnd(text: string, at: number): number {
@@ -21,7 +19,7 @@ export function lineCommentEnd(text: string, at: number): number {
 /** After the closing of the block comment that opens at `at`. They do not nest. */
 function commentEnd(text: string, at: number): number {
   const close = text.indexOf("*/", at + 2);
-  if (close < 0) throw new Refusal("ambiguous-text", "A comment is not closed", "Close it with */");
+  if (close < 0) throw ambiguous("A comment is not closed", "Close it with */");
   return close + 2;
 }
 
@@ -38,7 +36,9 @@ export function openComment(text: string, at: number, mode: Mode): Opened {
   if (runs(digits, own, mode)) return { kind: "code", end: from + digits.length };
   const end = commentEnd(text, at);
   // Skipped comments may nest one level on some versions and none on others.
-  if (text.slice(from, end - 2).includes("/*")) throw ambiguous("A version comment has a comment in it");
+  if (text.slice(from, end - 2).includes("/*")) {
+    throw ambiguous("A version comment has a comment in it", without);
+  }
   return { kind: "comment", end };
 }
 
@@ -46,10 +46,10 @@ export function openComment(text: string, at: number, mode: Mode): Opened {
 function runs(digits: string, own: boolean, mode: Mode): boolean {
   const lengths = mode.flavour === "mariadb" ? [5, 6] : [5];
   if (!lengths.includes(digits.length)) {
-    throw ambiguous(`A version comment's number has ${digits.length} digits`);
+    throw ambiguous(`A version comment's number has ${digits.length} digits`, without);
   }
   if (mode.version === 0) {
-    throw ambiguous("There is a version comment, and the target's version is not known");
+    throw ambiguous("There is a version comment, and the target's version is not known", without);
   }
   const version = Number(digits);
   if (version > mode.version) return false;

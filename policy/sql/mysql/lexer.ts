@@ -2,29 +2,17 @@
  * Text -> tokens, as the target's own lexer would cut it (sql/sql_lex.cc of both flavours), or a refusal where
  * that depends on more than the tracked state. Linear in the text's length.
  */
-import {
-  asciiUpper,
-  isComparison,
-  isDigit,
-  isHexDigit,
-  isSpace,
-  isWordPart,
-  unescaped,
-} from "./characters.ts";
+import { asciiUpper, isComparison, isDigit, isHexDigit, isSpace, isWordPart } from "./characters.ts";
 import { charsetNames } from "./charsets.ts";
 import { lineCommentEnd, openComment, type Opened } from "./comments.ts";
 import type { Mode } from "./mode.ts";
-import { Refusal } from "./refusal.ts";
+import { ambiguous as refused } from "./refusal.ts";
+import { comparisonEnd, exponentEnd, quoted } from "./scan.ts";
 import type { Token, TokenKind } from "./tokens.ts";
 
 const longOperators = ["->>", ":=", "&&", "||", "->", "@@"];
 const firstOfLong = new Set(longOperators.map((operator) => operator.charCodeAt(0)));
 const operators = new Set([..."+-*/%^&|~(),.{}"].map((char) => char.charCodeAt(0)));
-const comparisons = new Set(["=", "<", ">", "!", "<=", ">=", "<>", "!=", "<=>", "<<", ">>"]);
-
-function refused(reason: string, hint = "Remove it"): Refusal {
-  return new Refusal("ambiguous-text", reason, hint);
-}
 
 /** What no text may hold anywhere: NUL, and halves of surrogate pairs (which no encoding yields). */
 export function checkCharacters(text: string): void {
@@ -214,7 +202,7 @@ export class Lexer {
     if (code === 46) return this.#real(end + 1);
     if (!isWordPart(code)) return this.#push("number", end, text.slice(start, end));
     if (code === 101 || code === 69) {
-      const exponent = this.#exponentEnd(end);
+      const exponent = exponentEnd(this.text, end);
       if (exponent > 0) return this.#push("number", exponent, text.slice(start, exponent));
     }
     return this.#word(false);
@@ -226,63 +214,30 @@ export class Lexer {
     while (end < this.text.length && isDigit(this.text.charCodeAt(end))) end++;
     const code = this.text.charCodeAt(end);
     if (code === 101 || code === 69) {
-      end = this.#exponentEnd(end);
+      end = exponentEnd(this.text, end);
       if (end === 0) throw refused("A number has an exponent without digits");
     }
     return this.#push("number", end, this.text.slice(this.#at, end));
   }
 
-  /** Where the exponent whose `e` is at `at` ends; 0 where it is none. */
-  #exponentEnd(at: number): number {
-    const sign = this.text.charCodeAt(at + 1);
-    let end = at + (sign === 43 || sign === 45 ? 2 : 1);
-    if (!isDigit(this.text.charCodeAt(end))) return 0;
-    while (end < this.text.length && isDigit(this.text.charCodeAt(end))) end++;
-    return end;
-  }
-
   /** A string whose opening quote is at `quote`; the token begins at the lexer's place. */
   #string(quote: number, doubleQuoted: boolean): TokenKind {
-    const { end, value } = this.#quoted(quote, !this.mode.noBackslashEscapes);
+    const { end, value } = quoted(this.text, quote, !this.mode.noBackslashEscapes);
     return this.#push("string", end, value, "", doubleQuoted);
   }
 
   #name(quote: number): TokenKind {
-    const { end, value } = this.#quoted(this.#at, false);
+    const { end, value } = quoted(this.text, this.#at, false);
     if (value === "") throw refused("A quoted name is empty");
     this.#checkWide(value, false);
     return this.#push("name", end, value, "", quote === 34);
-  }
-
-  /** From an opening quote to after the closing one; a doubled quote stands for itself. */
-  #quoted(open: number, backslash: boolean): { end: number; value: string } {
-    const { text } = this;
-    const quote = text.charCodeAt(open);
-    const parts: string[] = [];
-    let from = open + 1, at = from;
-    for (; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (code === 92 && backslash) {
-        parts.push(text.slice(from, at), unescaped(text.charAt(at + 1)));
-        from = at += 2;
-        at--;
-      } else if (code === quote) {
-        if (text.charCodeAt(at + 1) !== quote) break;
-        parts.push(text.slice(from, at + 1));
-        from = at += 2;
-        at--;
-      }
-    }
-    if (at >= text.length) throw refused("A quoted string or name is not closed", "Close the quotes");
-    const rest = text.slice(from, at);
-    return { end: at + 1, value: parts.length === 0 ? rest : parts.join("") + rest };
   }
 
   #variable(): TokenKind {
     const next = this.#code(1);
     if (next === 39 || next === 34 || next === 96) {
       const isString = next === 39 || (next === 34 && !this.mode.ansiQuotes);
-      const { end, value } = this.#quoted(this.#at + 1, isString && !this.mode.noBackslashEscapes);
+      const { end, value } = quoted(this.text, this.#at + 1, isString && !this.mode.noBackslashEscapes);
       return this.#push("variable", end, value, "", next === 34);
     }
     let end = this.#at + 1;
@@ -295,7 +250,10 @@ export class Lexer {
   }
 
   #operator(code: number): TokenKind {
-    if (isComparison(code)) return this.#comparison();
+    if (isComparison(code)) {
+      const end = comparisonEnd(this.text, this.#at);
+      return this.#push("op", end, this.text.slice(this.#at, end));
+    }
     if (firstOfLong.has(code)) {
       for (const operator of longOperators) {
         if (!this.text.startsWith(operator, this.#at)) continue;
@@ -306,23 +264,5 @@ export class Lexer {
     if (operators.has(code)) return this.#push("op", this.#at + 1, String.fromCharCode(code));
     if (code < 32 || code === 127) throw refused("The text has a control character");
     throw refused(`The character ${JSON.stringify(String.fromCharCode(code))} has no meaning there`);
-  }
-
-  /** The target takes such characters in bulk before it looks them up, so only what they make up as a whole counts; a last `!` is an operator of its own. */
-  #comparison(): TokenKind {
-    let end = this.#at + 1;
-    while (isComparison(this.text.charCodeAt(end))) {
-      // Each `!` of a row of them looks at all that follow.
-      if (++end - this.#at > 20) throw refused("There are more than 20 operators in a row");
-    }
-    while (end > this.#at + 1 && this.text.charCodeAt(end - 1) === 33) {
-      if (comparisons.has(this.text.slice(this.#at, end))) break;
-      end--;
-    }
-    const operator = this.text.slice(this.#at, end);
-    if (!comparisons.has(operator)) {
-      throw refused(`${operator} is not an operator`, "Put spaces between operators");
-    }
-    return this.#push("op", end, operator);
   }
 }

@@ -40,10 +40,17 @@ function joined(reader: Reader, first = factor(reader)): TableRef {
     }
   }
   while (kinds.length > 0) {
-    if (kinds.at(-1)?.side !== "inner") throw reader.unexpected("ON");
-    reduce(tables, kinds, noCondition);
+    if (kinds.pop()?.side !== "inner") throw reader.unexpected("ON");
+    const right = tables.pop() ?? first, left = tables.pop() ?? first;
+    tables.push(crossed(left, right));
   }
   return tables[0] ?? first;
+}
+
+/** A join without a condition binds before those after it: `a JOIN b JOIN c ON …` is `(a JOIN b) JOIN c ON …`. */
+function crossed(left: TableRef, right: TableRef): TableRef {
+  if (right.t === "join") return { ...right, left: crossed(left, right.left) };
+  return { t: "join", left, right, side: "inner", natural: false, ...noCondition };
 }
 
 const noCondition: Condition = { on: null, using: [] };
@@ -76,7 +83,8 @@ function joinKind(reader: Reader): Kind | null {
 }
 
 function condition(reader: Reader): Condition | null {
-  if (reader.take("ON")) return { on: parseExpr(reader), using: [] };
+  // INSERT … SELECT … FROM a NATURAL JOIN b ON DUPLICATE KEY UPDATE: that ON is none of the join's.
+  if (!reader.isWord("DUPLICATE", 1) && reader.take("ON")) return { on: parseExpr(reader), using: [] };
   if (reader.take("USING")) return { on: null, using: reader.parenthesised(() => reader.name().value) };
   return null;
 }
@@ -95,7 +103,7 @@ function factor(reader: Reader): TableRef {
       reader.name();
       const inside = joined(reader);
       reader.expectOp("}");
-      return inside;
+      return { t: "group", items: [inside] };
     }
     if (reader.takeOp("(")) return parenthesised(reader);
     if (reader.isWord("JSON_TABLE") && reader.isOp("(", 1)) return jsonTable(reader);

@@ -15,3 +15,8 @@ export function notUnderstood(what: string): Refusal {
     "Write it in a simpler form, without vendor extensions; what is not understood is never passed on",
   );
 }
+
+/** A text that could be read in more than one way, or not at all. */
+export function ambiguous(reason: string, hint = "Remove it"): Refusal {
+  return new Refusal("ambiguous-text", reason, hint);
+}
