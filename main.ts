@@ -115,7 +115,7 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
     const control = await startControl(config.data, journal);
     started.push(() => control.close());
     const { url } = config.dashboard;
-    const { identity, signIns, approvals, gatekeeper } = composePolicy(policy, { journal, url, clock, log });
+    const { gatekeeper, ports } = composePolicy(policy, { journal, url, clock, log });
     const { tls } = config.listen;
     const proxy = await startProxy({
       gatekeeper,
@@ -127,14 +127,13 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
     });
     let drainMs = 0;
     started.push(async () => {
-      await approvals.close("Postern is shutting down");
+      await ports.approvals.close("Postern is shutting down");
       await proxy.close(drainMs);
     });
     const { sessions } = config.dashboard;
     const dashboard = startDashboard({
-      identity,
-      signIns,
-      approvals,
+      ...ports,
+      connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
       journal,
       live: gatekeeper,
       roles: policy.roles,
@@ -214,7 +213,7 @@ function composePolicy(
     clock,
   });
   const access = createAccess({ targets: policy.targets, passwords, journal });
-  return { identity, signIns, approvals, access, gatekeeper };
+  return { gatekeeper, ports: { identity, signIns, approvals, access } };
 }
 
 // ---- commands ----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ListenLimits } from "./config.ts";
 import { listen, type Listener } from "./listener.ts";
-import { type ConnectionDeps, protocols } from "./protocol.ts";
+import { type ConnectionDeps, type ConnectLine, protocols } from "./protocol.ts";
 import { checkListenerTls } from "./tls.ts";
 
 export { protocols } from "./protocol.ts";
@@ -24,6 +24,16 @@ export interface ProxyDeps {
 export interface Proxy {
   /** What was bound, by protocol id. */
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  /**
+   * How to reach a target, for clients that reach this machine as the host of this URL. Empty where nothing
+   * listens for the target's protocol. Without a password: the lines that need none.
+   */
+  connectLines(
+    url: string,
+    target: { readonly name: string; readonly protocol: string },
+    user: string,
+    password: string | null,
+  ): readonly ConnectLine[];
   /** Connections being served. */
   connections(): number;
   /** Stops accepting, gives clients `drainMs` to finish, tells the rest that Postern stops, and closes. */
@@ -85,6 +95,14 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
   );
   return {
     addresses,
+    connectLines(url, { name, protocol }, user, password) {
+      const at = addresses[protocol];
+      const own = protocols.find(({ id }) => id === protocol);
+      if (at === undefined || own === undefined) return [];
+      const host = new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
+      const tls = deps.tls === null ? "none" : deps.tls.required ? "required" : "offered";
+      return own.connectLines({ host, port: at.port, target: name, user, password, tls });
+    },
     connections: () => [...listeners.values()].reduce((sum, { connections }) => sum + connections, 0),
     close,
   };

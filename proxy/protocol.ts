@@ -44,6 +44,25 @@ export interface ConnectionDeps {
 /** A socket as the relay uses it: plain or upgraded. */
 export type Stream = Socket | TLSSocket;
 
+/** Where clients reach a listener, and who wants to reach what through it. */
+export interface ConnectRequest {
+  /** As clients name it: a host name, or an address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly target: string;
+  readonly user: string;
+  /** A one-time password; null for the lines that need none, because a link signs in. */
+  readonly password: string | null;
+  /** What the listener speaks: plain text only, both, or nothing but TLS. */
+  readonly tls: "none" | "offered" | "required";
+}
+
+/** A line to copy into a terminal or a form, and what it is for. */
+export interface ConnectLine {
+  readonly label: string;
+  readonly line: string;
+}
+
 export interface Protocol {
   /** The same id as its dialect's in policy/sql: what config names. */
   readonly id: string;
@@ -54,6 +73,8 @@ export interface Protocol {
   refuse(client: Socket, error: PosternError): void;
   /** Postern's own queries on a target, for the catalog. */
   readonly query: TargetQuery;
+  /** How stock clients connect, the usual one first. Pure; empty where the protocol has no such way. */
+  connectLines(request: ConnectRequest): readonly ConnectLine[];
 }
 
 export const protocols: readonly Protocol[] = [postgresql, mysql];

@@ -21,6 +21,7 @@ const styleSheets = [
   "parts.css",
   "statement.css",
   "screens.css",
+  "targets.css",
   "replay.css",
 ];
 

@@ -1,5 +1,6 @@
 /** PostgreSQL on the wire. */
 import type { Protocol } from "../protocol.ts";
+import { connectLines } from "./connect_lines.ts";
 import { sqlState, toClient } from "./errors.ts";
 import { targetQuery } from "./query.ts";
 import { closeSoon, serve } from "./session.ts";
@@ -14,4 +15,5 @@ export const postgresql: Protocol = {
     closeSoon(client);
   },
   query: targetQuery,
+  connectLines,
 };

@@ -1,18 +1,16 @@
 /** How the dashboard looks and holds: accessibility, themes, phone width, hostile texts, a lost connection. */
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { ada, alex, type FakePerson, grace } from "../unit/ui/fakes.ts";
 import {
   dashboardTest,
   fillDay,
+  findings,
   type Look,
   pageOf,
   startTestDashboard,
   type TestDashboard,
 } from "./dashboard_support.ts";
-
-const axeSource = await Deno.readTextFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"));
 
 /** Screenshots for people go here where it is set. */
 const shots = Deno.env.get("DASHBOARD_SHOTS");
@@ -67,6 +65,20 @@ const screens: readonly Screen[] = [
       await page.getByRole("button", { name: /UPDATE customers SET email/ }).click();
     },
   },
+  {
+    name: "targets",
+    person: grace,
+    open: async (page, { url }) => {
+      await visit(page, `${url}/connect`, "Connect");
+      await page.getByRole("button", { name: "New one-time password for orders-prod" }).click();
+      await page.getByRole("group", { name: "One-time password for orders-prod" }).waitFor();
+    },
+  },
+  {
+    name: "no-targets",
+    person: alex,
+    open: (page, { url }) => visit(page, `${url}/connect`, "Connect"),
+  },
   { name: "connect", person: ada, open: (page, { url }) => visit(page, `${url}/connect/secret`, /wants in/) },
   {
     name: "gone",
@@ -117,29 +129,6 @@ async function fill(test: TestDashboard): Promise<void> {
   const client = { address: "203.0.113.9", port: 40_000, application: "psql", user: "devin", tls: "TLSv1.3" };
   const deadlineAt = Date.now() + 100_000;
   test.gateway.signIns.pages.set("secret", { code: "KX7-42M", target: "orders-prod", client, deadlineAt });
-}
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly nodes: readonly { readonly html: string }[];
-  }[];
-}
-
-/** What axe objects to, and whether something sticks out of the window. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const result = await page.evaluate(
-    `axe.run(document, { runOnly: ${JSON.stringify(tags)} })`,
-  ) as AxeResult;
-  const tooWide = await page.evaluate(() =>
-    document.documentElement.scrollWidth - document.documentElement.clientWidth
-  );
-  return [
-    ...result.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`)),
-    ...(tooWide > 0 ? [`${tooWide} px wider than the window`] : []),
-  ];
 }
 
 const looks: readonly { readonly name: string; readonly look: Look; readonly contrast?: boolean }[] = [

@@ -1,10 +1,11 @@
 /** The dashboard with policy's ports in memory, its app in Chromium, and a day at the gate to show. */
+import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { loadAssets, type RunningDashboard, startDashboard } from "../../ui/api/mod.ts";
 import { freePort } from "../support/ports.ts";
 import { program, testNeeding } from "../support/programs.ts";
-import { ada, FakeGateway, type FakePerson, grace, roles } from "../unit/ui/fakes.ts";
+import { ada, FakeGateway, type FakePerson, grace, roles, testLines } from "../unit/ui/fakes.ts";
 
 const chromiumPath: string | null = program("chromium") ?? program("chromium-browser");
 
@@ -27,6 +28,8 @@ export async function startTestDashboard(
     approvals: gateway.approvals,
     journal: gateway.journal,
     live: gateway.live,
+    access: gateway.access,
+    connectLines: testLines,
     roles,
     url,
     assets: await loadAssets(),
@@ -111,6 +114,31 @@ export async function pageOf(
   await page.goto(`${test.url}/auth/login?next=/history`);
   await page.getByRole("heading", { name: "Decided" }).waitFor();
   return page;
+}
+
+const axeSource = await Deno.readTextFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"));
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
+}
+
+/** What axe objects to, and whether something sticks out of the window. */
+export async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const result = await page.evaluate(
+    `axe.run(document, { runOnly: ${JSON.stringify(tags)} })`,
+  ) as AxeResult;
+  const tooWide = await page.evaluate(() =>
+    document.documentElement.scrollWidth - document.documentElement.clientWidth
+  );
+  return [
+    ...result.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`)),
+    ...(tooWide > 0 ? [`${tooWide} px wider than the window`] : []),
+  ];
 }
 
 /** Sessions and requests of every kind. */

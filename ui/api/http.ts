@@ -4,14 +4,16 @@ import { z } from "zod";
 import { asPosternError, type PosternErrorCode } from "../../policy/errors.ts";
 import type { Log } from "../../policy/log.ts";
 import type {
+  Access,
   Approvals,
   Clock,
   EvidenceJournal,
   IdentityProvider,
   LiveSessions,
+  ReachableTarget,
   SignIns,
 } from "../../policy/ports.ts";
-import type { ErrorBody } from "../contract.ts";
+import type { ConnectLine, ErrorBody } from "../contract.ts";
 import type { Assets } from "./assets.ts";
 import type { BrowserSession, BrowserSessionLimits } from "./browser_sessions.ts";
 import type { RoleGroups, Viewer } from "./roles.ts";
@@ -23,6 +25,13 @@ export interface DashboardDeps {
   readonly approvals: Approvals;
   readonly journal: EvidenceJournal;
   readonly live: LiveSessions;
+  readonly access: Access;
+  /** Lines to connect with; without a password those that need none. Empty where nothing listens for it. */
+  readonly connectLines: (
+    target: Pick<ReachableTarget, "name" | "protocol">,
+    user: string,
+    password: string | null,
+  ) => readonly ConnectLine[];
   /** Groups that give a role. */
   readonly roles: RoleGroups;
   /** What links and cookies belong to: scheme, host and port, without a path. */

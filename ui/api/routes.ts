@@ -9,6 +9,7 @@ import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
 import type { EventStreams } from "./stream.ts";
+import { targetRoutes } from "./targets.ts";
 
 export interface Route {
   readonly method: "GET" | "POST";
@@ -23,7 +24,7 @@ const enders: Access = ["approver", "admin"];
 const auditors: Access = ["auditor", "admin"];
 
 /** Pages of the app: the same document, which asks the API for what it shows. */
-const pages = ["/", "/requests/:id", "/history", "/sessions", "/sessions/:id"];
+const pages = ["/", "/requests/:id", "/history", "/sessions", "/sessions/:id", "/connect"];
 
 export function routesOf(
   deps: DashboardDeps,
@@ -34,6 +35,7 @@ export function routesOf(
   const connect = connectRoutes(deps, sessions);
   const requests = requestRoutes(deps);
   const replay = new ReplayRoutes(deps);
+  const targets = targetRoutes(deps);
   const page = (c: DashboardContext) => c.html(deps.assets.page());
   return [
     { method: "GET", path: "/healthz", access: "public", handle: (c) => c.json({ ok: true }) },
@@ -47,6 +49,8 @@ export function routesOf(
     { method: "GET", path: "/api/stream", access: everyone, handle: (c) => streams.open(c) },
     { method: "GET", path: "/api/connect/:secret", access: everyone, handle: connect.show },
     { method: "POST", path: "/api/connect/:secret", access: everyone, handle: connect.consent },
+    { method: "GET", path: "/api/targets", access: everyone, handle: targets.list },
+    { method: "POST", path: "/api/targets/:name/password", access: everyone, handle: targets.password },
     { method: "GET", path: "/api/requests", access: everyone, handle: requests.list },
     { method: "GET", path: "/api/requests/:id", access: everyone, handle: requests.one },
     // Who may decide this very request is up to its rule: Approvals refuses everybody else.

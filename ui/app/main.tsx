@@ -11,6 +11,7 @@ import { HistoryScreen } from "./screens/history.tsx";
 import { ReplayScreen } from "./screens/replay.tsx";
 import { SessionsScreen } from "./screens/sessions.tsx";
 import { SignInScreen } from "./screens/sign_in.tsx";
+import { TargetsScreen } from "./screens/targets.tsx";
 import { Gate, Shell } from "./shell.tsx";
 import { ApiError, asApiError, get } from "./state/api.ts";
 import { readAppearance } from "./state/appearance.ts";
@@ -84,6 +85,7 @@ function Inside() {
         <Route path="/history" component={HistoryScreen} />
         <Route path="/sessions" component={SessionsScreen} />
         <Route path="/sessions/:id" component={ReplayPage} />
+        <Route path="/connect" component={TargetsScreen} />
         <Route default component={NotFound} />
       </Router>
     </Shell>

@@ -32,6 +32,7 @@ const titles: readonly (readonly [RegExp, string])[] = [
   [/^\/history$/, "Decided"],
   [/^\/sessions\//, "Session"],
   [/^\/sessions$/, "Sessions"],
+  [/^\/connect$/, "Connect"],
   [/^\/connect\//, "A client wants in"],
   [/^\/$/, "Inbox"],
 ];
@@ -55,6 +56,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
     { key: "1", does: "Go to the inbox", run: () => route("/") },
     { key: "2", does: "Go to what was decided", run: () => route("/history") },
     { key: "3", does: "Go to sessions", run: () => route("/sessions") },
+    { key: "4", does: "Go to connect", run: () => route("/connect") },
   ], [route]));
   return (
     <div class="shell">
@@ -91,6 +93,7 @@ function Navigation() {
     { href: "/", name: "Inbox", icon: icons.inbox, here: path === "/" || path.startsWith("/requests") },
     { href: "/history", name: "Decided", icon: icons.history, here: path === "/history" },
     { href: "/sessions", name: "Sessions", icon: icons.sessions, here: path.startsWith("/sessions") },
+    { href: "/connect", name: "Connect", icon: icons.connect, here: path === "/connect" },
   ];
   return (
     <nav class="places" aria-label="Postern">

@@ -1,9 +1,12 @@
 /** Policy's ports in memory, for tests of the dashboard alone. The approvals are the real ones. */
 import { createHash, randomUUID } from "node:crypto";
+import { createAccess } from "../../../policy/access.ts";
 import { type ApprovalService, createApprovals } from "../../../policy/approval.ts";
 import { sessionEnded, sessionStarted, statementFinished } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
+import { OneTimePasswords } from "../../../policy/identity/one_time_passwords.ts";
 import type {
+  Access,
   Clock,
   Hold,
   IdentityProvider,
@@ -11,7 +14,15 @@ import type {
   SignInPage,
   SignIns,
 } from "../../../policy/ports.ts";
-import type { ApprovalRequest, ClientInfo, Identity, StatementOutcome } from "../../../policy/types.ts";
+import type {
+  ApprovalRequest,
+  ClientInfo,
+  Identity,
+  StatementOutcome,
+  Target,
+} from "../../../policy/types.ts";
+import { connectLines } from "../../../proxy/postgres/connect_lines.ts";
+import type { DashboardDeps } from "../../../ui/api/mod.ts";
 import { FakeJournal } from "./fake_journal.ts";
 
 export const psqlClient: ClientInfo = {
@@ -157,6 +168,31 @@ export function requestOf(parts: Partial<ApprovalRequest>, now: number): Approva
   };
 }
 
+function targetOf(name: string, environment: string, groups: readonly string[]): Target {
+  return {
+    name,
+    protocol: "postgresql",
+    host: "10.0.0.5",
+    port: 5432,
+    database: name.split("-")[0]!,
+    environment,
+    groups,
+    tls: { mode: "disable" },
+    account: { user: "app" },
+  };
+}
+
+/** Engineers reach two of them, admins one that engineers do not. */
+export const targets: readonly Target[] = [
+  targetOf("orders-prod", "production", ["engineers"]),
+  targetOf("orders-staging", "staging", ["engineers", "db-approvers"]),
+  targetOf("payroll", "production", ["db-admins"]),
+];
+
+/** The real lines of one protocol: what the dashboard shows is what people copy. */
+export const testLines: DashboardDeps["connectLines"] = ({ name }, user, password) =>
+  connectLines({ host: "db.example.test", port: 5432, target: name, user, password, tls: "required" });
+
 /** A journal with helpers that write what a gateway would. */
 export class FakeGateway {
   readonly journal: FakeJournal;
@@ -164,6 +200,7 @@ export class FakeGateway {
   readonly signIns = new FakeSignIns();
   readonly live = new FakeLiveSessions();
   readonly identity: FakeIdentityProvider;
+  readonly access: Access;
   time: number | null = null;
 
   constructor(start: number | null = null) {
@@ -171,6 +208,11 @@ export class FakeGateway {
     const clock = () => this.time ?? Date.now();
     this.journal = new FakeJournal(clock);
     this.identity = new FakeIdentityProvider(clock);
+    this.access = createAccess({
+      targets,
+      passwords: new OneTimePasswords({ clock }),
+      journal: this.journal,
+    });
     this.approvals = createApprovals({
       journal: this.journal,
       clock,

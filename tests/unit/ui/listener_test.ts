@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type DashboardDeps, startDashboard } from "../../../ui/api/mod.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { freePort } from "../../support/ports.ts";
-import { devin, FakeGateway, roles } from "./fakes.ts";
+import { devin, FakeGateway, roles, testLines } from "./fakes.ts";
 
 function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
   return {
@@ -12,6 +12,8 @@ function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
     approvals: gateway.approvals,
     journal: gateway.journal,
     live: gateway.live,
+    access: gateway.access,
+    connectLines: testLines,
     roles,
     url,
     assets: { file: () => null, page: () => "<!DOCTYPE html>" },

@@ -30,6 +30,7 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "GET /history": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions/:id": { path: "/sessions/session-1", answers: [200, 200, 200, 200, 200, 200] },
+  "GET /connect": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /connect/:secret": { path: "/connect/secret", answers: [302, 200, 200, 200, 200, 200] },
   "GET /auth/login": { answers: [302, 302, 302, 302, 302, 302] },
   "GET /auth/callback": { answers: [403, 403, 403, 403, 403, 403] },
@@ -41,6 +42,13 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
     path: "/api/connect/secret",
     body: post.consent,
     answers: [401, 200, 200, 200, 200, 200],
+  },
+  "GET /api/targets": { answers: [401, 200, 200, 200, 200, 200] },
+  "POST /api/targets/:name/password": {
+    path: "/api/targets/orders-prod/password",
+    body: {},
+    // Who may reach the target is up to its groups, not to a role.
+    answers: [401, 200, 403, 403, 403, 403],
   },
   "GET /api/requests": { answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/requests/:id": { path: "/api/requests/ID", answers: [401, 200, 200, 200, 200, 404] },

@@ -105,7 +105,8 @@ function OpenGate() {
   );
 }
 
-export function CopyButton({ text, label }: { text: string; label: string }) {
+/** `what` tells several on one page apart, for those who only hear them. */
+export function CopyButton({ text, label, what }: { text: string; label: string; what?: string }) {
   const button = useRef<HTMLButtonElement>(null);
   const copy = async () => {
     const { current } = button;
@@ -122,6 +123,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     <button ref={button} type="button" class="button ghost small copy" onClick={copy}>
       {icons.copy}
       {label}
+      {what ? <span class="visually-hidden">{what}</span> : null}
     </button>
   );
 }

@@ -36,6 +36,12 @@ export const icons = {
       <path d="M3 4h14v12H3zM5.8 7.4 8 9.6l-2.2 2.2M10 12.4h4" />
     </Icon>
   ),
+  connect: (
+    <Icon>
+      <circle cx="6.8" cy="13.2" r="3.7" />
+      <path d="M9.5 10.5 17 3M14.2 5.8l2.3 2.3M11.6 8.4l1.7 1.7" />
+    </Icon>
+  ),
   settings: (
     <Icon>
       <path d="M3 6h8M15 6h2M3 14h2M9 14h8" />
