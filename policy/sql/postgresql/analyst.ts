@@ -6,11 +6,11 @@ import { DefinitionCache } from "./definitions.ts";
 import { Findings } from "./findings.ts";
 import { MaskMap } from "./masks.ts";
 import { parse } from "./parser.ts";
-import { LruCache } from "./lru_cache.ts";
 import { understand } from "./statements.ts";
 import { maskRuleOf } from "./taint.ts";
+import { TextCache } from "./text_cache.ts";
 import { checkText } from "./text_limits.ts";
-import type { World } from "./walk.ts";
+import { TooComplex, type World } from "./walk.ts";
 
 type Answer = readonly Understood[] | NotUnderstood;
 
@@ -22,7 +22,7 @@ const unknownColumn: MaskRule = { column: "unknown", mask: { kind: "null" } };
 
 export class PostgresqlAnalyst implements Analyst {
   private readonly world: World;
-  private readonly answers = new LruCache<Answer>({ entriesMax: 4_096, lengthMax: 8_388_608 });
+  private readonly answers = new TextCache<Answer>({ entriesMax: 2_048, lengthMax: 4_194_304 });
 
   constructor(private readonly catalog: CatalogIndex, lookup: MaskLookup) {
     const masks = new MaskMap(catalog, lookup);
@@ -68,6 +68,13 @@ export class PostgresqlAnalyst implements Analyst {
     try {
       return parsed.statements.map(({ stmt }) => understand(stmt ?? { List: {} }, this.world, path));
     } catch (error) {
+      if (error instanceof TooComplex) {
+        return refusal(
+          "too-complex",
+          `Postern cannot judge it: ${error.message}`,
+          "Split it, or write it more simply",
+        );
+      }
       // Total by contract; and a mistake of this code must not let anything pass.
       return refusal(
         "not-analysed",

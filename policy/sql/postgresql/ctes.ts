@@ -6,6 +6,9 @@ import { type Cte, type CteFrame, renamed, type Scope } from "./scope.ts";
 import { type Column, derived, isTainted, type Shape } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
+/** Taints usually settle in two turns; each turn can pass them on by one column. */
+const turnsMax = 16;
+
 /** The frame with the WITH list's names in it. Every query of the list is walked, used or not: changes run anyway. */
 export function withFrame(clause: WithClause | undefined, walk: Walk, outer: Scope): CteFrame | null {
   if (clause === undefined) return outer.ctes;
@@ -40,13 +43,14 @@ function recursive(expression: CommonTableExpr, walk: Walk, scope: Scope): Cte {
     // Where the query comes to itself before anything is known of it, nothing can be said.
     provisional = { columns: [{ name: null, taint: null, origin: null }], open: true };
     provisional = named(expression, firstTerm(expression.ctequery, walk, scope) ?? provisional, walk);
-    for (let turn = 0;; turn++) {
+    for (let turn = 0; turn < turnsMax; turn++) {
       const next: Shape = named(expression, queryShape(expression.ctequery, walk, scope), walk);
       if (same(next, provisional)) return next;
-      // Each column's taint can only grow twice; whatever has not settled by then is taken as tainted.
-      provisional = turn < 2 * next.columns.length ? next : allTainted(next);
-      if (turn > 2 * next.columns.length) return provisional;
+      provisional = next;
     }
+    // Not settled, or not of the form that PostgreSQL takes: whatever comes out counts as masked.
+    provisional = allTainted(provisional);
+    return allTainted(named(expression, queryShape(expression.ctequery, walk, scope), walk));
   };
   const shape = (): Shape => {
     if (done !== null) return done;

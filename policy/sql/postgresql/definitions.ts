@@ -12,7 +12,7 @@ import { queryShape } from "./queries.ts";
 import { emptyScope, type Item, type Scope } from "./scope.ts";
 import { type Column, derived, isTainted, nothing, type Shape } from "./taint.ts";
 import { settleTypes } from "./types_used.ts";
-import type { Definitions, Walk } from "./walk.ts";
+import { type Definitions, freshBudget, TooComplex, type Walk } from "./walk.ts";
 
 interface Defined {
   readonly shape: Shape;
@@ -61,7 +61,7 @@ export class DefinitionCache implements Definitions {
 
   private walk(found: Findings): Walk {
     const { catalog, masks } = this;
-    return { catalog, masks, definitions: this, found, path: definitionPath };
+    return { catalog, masks, definitions: this, found, path: definitionPath, budget: freshBudget() };
   }
 
   /** Its own columns, with the taints that config gives it, or that its definition does. */
@@ -80,11 +80,11 @@ export class DefinitionCache implements Definitions {
     const walk = this.walk(found);
     const parsed = parse(definition);
     const statement = "error" in parsed ? undefined : parsed.statements[0]?.stmt;
-    if (statement === undefined) {
-      if (this.masks.any) notFollowed(relation, found);
+    const inner = statement === undefined ? null : attempt(() => queryShape(statement, walk, emptyScope));
+    if (inner === null) {
+      notFollowed(relation, found);
       return { shape: this.columnsOf(relation, this.masks.any ? unknownColumns(relation) : nothing), found };
     }
-    const inner = queryShape(statement, walk, emptyScope);
     settleTypes(walk);
     const exact = !inner.open && inner.columns.length === relation.columns.length;
     const shape = exact || !isTainted(inner) ? inner : unknownColumns(relation);
@@ -110,10 +110,21 @@ export class DefinitionCache implements Definitions {
       open: true,
     };
     const scope: Scope = { items: [args], parent: null, ctes: null };
-    let shape: Shape = nothing;
-    for (const statement of statements) shape = bodyShape(statement, walk, scope);
+    let shape: Shape | null = nothing;
+    for (const statement of statements) shape = attempt(() => bodyShape(statement, walk, scope));
     settleTypes(walk);
-    return { shape, found: harmlessPart(found) };
+    const unknown: Shape = { columns: [{ name: null, taint: derived, origin: null }], open: true };
+    return { shape: shape ?? unknown, found: harmlessPart(found) };
+  }
+}
+
+/** null where the definition is too complex to follow. */
+function attempt(walk: () => Shape): Shape | null {
+  try {
+    return walk();
+  } catch (error) {
+    if (error instanceof TooComplex) return null;
+    throw error;
   }
 }
 

@@ -9,13 +9,14 @@ import type { Scope } from "./scope.ts";
 import { subLink } from "./sublinks.ts";
 import { derived, derivedText, isText, pure, risky, type Taint, type Value } from "./taint.ts";
 import { noteOperator, noteType } from "./types_used.ts";
-import type { Walk } from "./walk.ts";
+import { spend, type Walk } from "./walk.ts";
 
 export type Handlers = { [K in NodeKind]?: (node: NodeOf<K>, walk: Walk, scope: Scope) => Value };
 
 /** The value of an expression. A kind of node that is not known here is an objection, not a guess. */
 export function value(node: Node | undefined, walk: Walk, scope: Scope): Value {
   if (node === undefined) return pure;
+  spend(walk, 1);
   const kind = kindOf(node);
   const handler = handlers[kind] as ((node: unknown, walk: Walk, scope: Scope) => Value) | undefined;
   if (handler !== undefined) return handler((node as Record<string, unknown>)[kind], walk, scope);

@@ -11,7 +11,7 @@ import { columnName } from "./names.ts";
 import { findItem, type Item, type Scope, starShape } from "./scope.ts";
 import { type Column, either, isTainted, nothing, type Shape } from "./taint.ts";
 import { noteOperator } from "./types_used.ts";
-import { nearTaint, predicate, type Walk } from "./walk.ts";
+import { nearTaint, predicate, spend, TooComplex, type Walk } from "./walk.ts";
 
 /** `outer`: what names may mean around the query. */
 export function queryShape(node: Node | undefined, walk: Walk, outer: Scope): Shape {
@@ -28,7 +28,11 @@ export function queryShape(node: Node | undefined, walk: Walk, outer: Scope): Sh
   return { columns: [], open: true };
 }
 
+/** PostgreSQL's MaxTupleAttributeNumber is 1664. */
+const selectListMax = 1_700;
+
 export function selectShape(select: SelectStmt, walk: Walk, outer: Scope): Shape {
+  spend(walk, 1);
   const ctes = withFrame(select.withClause, walk, outer);
   const around: Scope = { ...outer, ctes };
   if (select.op !== "SETOP_NONE" && select.op !== undefined) return setOperation(select, walk, around);
@@ -76,6 +80,7 @@ export function targets(list: readonly Node[] | undefined, walk: Walk, scope: Sc
     }
   }
   const shape = { columns, open };
+  if (columns.length > selectListMax) throw new TooComplex("the statement gives too many columns");
   if (open && isTainted(shape)) walk.found.untraceable("a * stands for columns that Postern cannot count");
   return shape;
 }
@@ -103,6 +108,7 @@ function expansion(target: ResTarget, walk: Walk, scope: Scope): Shape | null {
 }
 
 function noteAll(item: Item, walk: Walk): Shape {
+  spend(walk, item.columns.length);
   for (const column of item.columns) noteColumn(item, column, walk);
   return item;
 }

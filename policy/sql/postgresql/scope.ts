@@ -58,9 +58,13 @@ export interface Hit {
 export function resolveName(scope: Scope, name: string): Found {
   let open = false;
   for (let level: Scope | null = scope; level !== null; level = level.parent) {
-    const hits = level.items.filter((item) => item.bare).flatMap((item) => hitsOf(item, name));
+    const hits: Hit[] = [];
+    for (const item of level.items) {
+      if (!item.bare) continue;
+      addHits(item, name, hits);
+      if (item.open) open = true;
+    }
     if (hits.length > 0) return { kind: "column", taint: merged(hits), hits };
-    if (level.items.some((item) => item.bare && item.open)) open = true;
   }
   const item = findItem(scope, null, name);
   if (item !== undefined) return { kind: "row", item };
@@ -71,7 +75,8 @@ export function resolveName(scope: Scope, name: string): Found {
 export function resolveMember(scope: Scope, schema: string | null, qualifier: string, name: string): Found {
   const item = findItem(scope, schema, qualifier);
   if (item === undefined) return { kind: "none" };
-  const hits = hitsOf(item, name);
+  const hits: Hit[] = [];
+  addHits(item, name, hits);
   if (hits.length > 0) return { kind: "column", taint: merged(hits), hits };
   return item.open ? { kind: "open" } : { kind: "member", item, name };
 }
@@ -80,11 +85,10 @@ export function resolveMember(scope: Scope, schema: string | null, qualifier: st
 export function findItem(scope: Scope, schema: string | null, name: string): Item | undefined {
   for (let level: Scope | null = scope; level !== null; level = level.parent) {
     const named = level.items.filter((item) => item.name === name);
-    const exact = named.filter((item) => schema === null || item.schema === schema);
+    if (named.length === 0) continue;
+    const exact = schema === null ? named : named.filter((item) => item.schema === schema);
     const chosen = exact.length > 0 ? exact : named;
-    const [first, ...others] = chosen;
-    if (first === undefined) continue;
-    return others.length === 0 ? first : { ...first, ...union(chosen) };
+    return chosen.length === 1 ? chosen[0] : { ...chosen[0]!, ...union(chosen) };
   }
   return undefined;
 }
@@ -97,11 +101,13 @@ function union(items: readonly Item[]): Shape {
 }
 
 /** A tainted column whose name is not certain may be the one that is meant. */
-function hitsOf(item: Item, name: string): Hit[] {
-  const exact = item.columns.filter((column) => column.name === name);
-  const unsure = item.columns.filter((column) => column.name === null && column.taint !== null);
-  const found = exact.length > 0 ? exact : unsure;
-  return found.map((column) => ({ item, column }));
+function addHits(item: Item, name: string, hits: Hit[]): void {
+  const before = hits.length;
+  for (const column of item.columns) if (column.name === name) hits.push({ item, column });
+  if (hits.length > before) return;
+  for (const column of item.columns) {
+    if (column.name === null && column.taint !== null) hits.push({ item, column });
+  }
 }
 
 function merged(hits: readonly Hit[]): Taint | null {

@@ -11,7 +11,7 @@ import { emptyScope } from "./scope.ts";
 import { isTainted, maskRuleOf, nothing, type Shape } from "./taint.ts";
 import { settleTypes } from "./types_used.ts";
 import { isOn, noteTypes, utilities } from "./utility.ts";
-import type { Walk, World } from "./walk.ts";
+import { freshBudget, type Walk, type World } from "./walk.ts";
 
 /** What a statement is. */
 export interface Outcome {
@@ -24,7 +24,7 @@ export interface Outcome {
 
 export function understand(node: Node, world: World, path: readonly string[]): Understood {
   const found = new Findings();
-  const walk: Walk = { ...world, found, path };
+  const walk: Walk = { ...world, found, path, budget: freshBudget() };
   const outcome = outcomeOf(node, walk);
   settleTypes(walk);
   // What settled may write.

@@ -23,6 +23,24 @@ export interface Walk extends World {
   readonly found: Findings;
   /** The session's search_path. */
   readonly path: readonly string[];
+  readonly budget: Budget;
+}
+
+/** How much more may be looked at. Recursive queries and nested changes are walked several times. */
+export interface Budget {
+  left: number;
+}
+
+export const freshBudget = (): Budget => ({ left: 100_000 });
+
+/** Thrown where a statement takes more than the budget, or more columns than PostgreSQL has. */
+export class TooComplex extends Error {
+  override readonly name = "TooComplex";
+}
+
+export function spend({ budget }: Walk, amount: number): void {
+  budget.left -= amount;
+  if (budget.left < 0) throw new TooComplex("the statement is too complex to be analysed");
 }
 
 /** Whether a masked column is within reach of a name at this place. */

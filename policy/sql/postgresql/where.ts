@@ -143,6 +143,7 @@ function isWhole(select: SelectStmt, target: Item): boolean {
 /** The target's columns that a condition depends on, through queries in it too. */
 function targetColumns(node: Node | undefined, { target, walk, scope }: Judge): Set<string> {
   const columns = new Set<string>();
+  if (node === undefined || "A_Const" in node || "ParamRef" in node) return columns;
   const reference = as(node, "ColumnRef");
   if (reference !== undefined) {
     const names = strings(reference.fields);
