@@ -40,10 +40,14 @@ export class TargetPump {
       else if (course === "drop") frames.drop(bytes);
       else if (bytes > this.frameBytesMax) this.#oversized(type, bytes);
       else {
-        const frame = frames.take(bytes);
+        const frame = frames.look(bytes);
         if (frame === null) break;
         const shown = this.side.frame(type, frame);
-        if (shown !== null) this.#out.push(shown);
+        if (shown === frame) frames.passInRun(bytes, this.#out);
+        else {
+          frames.drop(bytes);
+          if (shown !== null) this.#out.push(shown);
+        }
       }
     }
     frames.settle();

@@ -55,7 +55,6 @@ export class FrameBuffer {
     }
     if (chunk.length === 0) return;
     if (this.#at === this.#head.length) {
-      this.settle();
       this.#head = chunk;
       this.#at = 0;
     } else {
@@ -77,6 +76,24 @@ export class FrameBuffer {
     const byte = this.#head[this.#at + offset];
     if (byte === undefined || offset >= this.shape.headerBytes) throw new RangeError("Outside the header");
     return byte;
+  }
+
+  /** The next `bytes` bytes as one view, without taking them; null while they are not all here. */
+  look(bytes: number): Uint8Array | null {
+    if (bytes > this.size) return null;
+    if (this.#at + bytes > this.#head.length) {
+      const whole = this.take(bytes);
+      if (whole === null) return null;
+      // What follows stays behind it, so that it can be taken, passed or dropped as if it had come in one read.
+      if (this.#head.length > this.#at) {
+        this.#more.unshift(this.#head.subarray(this.#at));
+        this.#moreBytes += this.#head.length - this.#at;
+      }
+      this.#head = whole;
+      this.#at = 0;
+      return whole;
+    }
+    return this.#head.subarray(this.#at, this.#at + bytes);
   }
 
   /** The next `bytes` bytes as one view, or null while they are not all here. */

@@ -8,11 +8,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class Reader {
   #at: number;
-  readonly #view: DataView;
 
   /** `what` names the frame in errors: `a Bind message`. */
   constructor(readonly bytes: Uint8Array, private readonly what: string, at = 0) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = at;
   }
 
@@ -25,51 +23,55 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#step(1));
+    return this.#byte(this.#step(1));
   }
 
   /** The next byte, without going past it. */
   peek(): number {
     const at = this.#step(1);
     this.#at = at;
-    return this.#view.getUint8(at);
+    return this.#byte(at);
   }
 
   u16be(): number {
-    return this.#view.getUint16(this.#step(2));
+    const at = this.#step(2);
+    return this.#byte(at) << 8 | this.#byte(at + 1);
   }
 
   i16be(): number {
-    return this.#view.getInt16(this.#step(2));
+    return this.u16be() << 16 >> 16;
   }
 
   u32be(): number {
-    return this.#view.getUint32(this.#step(4));
+    return this.i32be() >>> 0;
   }
 
   i32be(): number {
-    return this.#view.getInt32(this.#step(4));
+    const at = this.#step(4);
+    return this.#byte(at) << 24 | this.#byte(at + 1) << 16 | this.#byte(at + 2) << 8 | this.#byte(at + 3);
   }
 
   u16le(): number {
-    return this.#view.getUint16(this.#step(2), true);
+    const at = this.#step(2);
+    return this.#byte(at) | this.#byte(at + 1) << 8;
   }
 
   u24le(): number {
     const at = this.#step(3);
-    return this.#view.getUint16(at, true) | (this.#view.getUint8(at + 2) << 16);
+    return this.#byte(at) | this.#byte(at + 1) << 8 | this.#byte(at + 2) << 16;
   }
 
   u32le(): number {
-    return this.#view.getUint32(this.#step(4), true);
+    return this.i32le() >>> 0;
   }
 
   i32le(): number {
-    return this.#view.getInt32(this.#step(4), true);
+    const at = this.#step(4);
+    return this.#byte(at) | this.#byte(at + 1) << 8 | this.#byte(at + 2) << 16 | this.#byte(at + 3) << 24;
   }
 
   u64le(): bigint {
-    return this.#view.getBigUint64(this.#step(8), true);
+    return BigInt(this.u32le()) | BigInt(this.u32le()) << 32n;
   }
 
   /** A view, not a copy. */
@@ -115,11 +117,18 @@ export class Reader {
   }
 
   #text(bytes: Uint8Array): string {
+    const ascii = shortAscii(bytes);
+    if (ascii !== null) return ascii;
     try {
       return utf8.decode(bytes);
     } catch {
       throw this.violation("holds text that is not valid UTF-8");
     }
+  }
+
+  /** Where `#step` has been. */
+  #byte(at: number): number {
+    return this.bytes[at] as number;
   }
 
   #step(count: number): number {
@@ -128,4 +137,13 @@ export class Reader {
     this.#at = at + count;
     return at;
   }
+}
+
+/** Most texts are short and ASCII, and a call into the decoder costs more than they do. */
+const shortBytes = 200;
+
+function shortAscii(bytes: Uint8Array): string | null {
+  if (bytes.length > shortBytes) return null;
+  for (let at = 0; at < bytes.length; at++) if ((bytes[at] as number) > 0x7f) return null;
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
