@@ -82,10 +82,13 @@ export async function cacheFolder(): Promise<string> {
 
 /** A new temporary folder that belongs to whoever `prefix` runs as. */
 export async function ownFolder(prefix: readonly string[], name: string): Promise<string> {
-  return (await runWell([...prefix, "mktemp", "-d", `/tmp/postern-${name}-XXXXXX`])).trim();
+  const folder = (await runWell([...prefix, "mktemp", "-d", `/tmp/postern-${name}-XXXXXX`])).trim();
+  folders.add(folder);
+  return folder;
 }
 
 export async function removeFolder(folder: string): Promise<void> {
+  folders.delete(folder);
   await Deno.remove(folder, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -103,6 +106,7 @@ export async function template(
   await make(work);
   try {
     await Deno.rename(work, done);
+    folders.delete(work);
   } catch (error) {
     // Another process was first.
     await removeFolder(work);
@@ -158,5 +162,15 @@ export class Daemon {
 }
 
 const running = new Set<number>();
-// A test process that ends on an uncaught error must leave no database behind.
-globalThis.addEventListener("unload", () => running.forEach((pid) => signal(pid, "SIGQUIT")));
+const folders = new Set<string>();
+// A test process that ends on an uncaught error must leave no database behind, and not its data either.
+globalThis.addEventListener("unload", () => {
+  running.forEach((pid) => signal(pid, "SIGQUIT"));
+  if (folders.size === 0) return;
+  // Not at once: a daemon that is still ending writes into its folder.
+  new Deno.Command("/bin/sh", {
+    args: ["-c", '(sleep 3; rm -rf "$@") >/dev/null 2>&1 &', "sh", ...folders],
+    stdout: "null",
+    stderr: "null",
+  }).outputSync();
+});
