@@ -60,9 +60,14 @@ const wrong = () =>
     "Get a new one from the dashboard, or with `postern connect`",
   );
 
+/** How long a client that comes again with a used password hears that it is used. */
+const rememberedMs = 60 * minute;
+
 export class OneTimePasswords {
   /** By user name, oldest first. */
   readonly #entries = new Map<string, Entry>();
+  /** User names whose password is used or over, until when: they are told so, and not shown a sign-in link. */
+  readonly #spent = new Map<string, number>();
   readonly #perAddress: AttemptLimiter;
   readonly #perUser: AttemptLimiter;
   readonly #decoyKey = randomBytes(32);
@@ -96,7 +101,7 @@ export class OneTimePasswords {
       succeed: () => {
         // Once: of two connections with the same password, the one that proves it first has it.
         if (entry === null || this.#find(attempt) !== entry) throw this.#failed(attempt);
-        this.#entries.delete(entry.user);
+        this.#spend(entry);
         return { ...entry.identity, method: "one-time-password" };
       },
       fail: () => this.#failed(attempt),
@@ -110,14 +115,19 @@ export class OneTimePasswords {
     return challenge.succeed();
   }
 
-  /** Whether a password was issued under this name and still waits; says nothing that a client may see. */
+  /** Whether a password was issued under this name, used and expired ones included; for the wire alone. */
   has(user: string): boolean {
-    return this.#entries.has(user);
+    return this.#entries.has(user) || this.#spent.has(user);
   }
 
   /** The person has left: none of their passwords works any more. */
   revoke(identity: Pick<Identity, "issuer" | "subject">): void {
-    for (const [user, entry] of this.#entries) if (isOf(entry, identity)) this.#entries.delete(user);
+    for (const entry of this.#entries.values()) if (isOf(entry, identity)) this.#spend(entry);
+  }
+
+  #spend({ user }: Entry): void {
+    this.#entries.delete(user);
+    this.#spent.set(user, this.options.clock() + rememberedMs);
   }
 
   #find({ user, target }: PasswordAttempt): Entry | null {
@@ -160,7 +170,8 @@ export class OneTimePasswords {
 
   #sweep(): void {
     const now = this.options.clock();
-    for (const [user, entry] of this.#entries) if (entry.expiresAt <= now) this.#entries.delete(user);
+    for (const entry of this.#entries.values()) if (entry.expiresAt <= now) this.#spend(entry);
+    for (const [user, until] of this.#spent) if (until <= now) this.#spent.delete(user);
   }
 }
 
