@@ -1,4 +1,4 @@
-/** Judges statements with the catalog of a real MariaDB, and proves masks by two databases that differ only in secrets. */
+/** Judges statements with the catalog of a real target, and proves masks by two databases that differ only in secrets. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Lexer } from "../../policy/sql/mysql/lexer.ts";
@@ -15,80 +15,88 @@ import {
   verdictOfSteps,
 } from "../support/mysql_lab.ts";
 import { statement } from "../support/mysql_statements.ts";
+import { mysqlHere } from "../support/mysql_server.ts";
 import { testNeeding } from "../support/programs.ts";
 
-testNeeding([mariadbHere], "the MySQL half of the corpora gets the verdicts it should", async (t) => {
-  const lab = await startMysqlLab();
-  try {
-    const wrong: string[] = [];
-    const counts = { right: 0, stricter: 0 };
-    for (const version of ["10.11.19-MariaDB", "9.7.4"]) {
-      for (const style of maskStyles) {
-        for (const each of mysqlCorpus()) {
-          const verdict = verdictOfSteps(lab.analyst(style), each.steps ?? [each.sql], stateOf(version));
-          const right = [each.expect, ...(each.also_ok ?? []), ...(each.expect === "mask" ? ["deny"] : [])];
-          if (!right.includes(verdict)) {
-            wrong.push(`${each.id} on ${version}: ${verdict} instead of ${right}: ${each.sql}`);
-          } else if (strictness.indexOf(verdict) > strictness.indexOf(each.expect)) counts.stricter++;
-          else counts.right++;
-        }
-      }
-    }
-    assert.deepEqual(wrong, []);
-    await t.step(`${counts.right} as expected, ${counts.stricter} stricter, as the corpora allow`, () => {
-      assert.ok(counts.stricter < counts.right / 3);
-    });
-    await t.step("nothing of the corpora tells the two databases apart", async () => {
-      const one = mysqlCorpus().filter(({ steps, server }) =>
-        !steps && !JSON.stringify(server).includes("nondet")
-      );
-      for (const each of one) {
+const servers = [["mariadb", mariadbHere], ["mysql", mysqlHere]] as const;
+
+for (const [flavour, here] of servers) {
+  testNeeding([here], `${flavour}: the MySQL half of the corpora gets the verdicts it should`, async (t) => {
+    const lab = await startMysqlLab(flavour);
+    try {
+      const wrong: string[] = [];
+      const counts = { right: 0, stricter: 0 };
+      for (const version of ["10.11.19-MariaDB", "9.7.4"]) {
         for (const style of maskStyles) {
-          const [a, b] = await lab.observe(each.sql, style);
-          assert.equal(a, b, `${each.id} tells the databases apart`);
-          for (const secret of [...twoSecrets[0].ssns, ...twoSecrets[0].cards]) {
-            assert.ok(each.sql.includes(secret) || !a.includes(secret), `${each.id} shows a secret`);
+          for (const each of mysqlCorpus()) {
+            const verdict = verdictOfSteps(lab.analyst(style), each.steps ?? [each.sql], stateOf(version));
+            const right = [each.expect, ...(each.also_ok ?? []), ...(each.expect === "mask" ? ["deny"] : [])];
+            if (!right.includes(verdict)) {
+              wrong.push(`${each.id} on ${version}: ${verdict} instead of ${right}: ${each.sql}`);
+            } else if (strictness.indexOf(verdict) > strictness.indexOf(each.expect)) {
+              counts.stricter++;
+            } else counts.right++;
           }
         }
       }
-    });
-  } finally {
-    await lab.close();
-  }
-});
-
-testNeeding(
-  [mariadbHere],
-  "no random dress of a masked column tells two MariaDB databases apart",
-  async (t) => {
-    const lab = await startMysqlLab();
-    const counts = { denied: 0, failed: 0, rows: 0 };
-    const seconds = Number(Deno.env.get("FUZZ_SECONDS") ?? "0");
-    try {
-      await fc.assert(
-        fc.asyncProperty(statement, fc.constantFrom(...maskStyles), async (text, style) => {
-          const [a, b] = await lab.observe(text, style);
-          if (a === "denied") counts.denied++;
-          else if (a.startsWith('["error"')) counts.failed++;
-          else counts.rows++;
-          assert.equal(a, b);
-          assert.ok(!a.includes("refused:"), "as many masks as columns");
-        }),
-        seconds > 0
-          ? { numRuns: 10_000_000, interruptAfterTimeLimit: seconds * 1000, markInterruptAsFailure: false }
-          : { numRuns: 400, seed: 7 },
-      );
-      await t.step(
-        `${counts.rows} gave rows, ${counts.failed} failed on both, ${counts.denied} were refused`,
-        () => {
-          assert.ok(counts.rows > 40);
-        },
-      );
+      assert.deepEqual(wrong, []);
+      await t.step(`${counts.right} as expected, ${counts.stricter} stricter, as the corpora allow`, () => {
+        assert.ok(counts.stricter < counts.right / 3);
+      });
+      await t.step("nothing of the corpora tells the two databases apart", async () => {
+        const one = mysqlCorpus().filter(({ steps, server }) =>
+          !steps && !JSON.stringify(server).includes("nondet")
+        );
+        for (const each of one) {
+          for (const style of maskStyles) {
+            const [a, b] = await lab.observe(each.sql, style);
+            assert.equal(a, b, `${each.id} tells the databases apart`);
+            for (const secret of [...twoSecrets[0].ssns, ...twoSecrets[0].cards]) {
+              assert.ok(each.sql.includes(secret) || !a.includes(secret), `${each.id} shows a secret`);
+            }
+          }
+        }
+      });
     } finally {
       await lab.close();
     }
-  },
-);
+  });
+}
+
+for (const [flavour, here] of servers) {
+  testNeeding(
+    [here],
+    `${flavour}: no random dress of a masked column tells two databases apart`,
+    async (t) => {
+      const lab = await startMysqlLab(flavour);
+      const counts = { denied: 0, failed: 0, rows: 0 };
+      const seconds = Number(Deno.env.get("FUZZ_SECONDS") ?? "0");
+      try {
+        await fc.assert(
+          fc.asyncProperty(statement, fc.constantFrom(...maskStyles), async (text, style) => {
+            const [a, b] = await lab.observe(text, style);
+            if (a === "denied") counts.denied++;
+            else if (a.startsWith('["error"')) counts.failed++;
+            else counts.rows++;
+            assert.equal(a, b);
+            assert.ok(!a.includes("refused:"), "as many masks as columns");
+          }),
+          seconds > 0
+            ? { numRuns: 10_000_000, interruptAfterTimeLimit: seconds * 1000, markInterruptAsFailure: false }
+            : { numRuns: 400, seed: 7 },
+        );
+        await t.step(
+          `${counts.rows} gave rows, ${counts.failed} failed on both, ${counts.denied} were refused`,
+          () => {
+            assert.ok(counts.rows > 40);
+          },
+        );
+      } finally {
+        await lab.close();
+      }
+    },
+  );
+}
 
 /** Results whose columns the analyst must have counted and named as the target does. */
 const shapes = [
@@ -119,24 +127,31 @@ const shapes = [
   "SELECT * FROM information_schema.SCHEMATA",
 ];
 
-testNeeding([mariadbHere], "stars are taken apart as a real MariaDB does", async () => {
-  const lab = await startMysqlLab();
-  try {
-    for (const text of shapes) {
-      const names = await lab.columnsOf(text);
-      const result = lab.analyst("fixed").analyse(text, lab.state);
-      assert.ok(!("refused" in result), text);
-      const plan = result[0]!.result;
-      const masked = names.map((name) =>
-        /^(?:ssn|card|salary|born|doc|t|copy|twice)$/.test(name) || name === "ssn_rev"
-      );
-      if (plan.kind === "clean") assert.ok(!masked.includes(true), `${text}: ${names}`);
-      else assert.deepEqual(plan.masks.map((mask) => mask !== null), masked, `${text}: ${names}`);
+for (const [flavour, here] of servers) {
+  testNeeding([here], `${flavour}: stars are taken apart as the target does`, async () => {
+    const lab = await startMysqlLab(flavour);
+    try {
+      for (const text of shapes) {
+        const names = await lab.columnsOf(text);
+        const result = lab.analyst("fixed").analyse(text, lab.state);
+        assert.ok(!("refused" in result), text);
+        const plan = result[0]!.result;
+        const masked = names.map((name) =>
+          /^(?:ssn|card|salary|born|doc|t|copy|twice)$/.test(name) || name === "ssn_rev"
+        );
+        if (plan.kind === "clean") {
+          assert.ok(!masked.includes(true), `${text}: ${names}`);
+        } else {assert.deepEqual(
+            plan.masks.map((mask) => mask !== null),
+            masked,
+            `${text}: ${names}`,
+          );}
+      }
+    } finally {
+      await lab.close();
     }
-  } finally {
-    await lab.close();
-  }
-});
+  });
+}
 
 const leaf = fc.constantFrom(
   "(SELECT 1 AS a, 2 AS b)",
@@ -180,31 +195,33 @@ const joins = tree.map((text) => {
   return `SELECT * FROM ${text.replace(/AS \w\)/g, (end) => `${end} t${++count}`)}`;
 });
 
-testNeeding([mariadbHere], "random joins have their columns in the order of a real MariaDB", async (t) => {
-  const lab = await startMysqlLab();
-  const counts = { same: 0, failed: 0 };
-  try {
-    await fc.assert(
-      fc.asyncProperty(joins, async (text) => {
-        const ours = lab.namesOf(text);
-        const theirs = await lab.columnsOf(text).catch(() => null);
-        if (theirs === null || ours === null) return void counts.failed++;
-        counts.same++;
-        assert.deepEqual(
-          ours.map((name) => name.toLowerCase()),
-          theirs.map((name) => name.toLowerCase()),
-          text,
-        );
-      }),
-      { numRuns: 600, seed: 5 },
-    );
-    await t.step(`${counts.same} compared, ${counts.failed} refused by one of both`, () => {
-      assert.ok(counts.same > 100);
-    });
-  } finally {
-    await lab.close();
-  }
-});
+for (const [flavour, here] of servers) {
+  testNeeding([here], `${flavour}: random joins have their columns in the order of the target`, async (t) => {
+    const lab = await startMysqlLab(flavour);
+    const counts = { same: 0, failed: 0 };
+    try {
+      await fc.assert(
+        fc.asyncProperty(joins, async (text) => {
+          const ours = lab.namesOf(text);
+          const theirs = await lab.columnsOf(text).catch(() => null);
+          if (theirs === null || ours === null) return void counts.failed++;
+          counts.same++;
+          assert.deepEqual(
+            ours.map((name) => name.toLowerCase()),
+            theirs.map((name) => name.toLowerCase()),
+            text,
+          );
+        }),
+        { numRuns: 600, seed: 5 },
+      );
+      await t.step(`${counts.same} compared, ${counts.failed} refused by one of both`, () => {
+        assert.ok(counts.same > 100);
+      });
+    } finally {
+      await lab.close();
+    }
+  });
+}
 
 const fragments = fc.array(
   fc.constantFrom(
@@ -233,35 +250,41 @@ const fragments = fc.array(
   { minLength: 1, maxLength: 6 },
 ).map((list) => list.join(""));
 
-testNeeding([mariadbHere], "texts fall into as many statements as a real MariaDB runs", async (t) => {
-  const lab = await startMysqlLab();
-  const counts = { same: 0, failed: 0, refused: 0 };
-  try {
-    for (const sqlMode of ["", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES"]) {
-      const state = { ...lab.state, sql_mode: sqlMode };
-      await lab.query(`SET sql_mode = '${sqlMode}'`);
-      await fc.assert(
-        fc.asyncProperty(fragments, async (text) => {
-          const ours = countOf(text, state);
-          if (ours === null) return void counts.refused++;
-          const results = await lab.query(text).then((rows) => Array.isArray(rows) ? rows : [], () => null);
-          if (results === null) return void counts.failed++;
-          counts.same++;
-          assert.equal(Array.isArray(results[0]) ? results.length : 1, ours, JSON.stringify(text));
-        }),
-        { numRuns: 250, seed: 11 },
+for (const [flavour, here] of servers) {
+  testNeeding([here], `${flavour}: texts fall into as many statements as the target runs`, async (t) => {
+    const lab = await startMysqlLab(flavour);
+    const counts = { same: 0, failed: 0, refused: 0 };
+    try {
+      for (const sqlMode of ["", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES"]) {
+        const state = { ...lab.state, sql_mode: sqlMode };
+        await lab.query(`SET sql_mode = '${sqlMode}'`);
+        await fc.assert(
+          fc.asyncProperty(fragments, async (text) => {
+            const ours = countOf(text, state);
+            if (ours === null) {
+              return void counts.refused++;
+            }
+            const results = await lab.query(text).then((rows) => Array.isArray(rows) ? rows : [], () => null);
+            if (results === null) {
+              return void counts.failed++;
+            }
+            counts.same++;
+            assert.equal(Array.isArray(results[0]) ? results.length : 1, ours, JSON.stringify(text));
+          }),
+          { numRuns: 250, seed: 11 },
+        );
+      }
+      await t.step(
+        `${counts.same} ran, ${counts.failed} were errors there, ${counts.refused} refused here`,
+        () => {
+          assert.ok(counts.same > 100);
+        },
       );
+    } finally {
+      await lab.close();
     }
-    await t.step(
-      `${counts.same} ran, ${counts.failed} were errors there, ${counts.refused} refused here`,
-      () => {
-        assert.ok(counts.same > 100);
-      },
-    );
-  } finally {
-    await lab.close();
-  }
-});
+  });
+}
 
 /** How many statements ours sees; null where it refuses the text. */
 function countOf(text: string, state: ReturnType<typeof stateOf>): number | null {

@@ -1,5 +1,5 @@
 /**
- * Two MariaDB databases that differ only in their secrets, and Postern's own judgement in front of them: what a
+ * Two databases of MariaDB or MySQL that differ only in their secrets, and Postern's own judgement in front of them: what a
  * client would get of each must be the same, byte by byte.
  */
 import { type Connection, createConnection } from "mariadb";
@@ -18,7 +18,8 @@ import { Taints } from "../../policy/sql/mysql/taints.ts";
 import { Walk } from "../../policy/sql/mysql/walk.ts";
 import type { Judgement, MaskKind, SqlState, Target } from "../../policy/types.ts";
 import { defaultRules } from "./postgresql_lab.ts";
-import { type Mariadb, startMariadb } from "./mariadb.ts";
+import { startMariadb } from "./mariadb.ts";
+import { startMysqlServer } from "./mysql_server.ts";
 import { again, seen } from "./mysql_view.ts";
 
 const vectors = new URL("../vectors/corpora/", import.meta.url);
@@ -71,7 +72,7 @@ export const twoSecrets: readonly [MysqlSecrets, MysqlSecrets] = [
 ];
 
 /** The corpora's fixture, then what it lacks: numbers and dates, composite and expression indexes, layers of views. */
-export function fixtureSql(secrets: MysqlSecrets): string {
+export function fixtureSql(secrets: MysqlSecrets, flavour: "mariadb" | "mysql"): string {
   const variables = [
     ...secrets.ssns.map((ssn, at) => `@ssn${at + 1} = '${ssn}'`),
     ...secrets.cards.map((card, at) => `@card${at + 1} = '${card}'`),
@@ -88,7 +89,7 @@ export function fixtureSql(secrets: MysqlSecrets): string {
   return `SET ${variables.join(", ")};
     ${corpora}
     CREATE TABLE staff(id INT PRIMARY KEY, name VARCHAR(20), salary INT, born DATE, doc JSON, boss INT, grade CHAR(1),
-      KEY by_grade(grade, salary), hidden INT INVISIBLE DEFAULT 3);
+      KEY by_grade(grade, salary), hidden INT DEFAULT 3 INVISIBLE);
     INSERT INTO staff(id, name, salary, born, doc, boss, grade) VALUES (1, 'eve', ${p1}, '${d1}', '{"pay": ${p1}}', NULL, 'a'),
       (2, 'fay', ${p2}, '${d2}', '{"pay": ${p2}}', 1, 'a'), (3, 'gus', ${p3}, '${d3}', 'null', 1, 'b');
     CREATE TABLE derived(id INT PRIMARY KEY, ssn VARCHAR(40), copy VARCHAR(60) DEFAULT (CONCAT('=', ssn)),
@@ -102,8 +103,11 @@ export function fixtureSql(secrets: MysqlSecrets): string {
     CREATE VIEW v_star AS SELECT * FROM users;
     CREATE PROCEDURE p_read() SELECT ssn FROM users;
     CREATE PROCEDURE p_clean() SELECT note FROM orders;
-    CREATE PROCEDURE p_dynamic(t TEXT) EXECUTE IMMEDIATE t;
-    CREATE SEQUENCE seq1;
+    ${
+    flavour === "mariadb"
+      ? "CREATE PROCEDURE p_dynamic(t TEXT) EXECUTE IMMEDIATE t; CREATE SEQUENCE seq1;"
+      : ""
+  }
     ANALYZE TABLE users, orders, staff, derived;`;
 }
 
@@ -176,7 +180,6 @@ export async function catalogOf(connection: Connection, database: string): Promi
 }
 
 export interface MysqlLab {
-  readonly server: Mariadb;
   readonly catalog: Catalog;
   readonly state: SqlState;
   analyst(style: MaskStyle): Analyst;
@@ -195,28 +198,43 @@ export interface MysqlLab {
   close(): Promise<void>;
 }
 
-export async function startMysqlLab(settings: Record<string, string> = {}): Promise<MysqlLab> {
-  const server = await startMariadb({
-    settings: { "log-bin-trust-function-creators": "1", ...settings },
-    rootSql: "CREATE DATABASE other CHARACTER SET utf8mb4; GRANT ALL ON other.* TO app@'%'",
-  });
-  const connect = (database: string) =>
-    createConnection({
-      host: server.host,
-      port: server.port,
-      user: server.user,
-      password: server.password,
-      database,
-      multipleStatements: true,
-    });
+interface Running {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  close(): Promise<void>;
+}
+
+const started: Readonly<Record<"mariadb" | "mysql", () => Promise<Running>>> = {
+  mariadb: () =>
+    startMariadb({
+      settings: { "log-bin-trust-function-creators": "1" },
+      rootSql: "CREATE DATABASE other CHARACTER SET utf8mb4; GRANT ALL ON other.* TO app@'%'",
+    }),
+  mysql: () =>
+    startMysqlServer(
+      "CREATE DATABASE other;\nGRANT ALL ON other.* TO app@'%';\nGRANT SHOW_ROUTINE ON *.* TO app@'%';",
+    ),
+};
+
+export async function startMysqlLab(flavour: "mariadb" | "mysql" = "mariadb"): Promise<MysqlLab> {
+  const server = await started[flavour]();
+  const { host, port, user, password } = server;
+  const limit = flavour === "mariadb" ? "max_statement_time = 5" : "max_execution_time = 5000";
+  const connect = async (database: string) => {
+    const own = { multipleStatements: true, allowPublicKeyRetrieval: true };
+    const connection = await createConnection({ host, port, user, password, database, ...own });
+    await connection.query(`SET SESSION ${limit}`);
+    return connection;
+  };
   const [first, second] = [await connect("app"), await connect("other")];
-  await first.query(fixtureSql(twoSecrets[0]));
-  await second.query(fixtureSql(twoSecrets[1]));
+  await first.query(fixtureSql(twoSecrets[0], flavour));
+  await second.query(fixtureSql(twoSecrets[1], flavour));
   const catalog = await catalogOf(first, "app");
-  const state = stateOf("10.11.19-MariaDB");
+  const state = stateOf(flavour === "mariadb" ? "10.11.19-MariaDB" : "9.7.4");
   const analyst = (style: MaskStyle) => catalog.analyst(style, masksOf(style));
   return {
-    server,
     catalog,
     state,
     analyst,

@@ -25,7 +25,7 @@ export async function seen(client: Connection, text: string, judgement: Judgemen
   if (judgement.verdict === "deny") return "denied";
   const { tainted } = judgement;
   try {
-    await client.query("START TRANSACTION; SET max_statement_time = 5");
+    await client.query("START TRANSACTION");
     const raw: unknown = await client.query({
       sql: text,
       rowsAsArray: true,

@@ -1,11 +1,11 @@
 /** Texts -> facts and masks, for one catalog and one set of masks. */
 import type { MaskRule, SqlState } from "../../types.ts";
 import type { Analyst, MaskLookup, NotUnderstood, Understood } from "../dialect.ts";
-import { LruCache } from "../postgresql/lru_cache.ts";
 import type { CatalogModel } from "./catalog_data.ts";
 import { checkHints } from "./hints.ts";
 import { judge } from "./judge.ts";
 import { understood } from "./judged.ts";
+import { JudgedTexts } from "./judged_texts.ts";
 import { checkCharacters, Lexer } from "./lexer.ts";
 import { type Mode, modeOf } from "./mode.ts";
 import { Reader } from "./reader.ts";
@@ -21,12 +21,10 @@ const textLengthMax = 524_288;
 const tokensMax = 50_000;
 const rowTokensMax = 300_000;
 const statementsMax = 100;
-/** Of the cache; `lengthMax` in UTF-16 units of all texts in it. */
-const cacheBounds = { entriesMax: 2000, lengthMax: 1 << 22 };
 
 export class MysqlAnalyst implements Analyst {
   readonly #taints: Taints;
-  readonly #cache = new LruCache<readonly Understood[] | NotUnderstood>(cacheBounds);
+  readonly #judgedTexts = new JudgedTexts();
   readonly #modes = new WeakMap<SqlState, Mode | Refusal>();
 
   constructor(private readonly model: CatalogModel, masks: MaskLookup) {
@@ -37,10 +35,10 @@ export class MysqlAnalyst implements Analyst {
     const mode = this.#mode(state);
     if (mode instanceof Refusal) return notUnderstood(mode);
     const key = `${mode.key}\n${state.sql_mode ?? ""}\n${text}`;
-    const cached = this.#cache.get(key);
+    const cached = this.#judgedTexts.get(key);
     if (cached !== undefined) return cached;
     const result = this.#judged(text, state, mode);
-    this.#cache.set(key, result);
+    this.#judgedTexts.keep(key, result);
     return result;
   }
 
