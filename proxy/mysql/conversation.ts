@@ -11,6 +11,7 @@ import { ErrorCode } from "./constants.ts";
 import { withDiagnostics } from "./diagnostics.ts";
 import { replyOf, withoutText } from "./errors.ts";
 import { Gate } from "./gate.ts";
+import { KeepAlive } from "./keep_alive.ts";
 import type { KillKind } from "./live.ts";
 import { JudgedPlan, openPlan, type ResultPlan } from "./plan.ts";
 import { encodeOk } from "./replies.ts";
@@ -47,6 +48,8 @@ export interface Exchange {
 }
 
 export const betweenCommands = 1;
+/** Below what any target is set to wait for a silent client. */
+const keepAliveMs = 15_000;
 
 export class Conversation {
   readonly gate: Gate;
@@ -102,8 +105,8 @@ export class Conversation {
     request: Uint8Array,
     exchange: Pick<Exchange, "kind" | "sequence" | "ahead">,
   ): Promise<Response> {
-    const id = await this.gate.pass(run);
     const { judgement } = run;
+    const id = judgement.verdict === "approve" ? await this.#held(run) : await this.gate.pass(run);
     this.#noteTaint(judgement);
     let response: Response;
     try {
@@ -119,6 +122,16 @@ export class Conversation {
     this.parts.session.finished(id, outcomeOf(run, response));
     if (mayChangeState(judgement)) this.state.restart(await readState(this.parts.link));
     return response;
+  }
+
+  async #held(run: StatementRun): Promise<string> {
+    const failed = (error: unknown) => this.gate.end(asPosternError(error));
+    const alive = new KeepAlive(this.parts.link.channel, keepAliveMs, failed);
+    try {
+      return await this.gate.pass(run);
+    } finally {
+      await alive.stop();
+    }
   }
 
   /** Forwards a request and relays its answer to the end. */

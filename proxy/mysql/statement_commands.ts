@@ -17,7 +17,7 @@ export async function prepareStatement(
 ): Promise<void> {
   const { prepared, state, gate } = conversation;
   prepared.forgetLast();
-  prepared.checkRoom();
+  prepared.checkRoom(text);
   const judgement = conversation.judge(text);
   // Throws: the refusal is recorded as that of the statement.
   if (judgement.verdict === "deny") await gate.pass(conversation.run(text, judgement));

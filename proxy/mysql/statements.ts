@@ -12,6 +12,8 @@ import type { RowPlan } from "./rows.ts";
 
 /** As many as a target allows by default (max_prepared_stmt_count). */
 const statementsMax = 16_382;
+/** Of all their texts together; one text of the largest size is always kept. */
+const textCharsMax = 16 * 1_048_576;
 /** Packets that one value comes in. */
 const longPiecesMax = 4_096;
 /** MariaDB: "the one prepared last", for clients that send EXECUTE without waiting for its id. */
@@ -43,15 +45,18 @@ export class PreparedStatements {
   readonly #byId = new Map<number, PreparedStatement>();
   #last: PreparedStatement | null = null;
   #longBytes = 0;
+  #textChars = 0;
 
   /** `longBytesMax`: of values that wait for their execution, in all. */
   constructor(private readonly longBytesMax: number) {}
 
-  /** Throws Refused where there are too many: before the target is asked. */
-  checkRoom(): void {
-    if (this.#byId.size < statementsMax) return;
+  /** Throws Refused where there are too many, or too much text of them: before the target is asked. */
+  checkRoom(text: string): void {
+    const room = this.#textChars + text.length <= Math.max(textCharsMax, this.longBytesMax);
+    if (this.#byId.size < statementsMax && room) return;
+    const kept = room ? `${statementsMax}` : "too much text in its";
     throw new Refused(
-      new PosternError("LimitExceeded", `this connection has ${statementsMax} prepared statements already`, {
+      new PosternError("LimitExceeded", `this connection has ${kept} prepared statements already`, {
         hint: "Close those that are no longer needed",
       }),
       ErrorCode.tooManyStatements,
@@ -69,6 +74,7 @@ export class PreparedStatements {
       cursor: undefined,
     };
     this.#byId.set(statement.id, whole);
+    this.#textChars += whole.text.length;
     this.#last = whole;
   }
 
@@ -98,6 +104,7 @@ export class PreparedStatements {
     if (found === null) return;
     this.dropLongData(found);
     this.#byId.delete(found.id);
+    this.#textChars -= found.text.length;
     if (this.#last === found) this.#last = null;
   }
 
@@ -105,6 +112,7 @@ export class PreparedStatements {
     this.#byId.clear();
     this.#last = null;
     this.#longBytes = 0;
+    this.#textChars = 0;
   }
 
   /**

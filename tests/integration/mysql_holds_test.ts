@@ -1,6 +1,7 @@
 /** Statements that wait for a person: approved, refused, expired, withdrawn; and KILL, which ends a wait. */
 import assert from "node:assert/strict";
 import * as mysql2 from "mysql2/promise";
+import { createAuthority } from "../support/certificates.ts";
 import { program, testNeeding } from "../support/programs.ts";
 import { PosternError } from "../../policy/errors.ts";
 import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
@@ -154,6 +155,28 @@ testNeeding(
       assert.equal(gate.runs.length, 0);
       while (gate.sessions[0]!.closed === null) await new Promise((resolve) => setTimeout(resolve, 10));
       assert.ok(!(await asked(database)).includes("held"));
+    }),
+);
+
+testNeeding(
+  [mariadbHere],
+  "a client that leaves over TLS is noticed as well",
+  () =>
+    withGate({ tls: createAuthority().issue() }, async (gate) => {
+      const { user, password } = gate.passwords.issue(devin, "orders-prod");
+      const connection = await mysql2.createConnection({
+        host: "127.0.0.1",
+        port: gate.port,
+        user,
+        password,
+        database: "orders-prod",
+        ssl: { rejectUnauthorized: false },
+      });
+      connection.query(update).catch(() => {});
+      await gate.until(gate.holds, 1);
+      connection.destroy();
+      while (gate.holds[0]!.withdrawn === null) await new Promise((resolve) => setTimeout(resolve, 10));
+      assert.equal(gate.runs.length, 0);
     }),
 );
 

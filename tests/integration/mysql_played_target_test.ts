@@ -5,6 +5,8 @@ import { Buffer } from "node:buffer";
 import { Capability as C, Command } from "../../proxy/mysql/constants.ts";
 import { encodePacket } from "../../proxy/mysql/packets.ts";
 import { encodeAuthSwitch } from "../../proxy/mysql/login.ts";
+import { KeepAlive } from "../../proxy/mysql/keep_alive.ts";
+import { connectTarget, ownOptions } from "../../proxy/mysql/target_link.ts";
 import { createMysql } from "../../proxy/mysql/mod.ts";
 import { ed25519Proof } from "../../proxy/mysql/ed25519.ts";
 import { offered } from "../../proxy/mysql/capabilities.ts";
@@ -239,4 +241,31 @@ Deno.test("a client that does not read stops the target, and both go on when it 
     assert.equal(answer.length, 1 + 1 + 1000 + 1);
     client.close();
   });
+});
+
+Deno.test("while a statement is held the target is kept awake, and its answers stay apart from the statement's", async () => {
+  const pings: number[] = [];
+  const target = await playTarget({
+    answer: async (payload) => {
+      if (payload[0] !== Command.ping) return packets(1, ok({ status: 2, affected: 5 }));
+      pings.push(pings.length);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return packets(1, ok({ status: 2 }));
+    },
+  });
+  const link = await connectTarget(targetOf(target), "app", ownOptions(5_000, "test"));
+  let failed: unknown = null;
+  const alive = new KeepAlive(link.channel, 5, (error) => failed = error);
+  while (pings.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  await alive.stop();
+  await link.channel.write(encodePacket(0, Buffer.from("\x03UPDATE t")));
+  link.channel.reader.expect(1);
+  const { payload } = await link.channel.packet(1_000, "an answer");
+  assert.deepEqual([payload[0], payload[1]], [0, 5]);
+  const broken = new KeepAlive(link.channel, 5, (error) => failed = error);
+  await target.close();
+  while (failed === null) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.match(String(failed), /the target closed the connection/);
+  await broken.stop();
+  link.channel.close();
 });

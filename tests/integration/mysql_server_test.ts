@@ -5,8 +5,9 @@ import * as mysql2 from "mysql2/promise";
 import type { MaskRule } from "../../policy/types.ts";
 import { Command } from "../../proxy/mysql/constants.ts";
 import { createMysql } from "../../proxy/mysql/mod.ts";
+import { createAuthority } from "../support/certificates.ts";
 import { devin, type FakeGate, type GateOptions, startGate, targetOf } from "../support/mysql_gate.ts";
-import { mysqlHere, type MysqlServer, startMysqlServer } from "../support/mysql_server.ts";
+import { mysqlHere, mysqlProgram, type MysqlServer, startMysqlServer } from "../support/mysql_server.ts";
 import { errorOf, executeBody, plainCapabilities, WireClient } from "../support/mysql_wire.ts";
 import { run } from "../support/daemons.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -178,4 +179,50 @@ testNeeding(
       assert.equal(code, 0, stderr);
       assert.match(stdout, /078-05-1120\nNULL\n0\nWarning\t1292\tTruncated[^\n]*\npeople/);
     }),
+);
+
+testNeeding(
+  [mysqlHere],
+  "MySQL's own clients: one-time password, token over TLS, link, mysqladmin",
+  async () => {
+    const tls = createAuthority().issue();
+    await withGate({ tls }, async (gate) => {
+      const client = async (user: string, password: string, sql: string, mode = "PREFERRED") =>
+        await run([
+          ...await mysqlProgram("mysql"),
+          "-h127.0.0.1",
+          `-P${gate.port}`,
+          `-u${user}`,
+          `-p${password}`,
+          "-Dorders-prod",
+          `--ssl-mode=${mode}`,
+          "-Ne",
+          sql,
+        ]);
+      for (const mode of ["DISABLED", "REQUIRED"]) {
+        const { user, password } = gate.passwords.issue(devin, "orders-prod");
+        const { stdout, stderr } = await client(user, password, "SELECT ssn FROM people; SHOW TABLES", mode);
+        assert.equal(stdout, "078-05-1120\nNULL\npeople\n", stderr);
+      }
+      const token = await client("devin", "aaa.bbb.ccc", "SELECT 'in'");
+      assert.equal(token.stdout, "in\n", token.stderr);
+      for (const mode of ["DISABLED", "REQUIRED"]) {
+        const first = await client(`via-${mode}`, "left-over", "SELECT 'in'", mode);
+        assert.match(first.stderr, /ERROR 1045 \(28000\): Postern: sign in at https/);
+        gate.signIns.at(-1)!.confirm();
+        const second = await client(`via-${mode}`, "left-over", "SELECT 'in'", mode);
+        assert.equal(second.stdout, "in\n", second.stderr);
+      }
+      const admin = await run([
+        ...await mysqlProgram("mysqladmin"),
+        "-h127.0.0.1",
+        `-P${gate.port}`,
+        "-udevin@orders-prod",
+        "-paaa.bbb.ccc",
+        "ping",
+        "status",
+      ]);
+      assert.match(admin.stdout, /mysqld is alive\nUptime: /, admin.stderr);
+    });
+  },
 );

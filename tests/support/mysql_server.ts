@@ -35,6 +35,11 @@ export interface MysqlServer {
   close(): Promise<void>;
 }
 
+/** The command of MySQL's own client, or another program beside it, which runs in the same folder. */
+export async function mysqlProgram(name: string): Promise<readonly string[]> {
+  return ["chroot", userspec, `${await cacheFolder()}/${rootName}`, `/usr/bin/${name}`];
+}
+
 /** `sql` runs as root at the start, one statement a line. The accounts `app` and `late` have caching_sha2_password. */
 export async function startMysqlServer(sql = ""): Promise<MysqlServer> {
   const root = `${await cacheFolder()}/${rootName}`;
@@ -108,7 +113,15 @@ async function prepare(): Promise<void> {
   ].flatMap((option) => ["-o", option]);
   const timeoutMs = 600_000;
   await runWell(["apt-get", ...options, "update"], { timeoutMs });
-  await runWell(["apt-get", ...options, "-y", "--download-only", "install", "mysql-server-core"], {
+  await runWell([
+    "apt-get",
+    ...options,
+    "-y",
+    "--download-only",
+    "install",
+    "mysql-server-core",
+    "mysql-client-core",
+  ], {
     timeoutMs,
   });
   for (const { name } of Deno.readDirSync(`${apt}/cache/archives`)) {
