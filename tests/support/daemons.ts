@@ -83,12 +83,20 @@ export async function cacheFolder(): Promise<string> {
 /** A new temporary folder that belongs to whoever `prefix` runs as. */
 export async function ownFolder(prefix: readonly string[], name: string): Promise<string> {
   const folder = (await runWell([...prefix, "mktemp", "-d", `/tmp/postern-${name}-XXXXXX`])).trim();
-  folders.add(folder);
+  await run(["/bin/sh", "-c", `(${reaper}) >/dev/null 2>&1 &`, "sh", String(Deno.pid), folder]);
   return folder;
 }
 
+/**
+ * A test process that is killed, or ends on an uncaught error, runs no code of its own any more. This waits
+ * beside it, ends the daemon that wrote its pid into the folder, and removes the folder.
+ */
+const reaper = `
+  while kill -0 "$1" && [ -d "$2" ]; do sleep 2; done
+  for file in "$2/data/postmaster.pid" "$2/pid"; do [ -f "$file" ] && kill -QUIT "$(head -n 1 "$file")"; done
+  sleep 2; rm -rf "$2"`;
+
 export async function removeFolder(folder: string): Promise<void> {
-  folders.delete(folder);
   await Deno.remove(folder, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -106,7 +114,6 @@ export async function template(
   await make(work);
   try {
     await Deno.rename(work, done);
-    folders.delete(work);
   } catch (error) {
     // Another process was first.
     await removeFolder(work);
@@ -134,10 +141,8 @@ export class Daemon {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    running.add(this.#child.pid);
     this.#ended = this.#child.status.then(() => {
       this.#running = false;
-      running.delete(this.#child.pid);
     });
   }
 
@@ -160,17 +165,3 @@ export class Daemon {
     return `the daemon ended: ${Deno.readTextFileSync(this.log).slice(-2000)}`;
   }
 }
-
-const running = new Set<number>();
-const folders = new Set<string>();
-// A test process that ends on an uncaught error must leave no database behind, and not its data either.
-globalThis.addEventListener("unload", () => {
-  running.forEach((pid) => signal(pid, "SIGQUIT"));
-  if (folders.size === 0) return;
-  // Not at once: a daemon that is still ending writes into its folder.
-  new Deno.Command("/bin/sh", {
-    args: ["-c", '(sleep 3; rm -rf "$@") >/dev/null 2>&1 &', "sh", ...folders],
-    stdout: "null",
-    stderr: "null",
-  }).outputSync();
-});
