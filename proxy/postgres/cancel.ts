@@ -5,16 +5,22 @@ import { dial } from "../dial.ts";
 import { cancelRequest } from "./encode.ts";
 import { encrypt } from "./target.ts";
 
-/** Protocol 3.0 has four bytes (BackendKeyData). */
-const secretBytes = 4;
+/** Four bytes until protocol 3.2 (BackendKeyData). */
+const shortSecretBytes = 4;
+const longSecretBytes = 32;
 
 export class CancelKeys {
   readonly #byKey = new Map<string, () => Promise<void>>();
 
-  /** `cancel` settles when the target was told, and never rejects. */
-  register(pid: number, cancel: () => Promise<void>): { secret: Uint8Array; release: () => void } {
+  /** `cancel` settles when the target was told, and never rejects. `minor`: the protocol that was agreed on. */
+  register(
+    pid: number,
+    minor: number,
+    cancel: () => Promise<void>,
+  ): { secret: Uint8Array; release: () => void } {
+    const bytes = minor >= 2 ? longSecretBytes : shortSecretBytes;
     let secret: Uint8Array;
-    do secret = randomBytes(secretBytes); while (this.#byKey.has(keyOf(pid, secret)));
+    do secret = randomBytes(bytes); while (this.#byKey.has(keyOf(pid, secret)));
     const key = keyOf(pid, secret);
     this.#byKey.set(key, cancel);
     return { secret, release: () => void this.#byKey.delete(key) };

@@ -24,6 +24,11 @@ const targetStartupBytesMax = 65_536;
 /** PostgreSQL cuts application_name there (NAMEDATALEN - 1). */
 const applicationNameBytesMax = 63;
 const farewellMs = 1_000;
+/** Protocol 3.2, towards clients: it differs from 3.0 by longer cancel keys. Targets are spoken to in 3.0. */
+const newestMinor = 2;
+
+/** There is no 3.1. */
+const agreedMinor = ({ minor }: Startup): number => minor >= newestMinor ? newestMinor : 0;
 
 export async function serve(client: Socket, deps: ConnectionDeps): Promise<void> {
   const negotiation = new Negotiation(client, deps);
@@ -64,8 +69,8 @@ async function served(negotiated: Negotiated, negotiation: Negotiation, deps: Co
     });
   }
   checkStartup(startup);
-  if (startup.minor > 0 || startup.unknownOptions.length > 0) {
-    reader.stream.write(negotiateProtocolVersion(0, startup.unknownOptions));
+  if (startup.minor > newestMinor || startup.unknownOptions.length > 0) {
+    reader.stream.write(negotiateProtocolVersion(agreedMinor(startup), startup.unknownOptions));
   }
   const attempt: ConnectionAttempt = {
     protocol: "postgresql",
@@ -95,7 +100,7 @@ async function admitted(
   let link: TargetLink | null = null;
   try {
     link = await connected(reader, session, attempt, startup, deps);
-    if (link !== null) await relayed(reader, link, session, deps);
+    if (link !== null) await relayed(reader, link, session, agreedMinor(startup), deps);
     session.close("the client disconnected");
   } catch (error) {
     session.close(asPosternError(error).message);
@@ -136,12 +141,13 @@ async function relayed(
   reader: HandshakeReader,
   link: TargetLink,
   session: Session,
+  minor: number,
   deps: ConnectionDeps,
 ): Promise<void> {
   const state = await stateOf(link, session);
   const { stream: client } = reader;
   let relay: Relay | null = null;
-  const key = cancelKeys.register(link.pid, async () => await relay?.cancel());
+  const key = cancelKeys.register(link.pid, minor, async () => await relay?.cancel());
   try {
     for (const [name, value] of link.parameters) client.write(parameterStatus(name, value));
     client.write(backendKeyData(link.pid, key.secret));

@@ -95,16 +95,33 @@ within("start-up: what cannot be is answered with a clear error", {}, async (wor
   assert.equal(world.gatekeeper.attempts.length, 0, "no sign-in was begun");
 });
 
-within("start-up: protocol 3.2 and unknown options are negotiated down to 3.0", {}, async (world) => {
-  const client = await RawPostgres.open(world.port);
-  await client.send(startup({ user: "me", database: "demo", "_pq_.grease": "1" }, 196_608 + 9999));
-  const first = await client.next();
-  assert.equal(first?.type, "v");
-  assert.deepEqual(first.body, bytesOf(int32(196_608), int32(1), "_pq_.grease\0"));
-  const types = (await client.until("Z")).map(({ type }) => type).join("");
-  assert.match(types, /^RNS+KZ$/);
-  client.close();
-});
+within(
+  "start-up: protocol 3.2 with its long cancel key; newer ones and unknown options are negotiated down",
+  {},
+  async (world) => {
+    const client = await RawPostgres.open(world.port);
+    await client.send(startup({ user: "me", database: "demo", "_pq_.grease": "1" }, 196_608 + 9999));
+    const first = await client.next();
+    assert.equal(first?.type, "v");
+    assert.deepEqual(first.body, bytesOf(int32(196_610), int32(1), "_pq_.grease\0"));
+    const messages = await client.until("Z");
+    assert.match(messages.map(({ type }) => type).join(""), /^RNS+KZ$/);
+    const key = messages.find(({ type }) => type === "K")!.body;
+    assert.equal(key.length, 4 + 32);
+    await client.send(say.query("SELECT pg_sleep(60)"));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const cancel = await RawPostgres.open(world.port);
+    await cancel.send(cancelRequest(new DataView(key.buffer, key.byteOffset).getInt32(0), key.subarray(4)));
+    await cancel.rest();
+    cancel.close();
+    assert.equal(fieldsOf((await client.until("Z")).find(({ type }) => type === "E")!).C, "57014");
+    client.close();
+    const plain = await RawPostgres.open(world.port);
+    await plain.send(startup({ user: "me", database: "demo" }, 196_610));
+    assert.match((await plain.until("Z")).map(({ type }) => type).join(""), /^RNS+KZ$/);
+    plain.close();
+  },
+);
 
 within("start-up: GSS and SSL requests in either order, slow packets, byte by byte", {}, async (world) => {
   for (const requests of [[sslRequest, gssRequest], [gssRequest, sslRequest], [gssRequest]]) {
