@@ -44,7 +44,13 @@ const texts: Readonly<Record<string, readonly [string, string]>> = {
     `SELECT 1 FROM orders WHERE id IN (${repeat("1,", 100_000)}1)`,
     "text-too-many-tokens",
   ],
-  "ten thousand columns": [`SELECT ${repeat("id,", 10_000)}id FROM orders`, "understood"],
+  "as many columns as PostgreSQL has": [`SELECT ${repeat("id,", 1_663)}id FROM orders`, "understood"],
+  "ten thousand columns": [`SELECT ${repeat("id,", 10_000)}id FROM orders`, "too-complex"],
+  "columns that multiply": [
+    `${repeat("SELECT a.*, a.*, a.* FROM (", 15)}SELECT * FROM users${repeat(") a", 15)}`,
+    "too-complex",
+  ],
+  "recursion within recursion": [nested(30), "too-complex"],
   "a 300 kB value": [`INSERT INTO orders(note) VALUES ('${repeat("x", 300_000)}')`, "understood"],
   "semicolons": [repeat(";", 400_000), "text-too-many-tokens"],
   "white space": [repeat(" \n", 200_000), "understood"],
@@ -52,6 +58,15 @@ const texts: Readonly<Record<string, readonly [string, string]>> = {
   "an unclosed string": ["SELECT 'x", "syntax"],
   "an unclosed dollar quote": ["SELECT $x$ $y$", "syntax"],
 };
+
+/** Each level is walked several times by the one around it. */
+function nested(depth: number): string {
+  if (depth === 0) return "SELECT ssn, id FROM users";
+  const name = `t${depth}`;
+  return `WITH RECURSIVE ${name}(a, b) AS (${
+    nested(depth - 1)
+  } UNION ALL SELECT b, a FROM ${name}) SELECT a, b FROM ${name}`;
+}
 
 for (const [name, [text, expected]] of Object.entries(texts)) {
   Deno.test(`text limits: ${name}`, () => assert.equal(code(text), expected));
