@@ -88,7 +88,8 @@ async function kindOnServer(
   return "";
 }
 
-async function main(folder: string, max: number): Promise<void> {
+/** At most about `max` of the folder's statements, spread over all of them. */
+function sample(folder: string, max: number): string[] {
   const all = new Set<string>();
   for (const file of files(folder)) {
     for (const one of statementsIn(readFileSync(file, "latin1"))) all.add(one);
@@ -96,13 +97,21 @@ async function main(folder: string, max: number): Promise<void> {
   const every = Math.max(1, Math.floor(all.size / max));
   const statements = [...all].filter((_, at) => at % every === 0);
   console.log(`${all.size} statements, ${statements.length} of them judged`);
-  const server = await startMariadb({
+  return statements;
+}
+
+const startServer = () =>
+  startMariadb({
     settings: {
       "performance-schema": "on",
       "performance-schema-consumer-events-statements-current": "on",
       "performance-schema-consumer-events-statements-history": "on",
     },
   });
+
+async function main(folder: string, max: number): Promise<void> {
+  const statements = sample(folder, max);
+  const server = await startServer();
   const connect = () =>
     createConnection({
       host: server.host,
@@ -159,14 +168,18 @@ async function main(folder: string, max: number): Promise<void> {
       console.log("MISJUDGED", server, kind, first?.facts.verb, sql.slice(0, 150).replaceAll("\n", " "));
     }
   }
+  report(counts, notUnderstood);
+  await client.end().catch(() => {});
+  await watcher.end();
+  await server.close();
+}
+
+function report(counts: Readonly<Record<string, number>>, notUnderstood: ReadonlyMap<string, string>): void {
   const reads = [...notUnderstood].filter(([, why]) => /^(?:select|insert|update|delete|replace)/.test(why));
   for (const [sql, why] of reads.slice(0, 400)) {
     console.log("  ?", why, "|", sql.slice(0, 160).replaceAll("\n", " "));
   }
   console.log(counts, `not understood: ${notUnderstood.size}, of them queries and writes: ${reads.length}`);
-  await client.end().catch(() => {});
-  await watcher.end();
-  await server.close();
 }
 
 if (import.meta.main) {
