@@ -108,14 +108,15 @@ export function supposedIdentity(name: string, groups: readonly string[], at: nu
 
 /** Answers in the order of the questions. Total: what cannot be judged is denied. */
 export function explain({ form, questions }: Questions, deps: ExplainDeps): Answer[] {
-  const judge = judgeFor(deps);
+  const begin = judgeFor(deps);
   return questions.flatMap(({ id, steps }) => {
-    const judgements = steps.map(judge);
+    const judgements = steps.map(begin());
     return form === "one" ? judgements.flatMap(answersOfMessage) : [answerOf(id, judgements)];
   });
 }
 
-function judgeFor(deps: ExplainDeps): (text: string) => Judgement {
+/** For each question a session of its own: what one message sets, the next ones are read by. */
+function judgeFor(deps: ExplainDeps): () => (text: string) => Judgement {
   const { catalog, masks, rules, who, target, database, clientAddress, at, state } = deps;
   if (!mayConnect(who, target)) {
     const groups = target.groups.join(", ");
@@ -124,11 +125,18 @@ function judgeFor(deps: ExplainDeps): (text: string) => Judgement {
       `${safeName(who.name)} may not connect to ${target.name}: it is for members of ${groups}`,
       "Name one of these groups in --groups",
     );
-    return () => ({ ...refusal, tainted: false, statements: [] });
+    return () => () => ({ ...refusal, tainted: false, statements: [] });
   }
   const analyst = catalog.analyst(masks.key, masks.lookup);
   const where: Place = { target: target.name, database, environment: target.environment, clientAddress };
-  return (text) => decide(analyst.analyse(text, state), who, where, at, rules);
+  return () => {
+    let current = state;
+    return (text) => {
+      const judgement = decide(analyst.analyse(text, current), who, where, at, rules);
+      current = analyst.after?.(text, current) ?? current;
+      return judgement;
+    };
+  };
 }
 
 /** Each statement of a plain text, by its place; the message itself where there are none, or it is refused whole. */

@@ -20,6 +20,8 @@ export interface NotUnderstood {
 /** The target's catalog, bound to one person's masks: analyses texts. Synchronous, pure but for its cache, never throws. */
 export interface Analyst {
   analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood;
+  /** The state after `text` ran without an error, where texts change it; the same object where nothing changes. */
+  after?(text: string, state: SqlState): SqlState;
   /** See Session.maskOf. */
   maskOf(origin: string): MaskRule | null;
 }

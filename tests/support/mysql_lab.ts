@@ -10,7 +10,7 @@ import { parseCatalogData } from "../../policy/sql/mysql/catalog_read.ts";
 import { rootScope } from "../../policy/sql/mysql/judged.ts";
 import { Lexer } from "../../policy/sql/mysql/lexer.ts";
 import { walkQuery } from "../../policy/sql/mysql/lineage_query.ts";
-import { mysqlDialect, stateAfter } from "../../policy/sql/mysql/mod.ts";
+import { mysqlDialect } from "../../policy/sql/mysql/mod.ts";
 import { modeOf } from "../../policy/sql/mysql/mode.ts";
 import { parseQuery } from "../../policy/sql/mysql/parse_query.ts";
 import { Reader } from "../../policy/sql/mysql/reader.ts";
@@ -163,7 +163,7 @@ export function verdictOfSteps(
   let strictest = 0;
   for (const step of steps) {
     strictest = Math.max(strictest, strictness.indexOf(verdictOf(judge(analyst, step, state))));
-    state = stateAfter(step, state);
+    state = analyst.after?.(step, state) ?? state;
   }
   return strictness[strictest] ?? "deny";
 }

@@ -35,7 +35,8 @@ export async function seen(client: Connection, text: string, judgement: Judgemen
     return JSON.stringify(results.map((result, at) => masked(result, judgement.statements[at]?.result)));
   } catch (error) {
     const { errno, sqlMessage } = error as { errno?: number; sqlMessage?: string };
-    return JSON.stringify(["error", errno, tainted ? null : sqlMessage]);
+    // Texts name the database, which is another one on purpose.
+    return JSON.stringify(["error", errno, tainted ? null : sqlMessage?.replaceAll("other.", "app.")]);
   } finally {
     await client.query("ROLLBACK");
   }

@@ -11,6 +11,7 @@ import { type Mode, modeOf } from "./mode.ts";
 import { Reader } from "./reader.ts";
 import { Refusal } from "./refusal.ts";
 import { secondOpinion } from "./second_opinion.ts";
+import { stateAfter } from "./state_after.ts";
 import { Taints } from "./taints.ts";
 import { isTrivia, type Token } from "./tokens.ts";
 import { Walk } from "./walk.ts";
@@ -42,6 +43,10 @@ export class MysqlAnalyst implements Analyst {
     return result;
   }
 
+  after(text: string, state: SqlState): SqlState {
+    return stateAfter(text, this.#full(state));
+  }
+
   maskOf(origin: string): MaskRule | null {
     return this.#taints.maskOf(origin);
   }
@@ -50,13 +55,19 @@ export class MysqlAnalyst implements Analyst {
     let mode = this.#modes.get(state);
     if (mode === undefined) {
       try {
-        mode = modeOf(state);
+        mode = modeOf(this.#full(state));
       } catch (error) {
         mode = refusalOf(error);
       }
       this.#modes.set(state, mode);
     }
     return mode;
+  }
+
+  /** What a state leaves open is as new sessions have it. */
+  #full(state: SqlState): SqlState {
+    const { version, schema } = this.model.data;
+    return state.version === undefined || state.schema === undefined ? { version, schema, ...state } : state;
   }
 
   #judged(text: string, state: SqlState, mode: Mode): readonly Understood[] | NotUnderstood {
@@ -78,7 +89,7 @@ export class MysqlAnalyst implements Analyst {
     }
     checkCharacters(text);
     const found: Understood[] = [];
-    let state = first, mode = firstMode;
+    let state = this.#full(first), mode = firstMode;
     for (let at = 0; at < text.length;) {
       const { tokens, end } = new Lexer(text, at, mode).statement();
       at = end;

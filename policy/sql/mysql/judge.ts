@@ -104,13 +104,15 @@ const executing = new Set(["SELECT", "WITH", "TABLE", "VALUES", "INSERT", "REPLA
 
 /** EXPLAIN, and what runs the statement to explain it: EXPLAIN ANALYZE, MariaDB's ANALYZE. */
 function explain(walk: Walk, reader: Reader, state: SqlState, analyze: boolean): Judged {
-  let runs = analyze, plain = true;
+  // MySQL 9 explains as a tree, which prints values of rows that the plan looked up, as JSON does.
+  let runs = analyze, extended = false, plain = reader.mode.flavour === "mariadb";
   for (;;) {
     if (reader.take("ANALYZE")) runs = true;
-    else if (reader.takeOne("EXTENDED", "PARTITIONS") === "EXTENDED") plain = false;
+    else if (reader.take("EXTENDED")) extended = true;
+    else if (reader.take("PARTITIONS")) continue;
     else if (reader.take("FORMAT")) {
       reader.expectOp("=");
-      if (reader.next().value.toLowerCase() !== "traditional") plain = false;
+      plain = reader.next().value.toLowerCase() === "traditional";
     } else break;
   }
   if (reader.isWord("FOR")) {
@@ -122,9 +124,8 @@ function explain(walk: Walk, reader: Reader, state: SqlState, analyze: boolean):
     throw reader.unexpected("a statement to explain");
   }
   const inside = byFirstWord(walk, reader, state);
-  // Other formats print values of rows that the plan looked up; so does the note that plain EXPLAIN leaves behind
-  // on MySQL, which is withheld with the other diagnostics of a tainted statement.
-  if (walk.masked.size > 0 && (!plain || runs)) walk.object(objections.explain());
+  // The note that the plain form leaves behind does so too; it is withheld as diagnostics of a tainted statement.
+  if (walk.masked.size > 0 && (!plain || extended || runs)) walk.object(objections.explain());
   if (runs) return { ...inside, verb: `EXPLAIN ANALYZE ${inside.verb}`, result: { kind: "clean" } };
   // No row is read, so none is seen in any order.
   walk.unsafe.delete("masked-order");

@@ -1,6 +1,6 @@
 /** MySQL and MariaDB. */
 import type { TargetQuery } from "../../ports.ts";
-import type { SqlState, Target } from "../../types.ts";
+import type { Target } from "../../types.ts";
 import type { Analyst, Catalog, Dialect, MaskLookup } from "../dialect.ts";
 import { MysqlAnalyst } from "./analyst.ts";
 import { type CatalogData, CatalogModel } from "./catalog_data.ts";
@@ -40,6 +40,3 @@ export const mysqlDialect: Dialect = {
     new MysqlCatalog(await readCatalogData(target, database, query)),
   catalogFromJson: (json: string) => new MysqlCatalog(parseCatalogData(json)),
 };
-
-export { stateAfter } from "./state_after.ts";
-export type { SqlState };

@@ -1,6 +1,6 @@
 /** What statements are: kind, verb, tables, and what the floor objects to. */
 import assert from "node:assert/strict";
-import { mysqlDialect, stateAfter } from "../../../policy/sql/mysql/mod.ts";
+import { mysqlDialect } from "../../../policy/sql/mysql/mod.ts";
 import type { SqlState } from "../../../policy/types.ts";
 import {
   analystOf,
@@ -258,7 +258,8 @@ Deno.test("settings that may be set, and those that may not", () => {
 });
 
 Deno.test("the state after a message", () => {
-  const after = (text: string, state: SqlState = mariadb) => stateAfter(text, state);
+  const analyst = analystOf();
+  const after = (text: string, state: SqlState = mariadb) => analyst.after!(text, state);
   assert.equal(after("SELECT 1"), mariadb, "the same object where nothing changes");
   assert.equal(after("SET autocommit = 1"), mariadb);
   assert.equal(after("SET @@sql_mode := 'ANSI_QUOTES'").sql_mode, "ANSI_QUOTES");
@@ -292,4 +293,11 @@ Deno.test("the catalog survives its JSON", () => {
   assert.equal(mysqlDialect.catalogFromJson(catalog.json).json, catalog.json);
   assert.equal(catalog.analyst("a", () => null), catalog.analyst("a", () => null));
   assert.throws(() => mysqlDialect.catalogFromJson('{"format":2}'));
+});
+
+Deno.test("what a state leaves open is as the catalog has it", () => {
+  const analyst = analystOf();
+  assert.equal(verdictOf("SELECT note FROM orders", {}, analyst), "allow");
+  assert.equal(verdictOf("SELECT name /*!50701 , x */ FROM users", {}, analyst), "allow", "MariaDB skips it");
+  assert.equal(analyst.after!("USE other", {}).schema, "other");
 });

@@ -284,6 +284,15 @@ Deno.test("a column that the catalog does not know yet is masked by its name", (
   assert.deepEqual(first?.result, { kind: "columns", masks: [{ column: "ev.users.ssn", mask: last4 }] });
 });
 
+Deno.test("EXPLAIN of masked columns only in the form that prints no values", () => {
+  const text = "SELECT MIN(ssn) FROM users WHERE id = 1";
+  assert.deepEqual(codesOf(`EXPLAIN ${text}`, mariadb), []);
+  assert.deepEqual(codesOf(`EXPLAIN ${text}`, mysql), ["masked-explain"], "a tree by default");
+  assert.deepEqual(codesOf(`EXPLAIN FORMAT=TRADITIONAL ${text}`, mysql), []);
+  assert.deepEqual(codesOf(`EXPLAIN FORMAT=TREE ${text}`, mysql), ["masked-explain"]);
+  assert.deepEqual(codesOf("EXPLAIN SELECT name FROM users WHERE id = 1", mysql), []);
+});
+
 Deno.test("a masked column in ANSI double quotes is refused, since the quotes' meaning hangs on a setting", () => {
   assert.deepEqual(codesOf('SELECT "ssn" FROM users WHERE "name" = \'x\'', inMode("ANSI_QUOTES")), [
     "ambiguous-quoting",
