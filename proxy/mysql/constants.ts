@@ -34,7 +34,6 @@ export const Capability = {
 
 /** First byte of a command packet. */
 export const Command = {
-  sleep: 0x00,
   quit: 0x01,
   initDb: 0x02,
   query: 0x03,
@@ -45,12 +44,9 @@ export const Command = {
   shutdown: 0x08,
   statistics: 0x09,
   processInfo: 0x0a,
-  connect: 0x0b,
   processKill: 0x0c,
   debug: 0x0d,
   ping: 0x0e,
-  time: 0x0f,
-  delayedInsert: 0x10,
   changeUser: 0x11,
   binlogDump: 0x12,
   tableDump: 0x13,
@@ -182,7 +178,6 @@ export const ErrorCode = {
   statementDenied: { number: 1142, state: "42000" },
   packetTooLarge: { number: 1153, state: "08S01" },
   packetsOutOfOrder: { number: 1156, state: "08S01" },
-  notAllowed: { number: 1148, state: "42000" },
   privilege: { number: 1227, state: "42000" },
   unknownStatement: { number: 1243, state: "HY000" },
   targetUnavailable: { number: 1429, state: "HY000" },

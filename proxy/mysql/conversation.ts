@@ -91,7 +91,7 @@ export class Conversation {
   }
 
   judge(text: string, state = this.state.sql): Judgement {
-    return withDiagnostics(this.parts.session.judge(text, state), this.#taintedDiagnostics);
+    return withDiagnostics(this.parts.session.judge(text, state), text, this.#taintedDiagnostics);
   }
 
   run(text: string, judgement: Judgement, more: Partial<StatementRun> = {}): StatementRun {

@@ -14,8 +14,12 @@ const shown: readonly (MaskRule | null)[] = [
 const shows = /^SHOW (WARNINGS|ERRORS)\b/;
 const reads = /^(GET DIAGNOSTICS|GET CURRENT DIAGNOSTICS|GET STACKED DIAGNOSTICS|RESIGNAL)\b/;
 
-/** The judgement, where an earlier statement or one before it in the same message was tainted. */
-export function withDiagnostics(judgement: Judgement, tainted: boolean): Judgement {
+/** Numbers alone. */
+const counts = /^\s*SHOW\s+COUNT\s*\(\s*\*\s*\)\s*(WARNINGS|ERRORS)\s*;?\s*$/i;
+
+/** The judgement of a text, where an earlier statement or one before it in the same message was tainted. */
+export function withDiagnostics(judgement: Judgement, text: string, tainted: boolean): Judgement {
+  if (counts.test(text)) return judgement;
   let before = tainted;
   let changed = false;
   let refused = false;

@@ -13,7 +13,10 @@ export class KeepAlive {
   /** `failed` is called once where the target does not answer as it must. */
   constructor(private readonly target: Channel, everyMs: number, failed: (error: unknown) => void) {
     this.#timer = setInterval(() => {
-      this.#underWay ??= this.#ping().catch(failed).finally(() => this.#underWay = null);
+      this.#underWay ??= this.#ping().catch((error) => {
+        clearInterval(this.#timer);
+        failed(error);
+      }).finally(() => this.#underWay = null);
     }, everyMs);
   }
 

@@ -21,7 +21,7 @@ export async function prepareStatement(
   const judgement = conversation.judge(text);
   // Throws: the refusal is recorded as that of the statement.
   if (judgement.verdict === "deny") await gate.pass(conversation.run(text, judgement));
-  const before = { state: state.sql, charset: state.charset ?? "ascii" as const };
+  const before = state.sql;
   const { answer } = await conversation.exchange(packet.raw, {
     kind: "prepare",
     sequence: packet.sequence,
@@ -29,7 +29,7 @@ export async function prepareStatement(
   });
   if (answer.prepared === null) return;
   const { id, parameters } = answer.prepared;
-  prepared.add({ id, text, ...before, parameterCount: parameters });
+  prepared.add({ id, text, state: before, parameterCount: parameters });
 }
 
 export async function executeStatement(conversation: Conversation, packet: Packet): Promise<void> {
@@ -37,9 +37,9 @@ export async function executeStatement(conversation: Conversation, packet: Packe
   const statement = prepared.get(decodeExecuteHead(packet.payload).statement);
   const longData = prepared.takeLongData(statement);
   statement.cursor = undefined;
-  const { parameterCount, types, charset } = statement;
+  const { parameterCount, types } = statement;
   const known = { parameterCount, types, longData: joinLongData(longData) };
-  const execution = decodeExecute(packet.payload, known, charset);
+  const execution = decodeExecute(packet.payload, known, conversation.state.charset ?? "ascii");
   statement.types = execution.types;
   const judgement = conversation.judge(statement.text, statement.state);
   const { parameters } = execution;

@@ -2,7 +2,6 @@
 import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
 import type { SqlState } from "../../policy/types.ts";
-import type { Charset } from "./charsets.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Command, ErrorCode } from "./constants.ts";
 import type { ParameterType } from "./parameters.ts";
@@ -30,7 +29,6 @@ export interface PreparedStatement {
   readonly text: string;
   /** As it was when the text was parsed: what the text means. */
   readonly state: SqlState;
-  readonly charset: Charset;
   readonly parameterCount: number;
   types: readonly ParameterType[] | null;
   /** What came ahead of the next execution. It goes to the target with it, or not at all. */
@@ -64,7 +62,7 @@ export class PreparedStatements {
   }
 
   add(
-    statement: Pick<PreparedStatement, "id" | "text" | "state" | "charset" | "parameterCount">,
+    statement: Pick<PreparedStatement, "id" | "text" | "state" | "parameterCount">,
   ): void {
     const whole: PreparedStatement = {
       ...statement,

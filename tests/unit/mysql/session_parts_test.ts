@@ -89,13 +89,21 @@ Deno.test("results go with their statements: one each, and as many as it likes f
 
 Deno.test("diagnostics of a tainted statement stay withheld until another statement reads a table", () => {
   const show = judgement(statement("SHOW WARNINGS"));
-  assert.equal(withDiagnostics(show, false), show);
-  const held = withDiagnostics(show, true);
+  assert.equal(withDiagnostics(show, "SHOW WARNINGS", false), show);
+  const held = withDiagnostics(show, "SHOW WARNINGS", true);
   assert.equal(held.statements[0]!.result.kind, "columns");
   assert.equal(held.verdict, "allow");
-  const together = withDiagnostics(judgement(statement("SELECT", masked), statement("SHOW ERRORS")), false);
+  assert.equal(withDiagnostics(show, "show count(*) warnings;", true), show);
+  const together = withDiagnostics(
+    judgement(statement("SELECT", masked), statement("SHOW ERRORS")),
+    "SELECT; SHOW ERRORS",
+    false,
+  );
   assert.equal(together.statements[1]!.tainted, true);
-  assert.equal(withDiagnostics(judgement(statement("GET DIAGNOSTICS")), true).verdict, "deny");
+  assert.equal(
+    withDiagnostics(judgement(statement("GET DIAGNOSTICS")), "GET DIAGNOSTICS", true).verdict,
+    "deny",
+  );
 });
 
 Deno.test("state: the same object until something that counts changes", () => {

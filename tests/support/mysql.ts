@@ -3,7 +3,7 @@
  * own, with an apt state of their own, and the daemon runs there by chroot as an ordinary user. That needs root
  * and some 60 MB from Debian's mirror, so it happens only when asked for:
  *
- *     deno run -A tests/support/mysql_server.ts
+ *     deno run -A tests/support/mysql.ts
  *
  * Tests that need it are skipped until then.
  */
@@ -21,10 +21,10 @@ export const mysqlHere: Need = {
   missing: () =>
     Deno.uid() === 0 && existsSync(`/tmp/postern-tests-0/${rootName}/template`)
       ? null
-      : "MySQL is not prepared: deno run -A tests/support/mysql_server.ts, as root",
+      : "MySQL is not prepared: deno run -A tests/support/mysql.ts, as root",
 };
 
-export interface MysqlServer {
+export interface Mysql {
   readonly host: "127.0.0.1";
   readonly port: number;
   readonly user: string;
@@ -41,7 +41,7 @@ export async function mysqlProgram(name: string): Promise<readonly string[]> {
 }
 
 /** `sql` runs as root at the start, one statement a line. The accounts `app` and `late` have caching_sha2_password. */
-export async function startMysqlServer(sql = ""): Promise<MysqlServer> {
+export async function startMysql(sql = ""): Promise<Mysql> {
   const root = `${await cacheFolder()}/${rootName}`;
   const name = `data-${crypto.randomUUID()}`;
   const folder = `${root}/${name}`;

@@ -7,7 +7,7 @@ import { Command } from "../../proxy/mysql/constants.ts";
 import { createMysql } from "../../proxy/mysql/mod.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { devin, type FakeGate, type GateOptions, startGate, targetOf } from "../support/mysql_gate.ts";
-import { mysqlHere, mysqlProgram, type MysqlServer, startMysqlServer } from "../support/mysql_server.ts";
+import { type Mysql, mysqlHere, mysqlProgram, startMysql } from "../support/mysql.ts";
 import { errorOf, executeBody, plainCapabilities, WireClient } from "../support/mysql_wire.ts";
 import { run } from "../support/daemons.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -24,15 +24,15 @@ const sentence = (text: string) =>
 
 async function withGate(
   options: Partial<GateOptions>,
-  body: (gate: FakeGate, server: MysqlServer) => Promise<void>,
+  body: (gate: FakeGate, target: Mysql) => Promise<void>,
 ): Promise<void> {
-  const server = await startMysqlServer(schema);
-  const gate = await startGate({ target: targetOf(server), sentence, ...options });
+  const target = await startMysql(schema);
+  const gate = await startGate({ target: targetOf(target), sentence, ...options });
   try {
-    await body(gate, server);
+    await body(gate, target);
   } finally {
     await gate.close();
-    await server.close();
+    await target.close();
   }
 }
 
@@ -45,9 +45,9 @@ testNeeding(
   [mysqlHere],
   "caching_sha2_password: with RSA and over TLS, for an account that it knows and one that it does not",
   async () => {
-    const server = await startMysqlServer();
+    const target = await startMysql();
     try {
-      const plain = targetOf(server, { tls: { mode: "disable" } });
+      const plain = targetOf(target, { tls: { mode: "disable" } });
       const { query } = createMysql();
       for (
         const [user, mode] of [["app", "disable"], ["app", "disable"], ["late", "require"], [
@@ -55,22 +55,22 @@ testNeeding(
           "verify-ca",
         ]] as const
       ) {
-        const target = {
+        const wanted = {
           ...plain,
-          tls: { mode, ca: server.tls.ca },
-          account: { user, password: server.password },
+          tls: { mode, ca: target.tls.ca },
+          account: { user, password: target.password },
         };
-        assert.match((await query(target, "app", "SELECT CURRENT_USER()"))[0]![0]!, new RegExp(`^${user}@`));
-        const [status] = await query(target, "app", "SHOW SESSION STATUS LIKE 'Ssl_version'");
+        assert.match((await query(wanted, "app", "SELECT CURRENT_USER()"))[0]![0]!, new RegExp(`^${user}@`));
+        const [status] = await query(wanted, "app", "SHOW SESSION STATUS LIKE 'Ssl_version'");
         assert.equal(status![1] === "", mode === "disable");
-        const wrong = { ...target, account: { user, password: "wrong" } };
+        const wrong = { ...wanted, account: { user, password: "wrong" } };
         await assert.rejects(
           query(wrong, "app", "SELECT 1"),
           /could not sign in at the target "orders-prod"/,
         );
       }
     } finally {
-      await server.close();
+      await target.close();
     }
   },
 );
