@@ -15,7 +15,7 @@ import {
   verdictOfSteps,
 } from "../support/mysql_lab.ts";
 import { statement } from "../support/mysql_statements.ts";
-import { mysqlHere } from "../support/mysql_server.ts";
+import { mysqlHere } from "../support/mysql.ts";
 import { testNeeding } from "../support/programs.ts";
 
 const servers = [["mariadb", mariadbHere], ["mysql", mysqlHere]] as const;

@@ -19,7 +19,7 @@ import { Walk } from "../../policy/sql/mysql/walk.ts";
 import type { Judgement, MaskKind, SqlState, Target } from "../../policy/types.ts";
 import { defaultRules } from "./postgresql_lab.ts";
 import { startMariadb } from "./mariadb.ts";
-import { startMysqlServer } from "./mysql_server.ts";
+import { startMysql } from "./mysql.ts";
 import { again, seen } from "./mysql_view.ts";
 
 const vectors = new URL("../vectors/corpora/", import.meta.url);
@@ -213,7 +213,7 @@ const started: Readonly<Record<"mariadb" | "mysql", () => Promise<Running>>> = {
       rootSql: "CREATE DATABASE other CHARACTER SET utf8mb4; GRANT ALL ON other.* TO app@'%'",
     }),
   mysql: () =>
-    startMysqlServer(
+    startMysql(
       "CREATE DATABASE other;\nGRANT ALL ON other.* TO app@'%';\nGRANT SHOW_ROUTINE ON *.* TO app@'%';",
     ),
 };
