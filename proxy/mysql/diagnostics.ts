@@ -19,7 +19,8 @@ const counts = /^\s*SHOW\s+COUNT\s*\(\s*\*\s*\)\s*(WARNINGS|ERRORS)\s*;?\s*$/i;
 
 /** The judgement of a text, where an earlier statement or one before it in the same message was tainted. */
 export function withDiagnostics(judgement: Judgement, text: string, tainted: boolean): Judgement {
-  if (counts.test(text)) return judgement;
+  const asks = judgement.statements.some(({ facts: { verb } }) => shows.test(verb) || reads.test(verb));
+  if (!asks || counts.test(text)) return judgement;
   let before = tainted;
   let changed = false;
   let refused = false;

@@ -379,3 +379,49 @@ testNeeding(
       connection.destroy();
     }),
 );
+
+testNeeding(
+  [mariadbHere],
+  "what is not offered is not there: compression, files, attributes, bulk, MariaDB's extras",
+  () =>
+    withGate({}, async (gate) => {
+      const { greeting } = await WireClient.greeted(gate.port);
+      const queryAttributes = 1 << 27;
+      const never = Capability.compress | Capability.localFiles | queryAttributes | 1 << 25 | 1 << 26 |
+        1 << 28;
+      assert.equal(greeting.capabilities & never, 0);
+      // Bit 0: whoever reads MariaDB's extended field does so only where this is not set.
+      assert.equal(greeting.capabilities & Capability.longPassword, 1);
+      const client = await connect(gate, plainCapabilities | queryAttributes);
+      assert.equal(errorOf((await client.query("\0\x01SELECT 'attributes'"))[0]!).code, 1064);
+      assert.equal(
+        gate.runs.at(-1)!.run.text,
+        "\0\x01SELECT 'attributes'",
+        "one text: judged, recorded, sent",
+      );
+      client.close();
+    }),
+);
+
+testNeeding(
+  [mariadbHere],
+  "a character set chosen in the handshake counts: GBK and SJIS are not read",
+  () =>
+    withGate({}, async (gate) => {
+      for (const collation of [28, 13]) {
+        const { user, password } = gate.passwords.issue(devin, "orders-prod");
+        const options = { port: gate.port, user, password, database: "orders-prod", collation };
+        const client = await WireClient.connect(options);
+        const trap = Buffer.from("SELECT '\xbf\\' OR 1=1 -- '", "latin1");
+        assert.match(
+          (await client.refused(Command.query, trap)).message,
+          /is (gbk|sjis), which Postern does not read/,
+        );
+        assert.match(
+          (await client.refused(Command.statementPrepare, trap)).message,
+          /which Postern does not read/,
+        );
+        client.close();
+      }
+    }),
+);

@@ -18,6 +18,8 @@ export interface WireOptions {
   readonly plugin?: string;
   readonly application?: string;
   readonly capabilities?: number;
+  /** Collation id of the connection. Default 45, utf8mb4_general_ci. */
+  readonly collation?: number;
 }
 
 export const plainCapabilities = C.longPassword | C.longFlag | C.connectWithDb | C.protocol41 |
@@ -55,15 +57,21 @@ export class WireClient {
   }
 
   async logIn(options: Omit<WireOptions, "port">): Promise<Uint8Array> {
-    const { user, password = "", database = "", plugin = this.greeting.plugin, application = "wire" } =
-      options;
+    const {
+      user,
+      password = "",
+      database = "",
+      plugin = this.greeting.plugin,
+      application = "wire",
+      collation = 45,
+    } = options;
     const { scramble } = this.greeting;
     // As stock clients do: nothing for another plugin than the greeting's, until they are asked.
     const proof = plugin === "mysql_native_password" ? nativeProof : sha2Proof;
     const response = plugin === this.greeting.plugin ? proof(password, scramble) : new Uint8Array(0);
     const attributes = new Map([["program_name", application]]);
     const { capabilities } = this;
-    const login = encodeLogin({ capabilities, collation: 45, user, response, database, plugin, attributes });
+    const login = encodeLogin({ capabilities, collation, user, response, database, plugin, attributes });
     await this.channel.write(encodePacket(1, login));
     this.channel.reader.expect(2);
     let packet = await this.channel.packet(bytesMax, "an answer");
