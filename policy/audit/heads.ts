@@ -87,6 +87,9 @@ export function signatureFault(
   if (typeof signature !== "string" || typeof signed.key !== "string") return "bad signature";
   const key = ring.get(signed.key);
   if (key === undefined) return "unknown key";
+  const given = Buffer.from(signature, "base64");
+  // Decoders overlook blanks, a missing end and spare bits: one signature is written in one way only.
+  if (given.toString("base64") !== signature) return "bad signature";
   const bytes = new TextEncoder().encode(canonical(signed));
-  return verifyBytes(null, bytes, key, Buffer.from(signature, "base64")) ? null : "bad signature";
+  return verifyBytes(null, bytes, key, given) ? null : "bad signature";
 }

@@ -101,6 +101,24 @@ Deno.test("whatever single byte of an export is changed, it is found", async () 
   );
 });
 
+Deno.test("a signature that is written in another way is found", async () => {
+  const end = honest.length - 1;
+  const { signature } = JSON.parse(honest[end]!).end as { signature: string };
+  assert.match(signature, /==$/, "64 bytes leave spare bits and padding");
+  const spare = signature.at(-3) === "A"
+    ? "B"
+    : String.fromCharCode(signature.charCodeAt(signature.length - 3) + 1);
+  const others = [
+    signature.slice(0, -1) + " ",
+    signature.slice(0, -2),
+    signature.slice(0, -3) + spare + "==",
+    signature.replaceAll("+", "-").replaceAll("/", "_").replace(/==$/, ""),
+  ];
+  for (const other of others) {
+    bad(await verifyLines(honest.with(end, honest[end]!.replace(signature, other)), record.publicPem));
+  }
+});
+
 Deno.test("any lines removed, repeated or moved are found", async () => {
   const index = fc.nat(honest.length - 1);
   const change = fc.oneof(
