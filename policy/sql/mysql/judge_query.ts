@@ -9,7 +9,7 @@ import { parseExpr } from "./parse_expression.ts";
 import { tableName } from "./parse_from.ts";
 import { parseQuery } from "./parse_query.ts";
 import type { Reader } from "./reader.ts";
-import { type Output, use } from "./scope.ts";
+import { type Output, type Touch, use } from "./scope.ts";
 import type { Query } from "./syntax.ts";
 import type { Walk } from "./walk.ts";
 
@@ -17,7 +17,8 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
   const query = parseQuery(reader);
   const { outputs } = walkQuery(walk, query, rootScope(), null, "result");
   for (const { touches } of outputs) use(touches);
-  if (!outputs.every(tellsNothing)) judgeOrder(walk);
+  const telling = outputs.filter((output) => !tellsNothing(output));
+  if (telling.length > 0) judgeOrder(walk, onlyNulls(telling));
   const verb = verbOf(query);
   const result = query.tail.file || query.tail.into.length > 0 ? masksOf([]) : masksOf(outputs);
   if (walk.locks === "") return { ...factsOf("read", verb), result };
@@ -28,6 +29,14 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
 /** The same in every row, so that their order cannot be seen by it. Masks other than `null` leave NULLs as such. */
 function tellsNothing({ flow, constant }: Output): boolean {
   return constant || (flow !== null && maskOfFlow(flow)?.mask.kind === "null");
+}
+
+/** The one column of these, where its mask leaves nothing of it but NULLs. */
+function onlyNulls([first, ...others]: readonly Output[]): Touch | null {
+  if (first === undefined || first.key === null || maskOfFlow(first.flow)?.mask.kind !== "fixed") return null;
+  const { source, column } = first.key;
+  const same = others.every(({ key }) => key?.source === source && key.column === column);
+  return same && first.flow?.plain ? first.key : null;
 }
 
 function verbOf(query: Query): string {

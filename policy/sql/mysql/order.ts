@@ -87,11 +87,18 @@ export function noteSources(walk: Walk, scope: Scope): void {
   }
 }
 
-/** Objects to what was noted, now that it is known which columns the statement needs. */
-export function judgeOrder(walk: Walk): void {
+/**
+ * Objects to what was noted, now that it is known which columns the statement needs. `shown`: the one column that
+ * the result consists of, where its mask leaves nothing of it but NULLs: these come first in an index of its own,
+ * whatever the other values are.
+ */
+export function judgeOrder(walk: Walk, shown: Touch | null): void {
   for (const { source, taint, ruler } of walk.shared.suspects) {
     const { table, used, sought } = source;
-    if (table === null || used.size === 0 || !mayFollow(table, taint, used, sought)) continue;
+    if (table === null || used.size === 0) continue;
+    const followed = mayFollow(table, taint, used, sought);
+    const own = shown?.source === source && followed.every(({ columns }) => columns[0] === shown.column);
+    if (followed.length === 0 || own) continue;
     if ([...inForce(ruler)].every((rules) => isSettled(walk, rules))) continue;
     walk.object(objections.order(`${table.schema}.${table.name}`));
   }
@@ -162,16 +169,16 @@ function hasKey(walk: Walk, { table }: Source, columns: ReadonlySet<string> | un
   });
 }
 
-/** Could the target read the rows along an index that sorts by a masked column? */
+/** The indexes with masked columns along which the target could read the rows. */
 function mayFollow(
   table: TableData,
   taint: TableTaint,
   used: ReadonlySet<string>,
   sought: ReadonlySet<string>,
-): boolean {
+): Index[] {
   const indexes = indexesOf(table, taint);
   const primary = indexes.find(({ name }) => name === "PRIMARY")?.columns ?? [];
-  return indexes.some(({ name, columns, masked }) => {
+  return indexes.filter(({ name, columns, masked }) => {
     if (!masked) return false;
     if (name === "PRIMARY") return true;
     const [first = ""] = columns;

@@ -71,6 +71,10 @@ export const catalogData: CatalogData = {
       indexes: ["+PRIMARY: id", "by_grade: grade salary"],
     }),
     table("ev", "defaults", { columns: "id!# ssn copy", expressions: { copy: "concat('=',`ssn`)" } }),
+    table("ev", "codes", {
+      columns: "id!# code pin",
+      indexes: ["+PRIMARY: id", "+code: code", "both: pin code"],
+    }),
     table("other", "users", { columns: "id!# ssn" }),
     view(
       "v_users",
@@ -122,7 +126,7 @@ export function analystOf(data: Partial<CatalogData> = {}): Analyst {
   return catalog.analyst("test", (schema, name, column) => {
     if (schema !== "ev") return null;
     if ((name === "users" || name === "defaults") && column === "ssn") return last4;
-    if (name === "users" && column === "card") return { kind: "fixed", text: "****" };
+    if (column === "card" || column === "code" || column === "pin") return { kind: "fixed", text: "****" };
     return name === "staff" && column === "salary" ? { kind: "null" } : null;
   });
 }

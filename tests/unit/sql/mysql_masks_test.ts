@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Understood } from "../../../policy/sql/dialect.ts";
 import {
   analystOf,
+  catalogData,
   codesOf,
   factsOf,
   inMode,
@@ -11,6 +12,7 @@ import {
   masksOf,
   mysql,
   understand,
+  verdictOf,
 } from "./mysql_fixture.ts";
 
 const ssn = "ev.users.ssn", card = "ev.users.card";
@@ -269,6 +271,30 @@ Deno.test("what would tell of masked values is refused", () => {
       assert.ok(codesOf(text).includes(code), `${text}: ${codesOf(text)} has no ${code}`);
     }
   }
+});
+
+Deno.test("a masked column alone, of which nothing is left, shows no order", () => {
+  assert.deepEqual(
+    codesOf("SELECT ssn FROM users"),
+    ["masked-order"],
+    "what its mask leaves would come in its order",
+  );
+  assert.deepEqual(codesOf("SELECT id, code FROM codes ORDER BY id"), []);
+  assert.deepEqual(codesOf("SELECT id, code FROM codes"), ["masked-order"]);
+  assert.deepEqual(
+    codesOf("SELECT code FROM codes"),
+    ["masked-order"],
+    "NULLs could come in the order of the pin",
+  );
+  const indexes = [{ name: "PRIMARY", unique: true, columns: ["id"] }, {
+    name: "code",
+    unique: true,
+    columns: ["code"],
+  }];
+  const tables = catalogData.tables.map((table) => table.name === "codes" ? { ...table, indexes } : table);
+  assert.equal(verdictOf("SELECT code FROM codes", mariadb, analystOf({ tables })), "allow");
+  assert.equal(verdictOf("SELECT UPPER(code) FROM codes", mariadb, analystOf({ tables })), "allow");
+  assert.equal(verdictOf("SELECT code, id FROM codes", mariadb, analystOf({ tables })), "deny");
 });
 
 Deno.test("a column that the catalog does not know yet is masked by its name", () => {
