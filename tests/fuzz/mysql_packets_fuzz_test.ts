@@ -109,7 +109,15 @@ function relay(
     sequence: 1,
     target: flags,
     client: flags,
-    plan: { ...openPlan, start: () => sets[set++ % sets.length]!.masked.map((one) => one ? rule : null) },
+    plan: {
+      ...openPlan,
+      // As JudgedPlan does: another number of columns than was judged has no place for its masks.
+      start: (count) => {
+        const { masked } = sets[set++ % sets.length]!;
+        if (masked.length !== count) throw new PosternError("PolicyDenied", "another number of columns");
+        return masked.map((one) => one ? rule : null);
+      },
+    },
     masker,
     tainted: true,
     rowBytesMax: 10_000,
