@@ -24,7 +24,7 @@ function catalogOf(known: Readonly<Record<string, Understood>>): Catalog {
     analyst: () => ({
       analyse: (text) => {
         const found = text.split(";").map((one) => one.trim()).filter((one) => one !== "").map((one) =>
-          known[one]
+          Object.hasOwn(known, one) ? known[one] : undefined
         );
         return found.every((one) => one !== undefined) ? found : refusal;
       },
