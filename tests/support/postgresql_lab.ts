@@ -88,6 +88,10 @@ export function fixtureSql(secrets: Secrets): string {
     CREATE VIEW v_row AS SELECT u FROM users u;
     CREATE VIEW v_compares AS SELECT id FROM users WHERE ssn LIKE '0%';
     CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2 * $1';
+    CREATE TABLE notes(id int, body text);
+    CREATE TABLE hr.notes(body text, id int);
+    INSERT INTO notes VALUES (1, 'open');
+    INSERT INTO hr.notes VALUES ('${s1}', 1);
     CREATE TYPE mood AS ENUM ('good', 'bad');
     CREATE DOMAIN small AS int CHECK (VALUE < 1000);
     CREATE TABLE moods(id int, mood mood, n small);
@@ -99,12 +103,15 @@ const hidden: Readonly<Record<string, readonly string[]>> = {
   "public.users": ["ssn", "card"],
   "hr.staff": ["salary", "born", "doc"],
   "public.events": ["secret"],
+  "hr.notes": ["body"],
 };
 
 /** A fixed text where the type allows it; so rows only differ where a mask is missing. */
 export const masks: MaskLookup = (schema, table, column) => {
   if (!hidden[`${schema}.${table}`]?.includes(column)) return null;
-  return ["ssn", "card", "secret"].includes(column) ? { kind: "fixed", text: "****" } : { kind: "null" };
+  return ["ssn", "card", "secret", "body"].includes(column)
+    ? { kind: "fixed", text: "****" }
+    : { kind: "null" };
 };
 
 export const defaultRules: readonly Rule[] = [

@@ -191,14 +191,28 @@ export class CatalogIndex {
    * Where the path finds none, the first that there is: better to judge by it than to know nothing.
    */
   unqualified(name: string, path: readonly string[] = this.searchPath): Relation | undefined {
+    return this.onPath(name, path) ?? this.relationsNamed(name)[0];
+  }
+
+  /** pg_catalog comes first unless the path says otherwise. */
+  private onPath(name: string, path: readonly string[]): Relation | undefined {
     const named = this.relationsNamed(name);
-    if (named.length < 2) return named[0];
     const order = path.includes("pg_catalog") ? path : ["pg_catalog", ...path];
     for (const schema of order) {
       const found = named.find((relation) => relation.schema === schema);
       if (found !== undefined) return found;
     }
-    return named[0];
+    return undefined;
+  }
+
+  /** A name that would mean another relation under the second path than under the first; null where none would. */
+  differing(before: readonly string[], after: readonly string[]): string | null {
+    for (const [name, named] of this.byName) {
+      if (named.length < 2) continue;
+      const then = this.onPath(name, after);
+      if (then !== undefined && then !== this.unqualified(name, before)) return name;
+    }
+    return null;
   }
 }
 

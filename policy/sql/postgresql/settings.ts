@@ -2,9 +2,9 @@
  * Which settings a session may change. What changes how text is read, who somebody is, or what the session may
  * write stays as it is; what is not listed is refused by name.
  */
-import type { CatalogIndex } from "./catalog.ts";
-import { parsePath } from "./catalog.ts";
+import { type CatalogIndex, parsePath } from "./catalog.ts";
 import type { UnsafeUse } from "../../types.ts";
+import type { Walk } from "./walk.ts";
 
 const harmless = new Set(
   `application_name bytea_output check_function_bodies client_connection_check_interval client_min_messages
@@ -31,14 +31,14 @@ const utf8 = /^(utf-?8|unicode)$/i;
 
 /** `values` are the constants given, in order; null where one is no constant; undefined for RESET and SET TO DEFAULT. */
 export function judgeSetting(
-  catalog: CatalogIndex,
+  { catalog, path }: Pick<Walk, "catalog" | "path">,
   name: string,
   values: readonly string[] | null | undefined,
 ): UnsafeUse | null {
   const setting = name.toLowerCase();
   const reset = values === undefined;
   if (harmless.has(setting) || setting.startsWith("enable_")) return null;
-  if (setting === "search_path") return reset ? null : judgePath(catalog, values);
+  if (setting === "search_path") return reset ? null : judgePath(catalog, path, values);
   const [value = ""] = values ?? [];
   switch (setting) {
     case "client_encoding":
@@ -63,7 +63,15 @@ export function judgeReadOnly(value: string): UnsafeUse | null {
   return off.test(value) ? unsafe("transaction_read_only", "undoes a read-only guard", "READ ONLY") : null;
 }
 
-function judgePath(catalog: CatalogIndex, values: readonly string[] | null): UnsafeUse | null {
+/**
+ * Not every change of the path can be followed (SET LOCAL, ROLLBACK, what is sent ahead). So a name must mean the
+ * same under the new one, or nothing. Functions, types and operators of all schemas count wherever they are.
+ */
+function judgePath(
+  catalog: CatalogIndex,
+  current: readonly string[],
+  values: readonly string[] | null,
+): UnsafeUse | null {
   if (values === null) {
     return unsafe("search_path", "is not given as a constant", "a constant list of schemas");
   }
@@ -75,7 +83,14 @@ function judgePath(catalog: CatalogIndex, values: readonly string[] | null): Uns
       "schemas that exist",
     );
   }
-  return null;
+  const { user } = catalog.data.meta;
+  const other = catalog.differing(current, values.map((schema) => schema === "$user" ? user : schema));
+  if (other === null) return null;
+  return unsafe(
+    "search_path",
+    `makes ${JSON.stringify(other)} mean another table than now`,
+    "a path under which names mean the same; or write schema.table",
+  );
 }
 
 /** The values that set_config and SET … TO 'a, b' mean, where a list is given as one text. */

@@ -61,7 +61,7 @@ function set(node: VariableSetStmt, walk: Walk): Outcome {
   const values = (node.args ?? []).map(constantText);
   const constants = values.filter((each) => each !== undefined);
   walk.found.add(judgeSetting(
-    walk.catalog,
+    walk,
     name,
     given ? (constants.length === values.length ? constants : null) : undefined,
   ));
