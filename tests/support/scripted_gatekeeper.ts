@@ -1,6 +1,13 @@
 /** Policy by script, for tests of the data path: policy is a port there. Servers and clients stay real. */
 import { PosternError } from "../../policy/errors.ts";
-import type { ConnectionAttempt, Gatekeeper, Hold, PasswordChallenge, Session, SignIn } from "../../policy/ports.ts";
+import type {
+  ConnectionAttempt,
+  Gatekeeper,
+  Hold,
+  PasswordChallenge,
+  Session,
+  SignIn,
+} from "../../policy/ports.ts";
 import type {
   ApprovalState,
   Identity,
