@@ -92,6 +92,8 @@ export function fixtureSql(secrets: Secrets): string {
     CREATE TABLE hr.notes(body text, id int);
     INSERT INTO notes VALUES (1, 'open');
     INSERT INTO hr.notes VALUES ('${s1}', 1);
+    CREATE TABLE audit(id int, old users, olds users[]);
+    INSERT INTO audit SELECT id, u, ARRAY[u] FROM users u WHERE id < 3;
     CREATE TYPE mood AS ENUM ('good', 'bad');
     CREATE DOMAIN small AS int CHECK (VALUE < 1000);
     CREATE TABLE moods(id int, mood mood, n small);

@@ -28,6 +28,9 @@ const relations: Readonly<Record<string, readonly string[]>> = {
   "hr.files": ["id", "owner_ssn", "title"],
   events: ["id", "user_id", "secret"],
   events_2: ["id", "user_id", "secret"],
+  notes: ["id", "body"],
+  "hr.notes": ["id", "body"],
+  audit: ["id", "old", "olds"],
 };
 
 const constants = of(
@@ -254,7 +257,7 @@ const clauses: readonly ((e: string) => string)[] = [
   (e) => `GROUP BY ${e}`,
   () => "GROUP BY 1, 2",
   (e) => `HAVING max(${e}) > '5'`,
-  (e) => `LIMIT (SELECT length(${e}::text))`,
+  (e) => `LIMIT (SELECT length(max(${e}::text)) % 7 FROM users a)`,
 ];
 
 /** `columns`: how many it gives; 0 for any number, stars included. */

@@ -57,21 +57,23 @@ export function whyNotVouched(name: string): string {
 /**
  * Which arguments may be made of masked values, since the function then still always returns something: an error
  * would tell about the value. `all`; `first`; `second`; `values` of key-value pairs; `constants`: the first,
- * where the others are positive or non-empty constants; `numbers`: a plain column of an exact number type.
+ * where the others are positive or non-empty constants; `date`: the second, a plain date or time stamp, of which
+ * the first names a part; `numbers`: a plain column of an exact number type; `scalars`: of types that are no arrays.
  */
-export type Totality = "all" | "first" | "second" | "values" | "constants" | "numbers";
+export type Totality = "all" | "first" | "date" | "values" | "constants" | "numbers" | "scalars";
 
 const totalities: Readonly<Record<Totality, ReadonlySet<string>>> = {
   all: words(`
-    array_agg ascii bit_length bool_and bool_or btrim char_length character_length concat concat_ws count every
+    ascii bit_length bool_and bool_or btrim char_length character_length concat concat_ws count every
     initcap json_agg json_build_array jsonb_agg jsonb_build_array length lower ltrim max md5 min octet_length
     quote_literal quote_nullable replace reverse row_to_json rtrim starts_with string_agg strpos to_json to_jsonb
     translate upper`),
   first: words("first_value lag last_value lead left right"),
-  second: words("date_part date_trunc extract"),
+  date: words("date_part date_trunc extract"),
   values: words("json_build_object json_object_agg jsonb_build_object jsonb_object_agg"),
-  constants: words("split_part substr substring to_char"),
+  constants: words("split_part substr substring"),
   numbers: words("avg sum"),
+  scalars: words("array_agg"),
 };
 
 const totalityByName: ReadonlyMap<string, Totality> = new Map(
@@ -87,7 +89,7 @@ export function totalityOf(name: string): Totality | undefined {
 /** Functions that give text whatever they are given. */
 export const givesText = words(`
   btrim concat concat_ws initcap left lower ltrim md5 quote_literal quote_nullable replace reverse right rtrim
-  split_part string_agg substr substring to_char translate upper`);
+  split_part string_agg substr substring translate upper`);
 
 /** What some of the system's set-returning functions give, where it is one row type whatever the arguments. */
 export const knownRows: Readonly<Record<string, readonly string[]>> = {

@@ -27,6 +27,8 @@ export interface Relation {
   readonly references: readonly (readonly [number, readonly number[], readonly number[]])[];
   readonly triggers: readonly number[];
   readonly rules: boolean;
+  /** Options of a foreign table: `schema_name`, `table_name`, and `column:x` for a column's own `column_name`. */
+  readonly remote: Readonly<Record<string, string>> | null;
 }
 
 export interface Operator {
@@ -87,6 +89,7 @@ function relationsOf(data: CatalogData): Relation[] {
     references: [],
     triggers: [],
     rules: false,
+    remote: null,
   }));
   return [...own, ...system];
 }
@@ -115,6 +118,7 @@ export class CatalogIndex {
   private readonly operatorsByName: ReadonlyMap<string, readonly Operator[]>;
   private readonly typesByName: ReadonlyMap<string, readonly TypeData[]>;
   private readonly elements = new Map<number, number>();
+  private readonly types = new Map<number, TypeData>();
 
   constructor(readonly data: CatalogData) {
     const { builtins, conversions, meta } = data;
@@ -145,7 +149,10 @@ export class CatalogIndex {
       context,
     }));
     this.typesByName = group(data.types, (type) => type.name);
-    for (const { oid, array } of data.types) if (array !== 0) this.elements.set(array, oid);
+    for (const type of data.types) {
+      this.types.set(type.oid, type);
+      if (type.array !== 0) this.elements.set(type.array, type.oid);
+    }
     this.searchPath = parsePath(meta.searchPath, meta.user);
   }
 
@@ -179,6 +186,12 @@ export class CatalogIndex {
   /** User-defined ones, in any schema; tables' row types included. */
   typesNamed(name: string): readonly TypeData[] {
     return this.typesByName.get(name) ?? [];
+  }
+
+  /** The table whose rows are of that type, or whose arrays are. */
+  relationOfType(oid: number): Relation | undefined {
+    const type = this.types.get(this.elementType(oid));
+    return type === undefined ? undefined : this.relation(type.schema, type.name);
   }
 
   /** The type of an array's elements; the type itself where it is no user-defined array. */

@@ -31,6 +31,8 @@ const relation = z.object({
   references: list(z.tuple([oid, z.array(z.number().int()), z.array(z.number().int())])),
   triggers: list(oid),
   rules: z.boolean(),
+  /** Options of a foreign table. */
+  remote: z.record(z.string(), z.string()).nullable(),
 });
 
 const routine = z.object({

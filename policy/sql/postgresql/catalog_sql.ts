@@ -27,6 +27,17 @@ const columns = `
    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)`;
 
+/** What the options of a foreign table and of its columns say of the table that it stands for. */
+const remote = `
+  (SELECT pg_catalog.json_object_agg(x.name, x.value)
+   FROM (SELECT o.option_name AS name, o.option_value AS value
+         FROM pg_catalog.pg_foreign_table f, pg_catalog.pg_options_to_table(f.ftoptions) o
+         WHERE f.ftrelid = c.oid AND o.option_name IN ('schema_name', 'table_name')
+         UNION ALL
+         SELECT 'column:' || a.attname, o.option_value
+         FROM pg_catalog.pg_attribute a, pg_catalog.pg_options_to_table(a.attfdwoptions) o
+         WHERE a.attrelid = c.oid AND o.option_name = 'column_name') x)`;
+
 const relations = `
 SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
   'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
@@ -41,7 +52,8 @@ SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
                  FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'),
   'triggers', (SELECT pg_catalog.json_agg(DISTINCT t.tgfoid::int8)
                FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
-  'rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')))::text
+  'rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1'),
+  'remote', CASE WHEN c.relkind = 'f' THEN ${remote} END))::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${userSchema}`;
 

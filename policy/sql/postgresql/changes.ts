@@ -26,8 +26,9 @@ export function change(node: Node, walk: Walk, outer: Scope): Shape | undefined 
 function targetOf(relation: InsertStmt["relation"], walk: Walk, scope: Scope): Item {
   const item = relationItem(relation ?? {}, walk, scope, "write");
   const { found, catalog, masks } = walk;
-  // Constraints and triggers may tell of other columns and other rows.
-  if (isTainted(item)) found.murky = true;
+  // Constraints and triggers may tell of other columns and other rows; a view's, of columns it does not show.
+  if (isTainted(item) || (item.relation !== null && masks.endangers(item.relation))) found.murky = true;
+  if (item.relation?.kind === "v" && masks.any) found.murky = true;
   for (const oid of item.relation?.triggers ?? []) {
     const routine = catalog.routineByOid(oid);
     if (routine !== undefined) found.functions.add(`${routine.schema}.${routine.name}`.toLowerCase());

@@ -16,7 +16,8 @@ import { type Definitions, freshBudget, TooComplex, type Walk } from "./walk.ts"
 
 interface Defined {
   readonly shape: Shape;
-  readonly found: Findings;
+  /** null where reading it does nothing. */
+  readonly found: Findings | null;
 }
 
 /** Definitions are printed with all names qualified but those of pg_catalog. */
@@ -37,11 +38,11 @@ export class DefinitionCache implements Definitions {
         found: new Findings(),
       });
       defined = relation.definition === null
-        ? { shape: this.columnsOf(relation, nothing), found: new Findings() }
+        ? { shape: this.columnsOf(relation, nothing), found: null }
         : this.view(relation, relation.definition);
       this.relations.set(relation, defined);
     }
-    found.absorb(defined.found);
+    if (defined.found !== null) found.absorb(defined.found);
     return defined.shape;
   }
 
@@ -55,7 +56,7 @@ export class DefinitionCache implements Definitions {
       this.routines.set(oid, defined);
     }
     if (defined === null) return null;
-    found.absorb(defined.found);
+    if (defined.found !== null) found.absorb(defined.found);
     return defined.shape;
   }
 

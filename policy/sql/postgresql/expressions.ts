@@ -7,7 +7,7 @@ import { columnRef, rowMember } from "./column_refs.ts";
 import { isTotalOperator } from "./functions.ts";
 import type { Scope } from "./scope.ts";
 import { subLink } from "./sublinks.ts";
-import { derived, derivedText, isText, pure, risky, type Taint, type Value } from "./taint.ts";
+import { derived, derivedText, isScalar, isText, pure, risky, type Taint, type Value } from "./taint.ts";
 import { noteOperator, noteType } from "./types_used.ts";
 import { spend, type Walk } from "./walk.ts";
 
@@ -181,7 +181,11 @@ const handlers: Handlers = {
   NullTest: (node, walk, scope) => eager([value(node.arg, walk, scope)]),
   BooleanTest: (node, walk, scope) => eager([value(node.arg, walk, scope)]),
   GroupingFunc: (node, walk, scope) => eager(values(node.args, walk, scope)),
-  A_ArrayExpr: (node, walk, scope) => eager(values(node.elements, walk, scope)),
+  A_ArrayExpr: (node, walk, scope) => {
+    const parts = values(node.elements, walk, scope);
+    const scalars = parts.every(({ taint }) => taint === null || isScalar(taint));
+    return scalars ? eager(parts) : opaque(parts, walk, "ARRAY[…]");
+  },
   RowExpr: (node, walk, scope) => eager(values(node.args, walk, scope)),
   List: (node, walk, scope) => eager(values(node.items, walk, scope)),
   CoalesceExpr: (node, walk, scope) => {

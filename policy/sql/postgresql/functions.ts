@@ -8,7 +8,7 @@ import {
   whyNotVouched,
   writing,
 } from "./builtins.ts";
-import { derived, derivedText, isTainted, isText, pure, risky, type Value } from "./taint.ts";
+import { derived, derivedText, isScalar, isTainted, isText, pure, risky, type Value } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
 /** One argument, with the constant it is, if it is one. */
@@ -119,14 +119,18 @@ function isTotal(name: string, args: readonly Argument[]): boolean {
       return true;
     case "first":
       return only((index) => index === 0);
-    case "second":
-      return only((index) => index === 1) && args[0]?.constant !== undefined;
+    case "date":
+      return only((index) => index === 1) && dateParts.has(args[0]?.constant ?? "") &&
+        dateTypes.has(args[1]?.taint?.type ?? 0);
     case "values":
       return only((index) => index % 2 === 1);
     case "constants":
-      return only((index) => index === 0) && args.slice(1).every((arg) => isSafeConstant(name, arg.constant));
+      return only((index) => index === 0) &&
+        args.slice(1).every((arg, index) => isSafeConstant(name, index + 1, arg.constant));
     case "numbers":
       return args.every(({ taint }) => taint === null || (taint.plain && exactNumbers.has(taint.type)));
+    case "scalars":
+      return args.every(({ taint }) => taint === null || isScalar(taint));
     case undefined:
       return false;
   }
@@ -134,12 +138,15 @@ function isTotal(name: string, args: readonly Argument[]): boolean {
 
 /** int2, int4, int8, numeric: their sums and averages do not overflow. */
 const exactNumbers: ReadonlySet<number> = new Set([21, 23, 20, 1700]);
+/** date, timestamp, timestamptz: they have all of the parts below. */
+const dateTypes: ReadonlySet<number> = new Set([1082, 1114, 1184]);
+const dateParts: ReadonlySet<string> = new Set(["year", "quarter", "month", "week", "day"]);
 
-/** substring(x, 'pattern') could be a bad pattern: then the error shows whether there was a value. */
-function isSafeConstant(name: string, constant: string | undefined): boolean {
-  if (constant === undefined || constant === "") return false;
-  if (/^[1-9]\d{0,6}$/.test(constant)) return true;
-  return name === "split_part" || name === "to_char";
+/** A constant that cannot make the function fail: an error would show whether there was a value at all. */
+function isSafeConstant(name: string, index: number, constant: string | undefined): boolean {
+  if (constant === undefined) return false;
+  if (name === "split_part" && index === 1) return constant !== "";
+  return /^[1-9]\d{0,6}$/.test(constant);
 }
 
 /** All operands are computed before. `||` and comparisons always give a result; arithmetic may overflow, patterns and JSON operators may fail. */

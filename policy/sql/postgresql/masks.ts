@@ -3,9 +3,10 @@
  * catalog: parents and children of inheritance and partitions, columns that reference a masked one, columns
  * generated from it. Views are lineage's business (views.ts).
  */
+import type { MaskKind } from "../../types.ts";
 import type { MaskLookup } from "../dialect.ts";
 import { as, type NodeOf, strings } from "./ast.ts";
-import type { CatalogIndex, Relation } from "./catalog.ts";
+import { type CatalogIndex, firstUserOid, type Relation } from "./catalog.ts";
 import { parse } from "./parser.ts";
 import type { Taint } from "./taint.ts";
 
@@ -33,6 +34,7 @@ export class MaskMap {
   /** Whether any column of an ordinary relation is masked. */
   readonly any: boolean;
   private readonly taints = new Map<Relation, Taints>();
+  private reached: ReadonlySet<number> | null = null;
 
   constructor(private readonly catalog: CatalogIndex, private readonly lookup: MaskLookup) {
     for (const relation of catalog.relations) if (!relation.system) this.direct(relation);
@@ -51,9 +53,31 @@ export class MaskMap {
     return this.lookup(relation.schema, relation.name, column) !== null;
   }
 
+  /** Whether a change of this relation's rows may reach masked columns by foreign keys, and fail there. */
+  endangers(relation: Relation): boolean {
+    this.reached ??= this.referencing();
+    return this.reached.has(relation.oid);
+  }
+
+  /** Relations with masked columns, and all that those refer to. */
+  private referencing(): ReadonlySet<number> {
+    const reached = new Set<number>();
+    const pending = [...this.taints.keys()];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (next.oid === 0 || reached.has(next.oid)) continue;
+      reached.add(next.oid);
+      for (const oid of [...next.references.map(([target]) => target), ...next.parents]) {
+        const target = this.catalog.relationByOid(oid);
+        if (target !== undefined) pending.push(target);
+      }
+    }
+    return reached;
+  }
+
   private direct(relation: Relation): void {
     relation.columns.forEach((column, index) => {
-      const mask = this.lookup(relation.schema, relation.name, column.name);
+      const mask = this.lookup(relation.schema, relation.name, column.name) ??
+        this.remote(relation, column.name);
       if (mask === null) return;
       this.put(relation, index, {
         column: `${relation.schema}.${relation.name}.${column.name}`,
@@ -62,6 +86,16 @@ export class MaskMap {
         type: column.type,
       });
     });
+  }
+
+  /** A foreign table has the masks of the table that it stands for, by that one's names. */
+  private remote({ schema, name, remote }: Relation, column: string): MaskKind | null {
+    if (remote === null) return null;
+    return this.lookup(
+      remote["schema_name"] ?? schema,
+      remote["table_name"] ?? name,
+      remote[`column:${column}`] ?? column,
+    );
   }
 
   private addSystem(list: Readonly<Record<string, readonly string[]>>): void {
@@ -91,13 +125,19 @@ export class MaskMap {
   private spread(): void {
     const relations = this.catalog.relations.filter((relation) =>
       relation.parents.length > 0 || relation.references.length > 0 ||
-      relation.columns.some((column) => column.generated !== null)
+      relation.columns.some((column) => column.generated !== null || column.type >= firstUserOid)
     );
     let changed = true;
     while (changed) {
       changed = false;
       for (const relation of relations) {
-        if (this.inherit(relation) || this.refer(relation) || this.generate(relation)) changed = true;
+        const steps = [
+          this.inherit(relation),
+          this.refer(relation),
+          this.generate(relation),
+          this.contain(relation),
+        ];
+        if (steps.includes(true)) changed = true;
       }
     }
   }
@@ -145,6 +185,23 @@ export class MaskMap {
         plain: true,
         type: column.type,
       });
+    });
+    return changed;
+  }
+
+  /** Columns that hold whole rows of a table with masked columns. */
+  private contain(relation: Relation): boolean {
+    let changed = false;
+    relation.columns.forEach((column, index) => {
+      const rows = column.type < firstUserOid ? undefined : this.catalog.relationOfType(column.type);
+      if (rows === undefined || !this.taints.has(rows)) return;
+      const added = this.put(relation, index, {
+        column: `${relation.schema}.${relation.name}.${column.name}`,
+        mask: { kind: "null" },
+        plain: true,
+        type: column.type,
+      });
+      if (added) changed = true;
     });
     return changed;
   }

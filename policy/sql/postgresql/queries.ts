@@ -129,9 +129,10 @@ function compareAll(shape: Shape, walk: Walk, where: string): void {
 }
 
 function groupKey(node: Node, shape: Shape, walk: Walk, scope: Scope): void {
-  const set = as(node, "GroupingSet");
-  if (set === undefined) key(node, shape, walk, scope, "GROUP BY", true);
-  else for (const each of set.content ?? []) groupKey(each, shape, walk, scope);
+  // A row in GROUP BY is a list of keys, each of which may be a position or a name.
+  const keys = as(node, "GroupingSet")?.content ?? as(node, "RowExpr")?.args;
+  if (keys !== undefined) { for (const each of keys) groupKey(each, shape, walk, scope); }
+  else if (as(node, "GroupingSet") === undefined) key(node, shape, walk, scope, "GROUP BY", true);
 }
 
 /**

@@ -3,7 +3,7 @@ import { type NodeOf, strings } from "./ast.ts";
 import { value } from "./expressions.ts";
 import { queryShape } from "./queries.ts";
 import type { Scope } from "./scope.ts";
-import { type Column, derived, either, isTainted, risky, type Taint, type Value } from "./taint.ts";
+import { type Column, derived, either, isScalar, risky, type Taint, type Value } from "./taint.ts";
 import { noteOperator } from "./types_used.ts";
 import type { Walk } from "./walk.ts";
 
@@ -15,7 +15,8 @@ export function subLink(node: NodeOf<"SubLink">, walk: Walk, scope: Scope): Valu
       // What the rows hold is not even computed; which rows there are was judged within.
       return risky;
     case "ARRAY_SUBLINK":
-      return isTainted(shape) ? { taint: derived, fails: true } : risky;
+      if (all !== null && !isScalar(all)) walk.found.maskedInExpression(all.column, "ARRAY(…)");
+      return all === null ? risky : { taint: derived, fails: true };
     case "EXPR_SUBLINK":
       // A second row is an error.
       return { taint: rowTaint(shape.columns, all), fails: true };

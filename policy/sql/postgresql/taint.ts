@@ -23,6 +23,29 @@ export function isText(taint: Taint): boolean {
   return textTypes.has(taint.type);
 }
 
+/** bool, int8, int2, int4, json, float4, float8, date, time, timestamp, timestamptz, numeric, uuid, jsonb */
+const otherScalars: ReadonlySet<number> = new Set([
+  16,
+  20,
+  21,
+  23,
+  114,
+  700,
+  701,
+  1082,
+  1083,
+  1114,
+  1184,
+  1700,
+  2950,
+  3802,
+]);
+
+/** Certainly no array: those must fit together in length, or building an array of them fails. */
+export function isScalar(taint: Taint): boolean {
+  return isText(taint) || otherScalars.has(taint.type);
+}
+
 /** For values of which one or the other comes out: arms of a UNION, turns of a recursion, ambiguous names. */
 export function either(a: Taint | null, b: Taint | null): Taint | null {
   if (a === null || a === b) return b;

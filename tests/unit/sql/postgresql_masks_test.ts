@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { postgresqlDialect } from "../../../policy/sql/postgresql/mod.ts";
+import { masks } from "../../support/postgresql_lab.ts";
 import { analyst, catalog, understood } from "./postgresql_fixture.ts";
 
 /** The masked columns by position: `-` for none. */
@@ -113,6 +115,32 @@ Deno.test("errors are hidden where they could tell, and only there", () => {
   assert.equal(tainted("DELETE FROM users WHERE id = 1"), true);
   assert.equal(tainted("INSERT INTO orders(id) VALUES (1)"), false);
   assert.equal(tainted("CALL p_del(1)"), true);
+});
+
+Deno.test("a foreign table has the masks of the table that it stands for", () => {
+  const data = JSON.parse(catalog.json) as { relations: Record<string, unknown>[] };
+  for (const relation of data.relations) {
+    if (relation["name"] !== "moods") continue;
+    relation["kind"] = "f";
+    relation["remote"] = { schema_name: "public", table_name: "users", "column:mood": "ssn" };
+  }
+  const changed = postgresqlDialect.catalogFromJson(JSON.stringify(data)).analyst("lab", masks);
+  assert.deepEqual(understood("SELECT * FROM moods", changed).result, {
+    kind: "columns",
+    masks: [null, { column: "public.moods.mood", mask: { kind: "fixed", text: "****" } }, null],
+  });
+});
+
+Deno.test("a change that cascades to masked rows has its errors hidden, so has one through a view", () => {
+  assert.equal(understood("UPDATE v_clean SET name = 'x' WHERE id = 1").tainted, true);
+  assert.equal(understood("DELETE FROM hr.staff WHERE id = 1").tainted, true);
+  assert.equal(understood("DELETE FROM moods WHERE id = 1").tainted, false);
+});
+
+Deno.test("a catalog of another shape is refused", () => {
+  for (const json of ["", "{}", '{"dialect": "mysql"}', catalog.json.replace('"format":1', '"format":2')]) {
+    assert.throws(() => postgresqlDialect.catalogFromJson(json), { name: "PosternError" });
+  }
 });
 
 Deno.test("a mask on a view's column holds, though its table's column has none", () => {
