@@ -37,6 +37,7 @@ const command = fc.oneof(
   fc.tuple(fc.nat(255), fc.uint8Array({ maxLength: 60 })),
 );
 
+const sql: ReadonlySet<number> = new Set([Command.query, Command.statementPrepare]);
 const honest = (flags: number) => answerOf([definition("a", 253)], [textRow("x"), textRow(null)], flags, 2);
 
 Deno.test("any commands: each is answered or ends the connection, and what reaches the target was recorded", async () => {
@@ -95,12 +96,14 @@ Deno.test("any commands: each is answered or ends the connection, and what reach
       bounds,
     );
     assert.ok(gate.runs.length > 10);
-    const recorded = new Set(gate.runs.map(({ run }) => run.text));
+    const allowed = gate.runs.filter(({ run }) => run.judgement.verdict === "allow");
+    const recorded = new Set(allowed.map(({ run }) => run.text));
     const own = /^(SET SESSION |SELECT @@sql_mode)/;
     const queries = target.asked.filter(({ command, text }) => command === Command.query && !own.test(text));
     // Bytes that are no text were refused, so latin1 here is what was recorded.
     for (const { text } of queries) assert.ok(recorded.has(Buffer.from(text, "latin1").toString()), text);
-    assert.ok(!target.asked.some(({ text }) => text.includes("DROP")));
+    // Bent, it may be a schema's name; as a statement it never arrives.
+    assert.ok(!target.asked.some(({ command, text }) => sql.has(command) && /^DROP\b/.test(text)));
     assert.deepEqual(gate.logs.filter(({ fields }) => /Postern failed/.test(String(fields.problem))), []);
   } finally {
     await gate.close();
