@@ -61,10 +61,15 @@ const spatial =
   /^(?:st_[a-z0-9_]+|mbr[a-z]+|point|linestring|polygon|multipoint|multilinestring|multipolygon|geometrycollection)$/;
 
 /** In a block without GROUP BY these make one row, whose value does not depend on the order of the rows. */
-const unorderedAggregates = new Set(words(
-  "avg bit_and bit_or bit_xor count max min std stddev stddev_pop " +
-    "stddev_samp sum var_pop var_samp variance",
-));
+const unorderedAggregates = new Set(words("avg bit_and bit_or bit_xor count max min sum"));
+
+/** Their value depends on it, if only in the last digits of floating point. */
+const orderedAggregates = new Set(
+  words(
+    "any_value group_concat json_arrayagg json_objectagg median percentile_cont percentile_disc st_collect std " +
+      "stddev stddev_pop stddev_samp var_pop var_samp variance",
+  ),
+);
 
 const totals = new Set(total);
 const numericTotals = new Set(totalForNumbers);
@@ -73,6 +78,7 @@ const vouched = new Set([...total, ...totalForNumbers, ...harmless]);
 export const isVouched = (name: string): boolean => vouched.has(name) || spatial.test(name);
 export const isTotal = (name: string): boolean => totals.has(name);
 export const isTotalForNumbers = (name: string): boolean => numericTotals.has(name);
+export const isOrderedAggregate = (name: string): boolean => orderedAggregates.has(name);
 export const isUnorderedAggregate = (name: string): boolean => unorderedAggregates.has(name);
 
 /** Why one that is not vouched for is refused, where there is more to say than that. */

@@ -18,7 +18,7 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
   const { outputs } = walkQuery(walk, query, rootScope(), null, "result");
   for (const { touches } of outputs) use(touches);
   const telling = outputs.filter((output) => !tellsNothing(output));
-  if (telling.length > 0) judgeOrder(walk, onlyNulls(telling));
+  judgeOrder(walk, { nothing: telling.length === 0, nulls: onlyNulls(telling) });
   const verb = verbOf(query);
   const result = query.tail.file || query.tail.into.length > 0 ? masksOf([]) : masksOf(outputs);
   if (walk.locks === "") return { ...factsOf("read", verb), result };

@@ -6,7 +6,7 @@ import { walkQuery } from "./lineage_query.ts";
 import { resolve, resolvePosition } from "./resolve.ts";
 import { type Output, output, type Scope, seek, type Touch } from "./scope.ts";
 import type { Call, Expr } from "./syntax.ts";
-import { isConstant } from "./tree.ts";
+import { columnsNamed, isConstant, some } from "./tree.ts";
 import type { Walk } from "./walk.ts";
 
 export interface Value {
@@ -112,10 +112,27 @@ function together(
 
 function called(walk: Walk, expr: Call, scope: Scope): Value {
   const args = together(walk, expr.args, scope);
-  for (const key of expr.order) decides(walk, key, "the order inside of a function", scope);
+  for (const key of expr.order) {
+    decides(walk, key, "the order inside of a function", scope);
+    for (const meant of aliased(key, expr, scope)) {
+      // Once is enough for what it may carry; and aliases may name each other.
+      if (walk.followed.has(meant)) continue;
+      walk.followed.add(meant);
+      decides(walk, meant, "the order inside of a function", scope);
+    }
+  }
   const stored = callee(walk, expr);
   if (stored !== null) return { ...args, flow: merged([args.flow, stored]), total: false };
   return { ...args, total: args.total && isTotalCall(expr, args.values) };
+}
+
+/** MariaDB lets a window's keys mean what the select list calls so, even further on in the list. */
+function aliased(key: Expr, inside: Call, { list }: Scope): readonly Expr[] {
+  const names = columnsNamed(key);
+  return list.flatMap((item) => {
+    const meant = "expr" in item && item.alias !== null && names.has(item.alias.toLowerCase());
+    return meant && !some(item.expr, (part) => part === inside) ? [item.expr] : [];
+  });
 }
 
 /** Functions of a JSON document fail on a key that is NULL: only literal keys are certain. */
@@ -176,7 +193,9 @@ const totalCasts = new Set(["CHAR", "BINARY", "USING utf8mb4", "USING binary"]);
 
 function operator(walk: Walk, expr: Extract<Expr, { t: "op" }>, scope: Scope): Value {
   const all = together(walk, expr.args, scope);
-  return { ...all, total: all.total && isTotalOperator(expr, all.values) };
+  // DEFAULT(c) names a column whose value is not read.
+  const touches = expr.op === "DEFAULT" ? [] : all.touches;
+  return { ...all, touches, total: all.total && isTotalOperator(expr, all.values) };
 }
 
 function isTotalOperator({ op, detail }: Extract<Expr, { t: "op" }>, values: readonly Value[]): boolean {

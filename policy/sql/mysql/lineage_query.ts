@@ -4,7 +4,7 @@ import { walkFrom } from "./lineage_from.ts";
 import { decides, selected, sorts } from "./lineage_expression.ts";
 import { objections } from "./objections.ts";
 import { noteEqualities } from "./equalities.ts";
-import { noteSources, rulerOf } from "./order.ts";
+import { noteSources, rulerOf, type Standing } from "./order.ts";
 import {
   type CteBinding,
   frame,
@@ -41,14 +41,8 @@ export function walkQuery(
   walk.step();
   const ctes = walkWith(walk, query.ctes, query.recursive, outer, around);
   const rules = rulesOf(query, outer, place);
-  const scope = walkBody(
-    walk,
-    query.body,
-    outer,
-    ctes,
-    rules,
-    place === "scalar" && query.limit.length === 0,
-  );
+  const at: Standing = { top: place === "result", single: place === "scalar" && query.limit.length === 0 };
+  const scope = walkBody(walk, query.body, outer, ctes, rules, at);
   scope.aliases = true;
   for (const key of query.order) {
     const touch = sorts(walk, key, "the order of the rows", scope);
@@ -67,7 +61,7 @@ function walkTail(walk: Walk, { file, into, lock }: QueryTail, outputs: readonly
 
 function rulesOf({ limit }: Query, outer: Scope, place: Place): Ruler {
   if (place === "rows" && limit.length === 0) return outer.ruler;
-  const own = ruler();
+  const own = ruler(place === "result");
   // Which rows a condition leaves may depend on how it was looked up, and so may their order.
   if (place === "condition" && limit.length === 0) own.users.add(outer.ruler);
   return own;
@@ -80,25 +74,25 @@ function walkBody(
   outer: Scope,
   ctes: CteBinding | null,
   rules: Ruler,
-  single: boolean,
+  at: Standing,
 ): Scope {
-  const scope = frame(outer, ctes, body.t === "select" ? rulerOf(body, rules, single) : rules);
+  const scope = frame(outer, ctes, body.t === "select" ? rulerOf(body, rules, at) : rules);
   switch (body.t) {
     case "select":
       walkSelect(walk, body, scope);
       break;
     case "set":
-      scope.outputs = walkSet(walk, body, outer, ctes, rules);
+      scope.outputs = walkSet(walk, body, outer, ctes, rules, at);
       break;
     case "nested": {
       // A query in parentheses, whose own ORDER BY or LIMIT counts for itself.
       const { ctes: own, order, limit, tail } = body.query;
       if (own.length + order.length + limit.length === 0) {
-        const inner = walkBody(walk, body.query.body, outer, ctes, rules, single);
+        const inner = walkBody(walk, body.query.body, outer, ctes, rules, at);
         walkTail(walk, tail, inner.outputs);
         return inner;
       }
-      scope.outputs = walkQuery(walk, body.query, scope, ctes, single ? "scalar" : "rows").outputs;
+      scope.outputs = walkQuery(walk, body.query, scope, ctes, at.single ? "scalar" : "rows").outputs;
       break;
     }
     case "values":
@@ -126,8 +120,8 @@ function walkSelect(walk: Walk, select: Select, scope: Scope): void {
   noteEqualities(walk, select.where, scope);
   if (select.where !== null) decides(walk, select.where, "which rows there are", scope);
   walkItems(walk, select.items, scope);
-  for (const expr of select.windows) decides(walk, expr, "a window", scope);
   scope.aliases = true;
+  for (const expr of select.windows) decides(walk, expr, "a window", scope);
   for (const key of select.group) sorts(walk, key, "how rows are grouped", scope);
   if (select.having !== null) decides(walk, select.having, "which groups there are", scope);
   scope.aliases = false;
@@ -145,6 +139,7 @@ function distinct(walk: Walk, outputs: readonly Output[]): void {
 
 /** A select list, also that of RETURNING: fills the scope's outputs. */
 export function walkItems(walk: Walk, items: Select["items"], scope: Scope): void {
+  scope.list = items;
   for (const item of items) {
     if (isStar(item)) scope.outputs.push(...expandStar(walk, item.star, scope));
     else scope.outputs.push(selected(walk, item.expr, item.alias ?? nameOf(item.expr), scope));
@@ -165,9 +160,11 @@ function walkSet(
   outer: Scope,
   ctes: CteBinding | null,
   rules: Ruler,
+  { top }: Standing,
 ): Output[] {
-  const left = walkBody(walk, set.left, outer, ctes, rules, false).outputs;
-  const right = walkBody(walk, set.right, outer, ctes, rules, false).outputs;
+  const at = { top, single: false };
+  const left = walkBody(walk, set.left, outer, ctes, rules, at).outputs;
+  const right = walkBody(walk, set.right, outer, ctes, rules, at).outputs;
   const both = left.map((one, at) => joinOutputs(one, right[at]));
   const compares = !set.all || set.op !== "UNION";
   if (compares) distinct(walk, both);

@@ -64,13 +64,19 @@ export function risksByIndex(
   });
 }
 
+/** Where a SELECT stands: in the result itself; where only one row is looked up. */
+export interface Standing {
+  readonly top: boolean;
+  readonly single: boolean;
+}
+
 /** What settles the order of a SELECT's own rows, given what settles that of the query around it. */
-export function rulerOf(select: Select, around: Ruler, scalar: boolean): Ruler {
-  if (isSingleRow(select) || (scalar && !picksRows(select))) return { ...ruler(), never: "seen" };
+export function rulerOf(select: Select, around: Ruler, { top, single }: Standing): Ruler {
+  if (isSingleRow(select) || (single && !picksRows(select))) return { ...ruler(), never: "seen" };
   const assigns = someItem(select, (expr: Expr) => expr.t === "assign" || (expr.t === "call" && expr.window));
   if (!assigns && !picksRows(select)) return around;
   // What it computes depends on the order in which rows are read, whatever sorts them afterwards.
-  const own: Ruler = { ...ruler(), never: "settled" };
+  const own: Ruler = { ...ruler(top), never: "settled" };
   own.users.add(around);
   return own;
 }
@@ -87,19 +93,32 @@ export function noteSources(walk: Walk, scope: Scope): void {
   }
 }
 
-/**
- * Objects to what was noted, now that it is known which columns the statement needs. `shown`: the one column that
- * the result consists of, where its mask leaves nothing of it but NULLs: these come first in an index of its own,
- * whatever the other values are.
- */
-export function judgeOrder(walk: Walk, shown: Touch | null): void {
+/** What the result's own rows show of their order. */
+export interface Shown {
+  /** Nothing: all rows are alike. */
+  readonly nothing: boolean;
+  /**
+   * The one column that the rows consist of, where its mask leaves nothing of it but NULLs: these come first in
+   * an index of its own, whatever the other values are.
+   */
+  readonly nulls: Touch | null;
+}
+
+/** Objects to what was noted, now that it is known which columns the statement needs. */
+export function judgeOrder(walk: Walk, shown: Shown): void {
   for (const { source, taint, ruler } of walk.shared.suspects) {
     const { table, used, sought } = source;
     if (table === null || used.size === 0) continue;
     const followed = mayFollow(table, taint, used, sought);
-    const own = shown?.source === source && followed.every(({ columns }) => columns[0] === shown.column);
-    if (followed.length === 0 || own) continue;
-    if ([...inForce(ruler)].every((rules) => isSettled(walk, rules))) continue;
+    if (followed.length === 0) continue;
+    const rulers = [...inForce(ruler)];
+    if (rulers.every(({ outermost }) => outermost)) {
+      const { nothing, nulls } = shown;
+      if (
+        nothing || (nulls?.source === source && followed.every(({ columns }) => columns[0] === nulls.column))
+      ) continue;
+    }
+    if (rulers.every((rules) => isSettled(walk, rules))) continue;
     walk.object(objections.order(`${table.schema}.${table.name}`));
   }
 }

@@ -1,6 +1,7 @@
 /** Which names mean what at one place of a query. */
 import type { TableData } from "./catalog_data.ts";
 import type { Flow } from "./flow.ts";
+import type { SelectItem, StarItem } from "./syntax.ts";
 
 /** A column of a table in FROM, to tell in which order its rows may come. See order.ts. */
 export interface Touch {
@@ -58,7 +59,9 @@ export interface Scope {
   star: readonly Output[];
   readonly outer: Scope | null;
   readonly ctes: CteBinding | null;
-  /** The select list, as far as it has been walked. */
+  /** The select list, as it is written. */
+  list: readonly (SelectItem | StarItem)[];
+  /** The same, as far as it has been walked. */
   outputs: Output[];
   /** Bare names may mean what the select list calls so: in GROUP BY, HAVING, ORDER BY. */
   aliases: boolean;
@@ -80,10 +83,13 @@ export interface Ruler {
   readonly users: Set<Ruler>;
   /** `seen`: no order shows. `settled`: nothing can settle it. */
   readonly never: "seen" | "settled" | null;
+  /** Of the result's own rows, not of some that are counted or looked up on the way. */
+  readonly outermost: boolean;
 }
 
-export function ruler(): Ruler {
+export function ruler(outermost = false): Ruler {
   return {
+    outermost,
     keys: [],
     sources: new Set(),
     equalities: [],
@@ -96,7 +102,7 @@ export function ruler(): Ruler {
 
 /** A scope without names of its own. */
 export function frame(outer: Scope | null, ctes: CteBinding | null, rules: Ruler): Scope {
-  return { sources: [], star: [], outer, ctes, outputs: [], aliases: false, ruler: rules };
+  return { sources: [], star: [], outer, ctes, list: [], outputs: [], aliases: false, ruler: rules };
 }
 
 /** Common table expressions in view, the innermost first. */

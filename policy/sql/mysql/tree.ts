@@ -1,5 +1,5 @@
 /** Questions about expressions that need no catalog. */
-import { isUnorderedAggregate } from "./functions.ts";
+import { isOrderedAggregate, isUnorderedAggregate } from "./functions.ts";
 import type { Expr, Select } from "./syntax.ts";
 
 /** Direct parts of an expression; sub-queries are not entered. */
@@ -23,7 +23,8 @@ export function some(expr: Expr, test: (expr: Expr) => boolean): boolean {
 /** Does nothing in it depend on the row, or on the rows before? */
 export function isConstant(expr: Expr): boolean {
   if (expr.t === "literal" || expr.t === "param" || expr.t === "setting") return true;
-  const plain = expr.t === "op" || (expr.t === "call" && !expr.window);
+  const plain = expr.t === "op" ||
+    (expr.t === "call" && !expr.window && !isUnordered(expr) && !isOrdered(expr));
   return plain && parts(expr).length > 0 && parts(expr).every(isConstant);
 }
 
@@ -76,10 +77,8 @@ function isUnordered(expr: Expr): boolean {
   return expr.t === "call" && expr.schema === "" && !expr.window && isUnorderedAggregate(expr.name);
 }
 
-const orderedAggregates = new Set(["group_concat", "json_arrayagg", "json_objectagg", "any_value"]);
-
 function isOrdered(expr: Expr): boolean {
-  return expr.t === "call" && !expr.window && orderedAggregates.has(expr.name);
+  return expr.t === "call" && !expr.window && isOrderedAggregate(expr.name);
 }
 
 function aggregated(expr: Expr): boolean {

@@ -6,6 +6,7 @@ import { objections } from "./objections.ts";
 import type { Flow } from "./flow.ts";
 import type { Suspect } from "./order.ts";
 import { Refusal } from "./refusal.ts";
+import type { Expr } from "./syntax.ts";
 import type { TableTaint, Taints } from "./taints.ts";
 
 /** Queries and tables that may be walked for one statement, those behind views included. */
@@ -28,6 +29,8 @@ export class Walk {
   locks: "" | "UPDATE" | "SHARE" = "";
   /** Names of columns, in lower case, that were looked up: what a second parser may find as well. */
   readonly looked = new Set<string>();
+  /** Items of select lists that keys of windows were found to mean. */
+  readonly followed = new Set<Expr>();
   readonly #unknownColumns = new Set<string>();
 
   constructor(

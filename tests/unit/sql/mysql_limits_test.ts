@@ -94,3 +94,16 @@ Deno.test("no text makes it throw", () => {
     { numRuns: 1500 },
   );
 });
+
+Deno.test("aliases that name each other in windows are followed once", () => {
+  const both = "SELECT LAG(id) OVER (ORDER BY y) AS x, LAG(id) OVER (ORDER BY x) AS y FROM orders";
+  assert.equal(refusal(both), "");
+  const doubling = Array.from(
+    { length: 60 },
+    (_, at) => `LAG(id) OVER (ORDER BY x${at}) + LEAD(id) OVER (ORDER BY x${at}) AS x${at + 1}`,
+  );
+  assert.equal(refusal(`SELECT id AS x0, ${doubling.join(", ")} FROM orders`), "");
+  const last =
+    "SELECT LAG(id) OVER (ORDER BY y) AS x, LAG(id) OVER (ORDER BY z) AS y, ssn AS z FROM users ORDER BY id";
+  assert.ok(refusal(last).includes("masked-in-predicate"));
+});
