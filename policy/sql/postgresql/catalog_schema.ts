@@ -48,7 +48,7 @@ const routine = z.object({
   /** One letter per argument: i in, o out, b both, v variadic, t column of the result; empty: all in. */
   modes: z.string().nullable(),
   arguments: z.array(z.string()).nullable(),
-  /** Only of those written in SQL. */
+  /** Of those written in SQL their text; of `internal` ones the name of PostgreSQL's own function. */
   body: z.string().nullable(),
   extension: name.nullable(),
 });

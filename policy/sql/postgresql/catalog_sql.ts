@@ -76,7 +76,8 @@ SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
   'volatility', p.provolatile, 'language', l.lanname, 'set', p.proretset,
   'modes', pg_catalog.array_to_string(p.proargmodes, ''), 'arguments', p.proargnames,
   'body', CASE WHEN l.lanname = 'sql' AND ${nothingSearched}
-          THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END,
+          THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
+          WHEN l.lanname = 'internal' THEN p.prosrc END,
   'extension', ${extensionOf("pg_proc", "p.oid")}))::text
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

@@ -48,7 +48,7 @@ export class DefinitionCache implements Definitions {
 
   routine(oid: number, found: Findings): Shape | null {
     const routine = this.catalog.routineByOid(oid);
-    if (routine === undefined || routine.body === null) return null;
+    if (routine === undefined || routine.body === null || routine.language !== "sql") return null;
     let defined = this.routines.get(oid);
     if (defined === undefined) {
       this.routines.set(oid, null);

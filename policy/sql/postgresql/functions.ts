@@ -31,7 +31,10 @@ export function call(names: readonly string[], args: readonly Argument[], walk: 
   const meaning = resolveFunction(schema, name, walk);
   if (meaning.builtin) noteBuiltin(schema ?? "pg_catalog", name, walk);
   for (const routine of meaning.users) noteRoutine(routine, walk);
-  if (!meaning.builtin && meaning.users.length === 0) noteUnknown(schema, name, walk);
+  if (!meaning.builtin && meaning.users.length === 0) {
+    if (isCast(schema, name, args, walk)) return castValue(name, args, walk);
+    noteUnknown(schema, name, walk);
+  }
   const own = meaning.builtin && meaning.users.every(isVouchedRoutine);
   const tainted = args.find((arg) => arg.taint !== null)?.taint;
   if (tainted) {
@@ -46,6 +49,19 @@ export function call(names: readonly string[], args: readonly Argument[], walk: 
   });
   if (inside) return { taint: derived, fails: true };
   return own && totalityOf(name) === "all" && args.every((arg) => !arg.fails) ? pure : risky;
+}
+
+/** `inet(x)` is a cast where no function has that name. */
+function isCast(schema: string | null, name: string, args: readonly Argument[], { catalog }: Walk): boolean {
+  const builtin = (schema === null || schema === "pg_catalog") && catalog.builtinTypes.has(name);
+  return builtin && args.length === 1 && catalog.typesNamed(name).length === 0;
+}
+
+function castValue(name: string, [arg]: readonly Argument[], walk: Walk): Value {
+  const taint = arg?.taint ?? null;
+  if (taint === null) return risky;
+  walk.found.maskedInExpression(taint.column, `a cast to ${name}`);
+  return { taint: derived, fails: false };
 }
 
 /** All that a name may mean, whatever the search_path: a user's function may come before a built-in one. */
@@ -78,7 +94,10 @@ function noteBuiltin(schema: string, name: string, walk: Walk): void {
   );
 }
 
-export function isVouchedRoutine({ extension, name, volatility, language }: Routine): boolean {
+export function isVouchedRoutine(routine: Routine): boolean {
+  const { extension, name, volatility, language, body } = routine;
+  // What CREATE TYPE … AS RANGE makes.
+  if (language === "internal") return /^(multi)?range_constructor\d$/.test(body ?? "");
   return extension !== null && language !== "plpgsql" &&
     isVouchedExtension(extension, name, volatility === "v");
 }
