@@ -1,9 +1,6 @@
 /** Postern's commands, and the composition of its parts: config -> store -> policy -> proxy and dashboard. */
 import { z } from "zod";
-import { createAccess } from "./policy/access.ts";
-import { createApprovals } from "./policy/approval.ts";
 import { gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
-import { createCatalogs } from "./policy/catalogs.ts";
 import {
   formatProblem,
   parseConfig,
@@ -13,21 +10,10 @@ import {
   policyShape,
   toPolicyConfig,
 } from "./policy/config.ts";
-import { compileRules } from "./policy/decide.ts";
 import { PosternError } from "./policy/errors.ts";
-import { createGatekeeper } from "./policy/gatekeeper.ts";
-import {
-  createIdentityProvider,
-  createPasswordVerifier,
-  createSignIns,
-  OneTimePasswords,
-} from "./policy/identity/mod.ts";
-import { shareSignIns } from "./policy/identity/shared_sign_ins.ts";
 import { createLog, type Log } from "./policy/log.ts";
-import type { Clock, EvidenceJournal } from "./policy/ports.ts";
-import { compileMasks } from "./policy/masking.ts";
-import { Recorder } from "./policy/recorder.ts";
-import { dialectOf, dialects } from "./policy/sql/mod.ts";
+import { createPolicy } from "./policy/mod.ts";
+import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
 import { listenAddresses, listenSchema, protocols, startProxy, targetQuery } from "./proxy/mod.ts";
@@ -39,9 +25,18 @@ import {
   loadAssets,
   startDashboard,
 } from "./ui/api/mod.ts";
-import { auditExport, auditVerify, exportOptions } from "./ui/cli/audit.ts";
-import { catalogCommand, explainCommand, explainOptions } from "./ui/cli/explain.ts";
-import { type Command, readText, runCommand, say, UsageError, type Values } from "./ui/cli/run.ts";
+import { auditCommands } from "./ui/cli/audit.ts";
+import { explainCommands } from "./ui/cli/explain.ts";
+import { helpCommand } from "./ui/cli/help.ts";
+import {
+  type Commands,
+  type ConfigReader,
+  readText,
+  runCommand,
+  say,
+  UsageError,
+  type Values,
+} from "./ui/cli/run.ts";
 
 export const version = "0.1.0";
 
@@ -115,7 +110,7 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
     const control = await startControl(config.data, journal);
     started.push(() => control.close());
     const { url } = config.dashboard;
-    const { gatekeeper, ports } = composePolicy(policy, { journal, url, clock, log });
+    const { gatekeeper, ...ports } = createPolicy(policy, { journal, url, targetQuery, clock, log });
     const { tls } = config.listen;
     const proxy = await startProxy({
       gatekeeper,
@@ -176,101 +171,44 @@ function dashboardListener({ listen: { host: hostname, port }, tls }: DashboardC
   return { hostname, port, ...(tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } }) };
 }
 
-/** Who may do what, over one journal. */
-function composePolicy(
-  policy: PolicyConfig,
-  { journal, url, clock, log }: { journal: EvidenceJournal; url: string; clock: Clock; log: Log },
-) {
-  const signIns = createSignIns({ url, timeoutMs: policy.identity.signInTimeoutMs, clock });
-  const identity = createIdentityProvider({
-    ...policy.identity,
-    clientSecret: policy.identity.clientSecret?.reveal(),
-  }, { clock, log });
-  const approvals = createApprovals({
-    journal,
-    clock,
-    url,
-    log,
-    pendingMax: policy.limits.pendingApprovalsMax,
-  });
-  const passwords = new OneTimePasswords({ clock });
-  const gatekeeper = createGatekeeper({
-    targets: policy.targets,
-    rules: compileRules(policy.rules),
-    masksFor: compileMasks(policy.masks),
-    policy: policy.digest,
-    limits: policy.limits,
-    journal,
-    recorder: new Recorder(journal, policy.reads, log),
-    approvals,
-    catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
-    startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
-      windowMs: policy.identity.shareSignInMs,
-      clock,
-    }),
-    verifyPassword: createPasswordVerifier(identity, passwords),
-    passwords,
-    clock,
-  });
-  const access = createAccess({ targets: policy.targets, passwords, journal });
-  return { gatekeeper, ports: { identity, signIns, approvals, access } };
-}
-
 // ---- commands ----------------------------------------------------------------------------------------------
 
-const help = `Postern ${version}: a guarded gate in front of production databases.
+const configReader: ConfigReader = {
+  policy: (values) => toPolicyConfig(usableConfig(configOf(values)), protocols),
+  dataFolder: (values) => usableConfig(configOf(values)).data,
+};
 
-  postern serve --config FILE           run it
-  postern check FILE                    every error of a config, with line and column
-  postern explain --config FILE --as NAME --groups A,B --target NAME [--catalog FILE] [--json] [FILE|-]
-                                        what would happen to statements
-  postern catalog TARGET --config FILE  a target's catalog as JSON, for explain --catalog
-  postern audit export --config FILE [--session ID] [--person NAME] [--target NAME] [--from TIME] [--to TIME]
-                                        the record as JSON Lines
-  postern audit verify FILE [--public-key FILE]
-                                        checks an export's chain; names the first line that is wrong
-  postern version
-  postern help
-`;
-
-const commands: Readonly<Record<string, Command>> = {
-  serve: { options: { config: "string" }, operands: [0, 0], run: (_, values) => serve(values) },
-  check: { options: {}, operands: [1, 1], run: ([file]) => check(file ?? "") },
-  explain: {
-    options: { config: "string", ...explainOptions },
-    operands: [0, 1],
-    run: ([file], values) => explainCommand(file, values, policyOf(values), targetQuery),
-  },
-  catalog: {
+const commands: Commands = {
+  serve: {
+    usage: "--config FILE",
+    about: "runs it",
     options: { config: "string" },
-    operands: [1, 1],
-    run: ([name], values) => catalogCommand(name ?? "", policyOf(values), targetQuery),
-  },
-  "audit export": {
-    options: { config: "string", ...exportOptions },
     operands: [0, 0],
-    run: (_, values) => {
-      const { data } = usableConfig(configOf(values));
-      return auditExport(data, values, () => openJournal({ folder: data }));
-    },
+    run: (_, values) => serve(values),
   },
-  "audit verify": {
-    options: { "public-key": "string" },
+  check: {
+    usage: "FILE",
+    about: "every error of a config, with line and column",
+    options: {},
     operands: [1, 1],
-    run: ([file], values) => auditVerify(file ?? "", values),
+    run: ([file]) => check(file ?? ""),
   },
-  version: { options: {}, operands: [0, 0], run: () => say(`postern ${version}`) },
-  help: { options: {}, operands: [0, 0], run: () => say(help) },
+  ...explainCommands(configReader, targetQuery),
+  ...auditCommands(configReader, (folder) => openJournal({ folder })),
+  version: {
+    usage: "",
+    about: "which Postern this is",
+    options: {},
+    operands: [0, 0],
+    run: () => say(`postern ${version}`),
+  },
+  help: helpCommand(version, () => commands),
 };
 
 function configOf(values: Values): ConfigText {
   const { config } = values;
   if (typeof config !== "string") throw new UsageError("Name the config: --config FILE");
   return { text: readText(config), file: config, env: (name) => Deno.env.get(name) };
-}
-
-function policyOf(values: Values): PolicyConfig {
-  return toPolicyConfig(usableConfig(configOf(values)), protocols);
 }
 
 async function serve(values: Values): Promise<number> {

@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     args: [
       ...(other === undefined ? ["compile"] : []),
       ...["--allow-all", "--no-check", "--frozen", "--node-modules-dir=none", "--exclude-unused-npm"],
-      ...["--include", "ui/dist", "--include", "policy/store/worker.ts"],
+      ...["--include", "ui/dist", "--include", "ui/cli/help", "--include", "policy/store/worker.ts"],
       ...(await unusedGrammars()).flatMap((path) => ["--exclude", path]),
       ...(more.includes("--output") ? [] : ["--output", "dist/postern"]),
       ...more,

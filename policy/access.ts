@@ -3,24 +3,24 @@ import { dashboardAction } from "./audit/events.ts";
 import { mayConnect } from "./decide.ts";
 import { PosternError } from "./errors.ts";
 import type { OneTimePasswords } from "./identity/mod.ts";
+import type { PolicyInForce } from "./in_force.ts";
 import type { Access, Journal } from "./ports.ts";
-import type { Target } from "./types.ts";
 
 export interface AccessDeps {
-  readonly targets: readonly Target[];
+  readonly inForce: Pick<PolicyInForce, "current">;
   readonly passwords: OneTimePasswords;
   readonly journal: Pick<Journal, "append">;
 }
 
-export function createAccess({ targets, passwords, journal }: AccessDeps): Access {
+export function createAccess({ inForce, passwords, journal }: AccessDeps): Access {
   return {
     targets(identity) {
-      return targets.filter((target) => mayConnect(identity, target))
+      return [...inForce.current.targets.values()].filter((target) => mayConnect(identity, target))
         .map(({ name, protocol, database, environment }) => ({ name, protocol, database, environment }));
     },
 
     async issuePassword(identity, name, address) {
-      const target = targets.find((one) => one.name === name);
+      const target = inForce.current.targets.get(name);
       if (target === undefined || !mayConnect(identity, target)) {
         throw new PosternError("PolicyDenied", `There is no target "${name}" that you may reach`, {
           rule: "targets",

@@ -2,16 +2,10 @@
 import { sessionRefused, sessionStarted } from "./audit/events.ts";
 import { everWrites, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
-import type { MaskSet } from "./masking.ts";
+import type { Policy } from "./in_force.ts";
 import type { ConnectionAttempt, Journal, LiveSessions, Session } from "./ports.ts";
 import { GatedSession, randomId, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
-
-export interface AdmissionDeps extends SessionDeps {
-  /** The masks that count for these groups on this target. */
-  readonly masksFor: (groups: readonly string[], target: string) => MaskSet;
-  readonly limits: { readonly sessionsPerPersonMax: number; readonly sessionTimeMs: number };
-}
 
 /** Where a connection wants to go, as it was resolved. */
 export interface Destination {
@@ -24,7 +18,9 @@ export class Admission implements LiveSessions {
   /** Whose admission is under way: they count towards the limit before they have a session. */
   readonly #admitting: Identity[] = [];
 
-  constructor(private readonly deps: AdmissionDeps) {}
+  constructor(private readonly deps: SessionDeps) {
+    deps.inForce.watch((policy) => this.#review(policy));
+  }
 
   /** Records `session.started` durably; or `session.refused`, and rejects. */
   async admit(
@@ -39,7 +35,7 @@ export class Admission implements LiveSessions {
     try {
       await this.deps.catalogs.load(target, database);
       const place = this.#place(attempt, identity, { target, database });
-      await journal.append(sessionStarted({ ...place, policy: this.deps.policy }));
+      await journal.append(sessionStarted({ ...place, policy: this.deps.inForce.current.digest }));
       return this.#open(place);
     } catch (error) {
       throw recordRefusal(journal, attempt, target.name, identity, asPosternError(error));
@@ -80,9 +76,23 @@ export class Admission implements LiveSessions {
       target,
       database,
       client,
-      masks: this.deps.masksFor(identity.groups, target.name),
-      readOnly: !everWrites(identity, where, this.deps.rules),
+      readOnly: !everWrites(identity, where, this.deps.inForce.current.rules),
     };
+  }
+
+  /** A new policy may have closed a target, or closed it to somebody: their sessions end now. */
+  #review({ targets }: Policy): void {
+    for (const session of this.#sessions.values()) {
+      const { name } = session.target;
+      const target = targets.get(name);
+      if (target !== undefined && mayConnect(session.identity, target)) continue;
+      session.terminate(
+        new PosternError("PolicyDenied", `The policy changed: it no longer lets you use ${name}`, {
+          rule: target === undefined ? "targets" : `targets.${name}.groups`,
+          hint: "Ask whoever runs Postern if you still need access",
+        }),
+      );
+    }
   }
 
   /** Why this person does not get in there now; null where they do. */
@@ -100,7 +110,7 @@ export class Admission implements LiveSessions {
     }
     const open = [...this.#sessions.values()].map((session) => session.identity);
     const mine = [...open, ...this.#admitting].filter((other) => samePerson(other, identity)).length;
-    if (mine >= this.deps.limits.sessionsPerPersonMax) {
+    if (mine >= this.deps.inForce.current.limits.sessionsPerPersonMax) {
       return new PosternError(
         "LimitExceeded",
         `${identity.name} has ${mine} sessions open, which is the limit (limits.sessionsPerPerson)`,
@@ -116,8 +126,8 @@ export class Admission implements LiveSessions {
   }
 
   #open(place: SessionPlace): GatedSession {
-    const { clock, limits } = this.deps;
-    const until = Math.min(place.identity.expiresAt, clock() + limits.sessionTimeMs);
+    const { clock, inForce } = this.deps;
+    const until = Math.min(place.identity.expiresAt, clock() + inForce.current.limits.sessionTimeMs);
     const session: GatedSession = new GatedSession(this.deps, place, () => {
       clearTimeout(timer);
       this.#sessions.delete(place.id);

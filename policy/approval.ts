@@ -50,7 +50,7 @@ export interface ApprovalDeps {
   /** What links start with, without a slash at the end. */
   readonly url: string;
   /** Most requests pending at once, in all. */
-  readonly pendingMax?: number;
+  readonly pendingMax?: () => number;
   readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -100,7 +100,7 @@ class ApprovalDesk implements ApprovalService {
   }
 
   async hold(request: ApprovalRequest, requester: Identity): Promise<Hold> {
-    const limit = this.deps.pendingMax ?? 1000;
+    const limit = this.deps.pendingMax?.() ?? 1000;
     if (this.#pending.size >= limit) {
       throw new PosternError(
         "LimitExceeded",

@@ -1,29 +1,22 @@
 /** Reading a config: YAML text and a schema -> a value, or every problem with its line and column. */
 import { createHash } from "node:crypto";
-import { inspect } from "node:util";
 import { z } from "zod";
 import type { Check } from "./config_checks.ts";
 import { problemsOf } from "./config_issues.ts";
 import { defaultRules, maskSchema, ruleSchema, toRule } from "./config_rules.ts";
 import { type Problem, readSource } from "./config_source.ts";
-import {
-  certificate,
-  duration,
-  host,
-  httpsUrl,
-  privateKey,
-  Secret,
-  secret,
-  type Sources,
-  withSources,
-} from "./config_values.ts";
+import { type IdentityConfig, identitySchema, toIdentityConfig } from "./config_identity.ts";
+import { type ProtocolChoice, targetsSchema, toTargets } from "./config_targets.ts";
+import { duration, groupNames, type Sources, withSources } from "./config_values.ts";
 import type { MaskSetting } from "./masking.ts";
 import type { ReadsRecorded } from "./recorder.ts";
 import type { Rule } from "./rules.ts";
 import type { Target } from "./types.ts";
 
 export { type Check, type Finding, policyChecks } from "./config_checks.ts";
+export type { IdentityConfig } from "./config_identity.ts";
 export { defaultRules } from "./config_rules.ts";
+export type { ProtocolChoice } from "./config_targets.ts";
 export type { Problem } from "./config_source.ts";
 export * from "./config_values.ts";
 
@@ -75,63 +68,16 @@ export function configProblems(text: string, schema: z.ZodType, options: ConfigO
   return parsed.ok ? [] : parsed.problems.map((problem) => formatProblem(options.file, problem));
 }
 
-/** What policy must know of each protocol: its id, and the port of a target that names none. */
-export interface ProtocolChoice {
-  readonly id: string;
-  readonly defaultPort: number;
-}
-
-const groups = z.array(z.string().min(1));
-
-const identitySchema = z.strictObject({
-  issuer: httpsUrl,
-  clientId: z.string().min(1),
-  clientSecret: secret.optional(),
-  groupsClaim: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
-    error: "must be a dotted path, or a list of its segments",
-  }).default("groups"),
-  audiences: z.array(z.string().min(1)).min(1).optional(),
-  signInTimeout: duration("5s", "1h").default(120_000),
-  /** How long after a sign-in further connections of the same pool need not ask; 0s asks each time. */
-  shareSignIn: duration("0s", "10m").default(10_000),
-});
-
-const targetName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
-  error: "cannot be a target's name: use letters, digits, _ . - (a slash parts it from a database)",
-});
-
-function targetSchema(protocols: readonly ProtocolChoice[]) {
-  return z.strictObject({
-    protocol: z.enum(protocols.map(({ id }) => id)),
-    host,
-    port: z.int().min(1).max(65_535).optional(),
-    database: z.string().min(1),
-    databases: z.array(z.string().min(1)).optional(),
-    environment: z.string().max(100).default(""),
-    groups: groups.min(1),
-    tls: z.strictObject({
-      mode: z.enum(["disable", "prefer", "require", "verify-ca", "verify-full"]).default("verify-full"),
-      ca: certificate.optional(),
-      certificate: certificate.optional(),
-      key: privateKey.optional(),
-    }).refine((tls) => (tls.certificate === undefined) === (tls.key === undefined), {
-      error: "must have both certificate and key, or neither",
-    }).prefault({}),
-    account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
-  });
-}
-
 /** The sections that policy owns, as keys of the whole config's strict object. */
 export function policyShape(protocols: readonly ProtocolChoice[]) {
   return {
     identity: identitySchema,
     roles: z.strictObject({
-      approver: groups.default([]),
-      auditor: groups.default([]),
-      admin: groups.default([]),
+      approver: groupNames.default([]),
+      auditor: groupNames.default([]),
+      admin: groupNames.default([]),
     }).prefault({}),
-    targets: z.record(targetName, targetSchema(protocols))
-      .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" }),
+    targets: targetsSchema(protocols),
     rules: z.array(ruleSchema).min(1).max(1000).optional(),
     masks: z.array(maskSchema).max(1000).default([]),
     audit: z.strictObject({
@@ -147,18 +93,6 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
 }
 
 type PolicySections = z.output<z.ZodObject<ReturnType<typeof policyShape>>>;
-
-export interface IdentityConfig {
-  readonly issuer: string;
-  readonly clientId: string;
-  /** null for a public client. */
-  readonly clientSecret: Secret | null;
-  /** The path to the groups within the claims. */
-  readonly groupsClaim: readonly string[];
-  readonly audiences: readonly string[];
-  readonly signInTimeoutMs: number;
-  readonly shareSignInMs: number;
-}
 
 /** Everything that policy needs of the config, resolved. */
 export interface PolicyConfig {
@@ -189,19 +123,10 @@ export function toPolicyConfig(
 ): PolicyConfig {
   const { identity, roles, limits, masks } = sections;
   const rules = sections.rules?.map((rule) => toRule(rule, roles.approver)) ?? defaultRules(roles.approver);
-  const { groupsClaim } = identity;
   return {
-    identity: {
-      issuer: identity.issuer,
-      clientId: identity.clientId,
-      clientSecret: identity.clientSecret ?? null,
-      groupsClaim: typeof groupsClaim === "string" ? groupsClaim.split(".") : groupsClaim,
-      audiences: identity.audiences ?? [identity.clientId],
-      signInTimeoutMs: identity.signInTimeout,
-      shareSignInMs: identity.shareSignIn,
-    },
+    identity: toIdentityConfig(identity),
     roles,
-    targets: Object.entries(sections.targets).map(([name, target]) => toTarget(name, target, protocols)),
+    targets: toTargets(sections.targets, protocols),
     rules,
     masks,
     reads: sections.audit.reads,
@@ -212,45 +137,4 @@ export function toPolicyConfig(
     },
     digest: createHash("sha256").update(JSON.stringify([rules, masks])).digest("hex"),
   };
-}
-
-function toTarget(
-  name: string,
-  { port, databases, tls, account, ...rest }: PolicySections["targets"][string],
-  protocols: readonly ProtocolChoice[],
-): Target {
-  const target: Target = {
-    ...rest,
-    name,
-    port: port ?? protocols.find(({ id }) => id === rest.protocol)?.defaultPort ?? 0,
-    ...(databases === undefined ? {} : { databases }),
-    tls: {
-      mode: tls.mode,
-      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-      ...(tls.certificate === undefined ? {} : { certificate: tls.certificate }),
-      ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
-    },
-    account: {
-      user: account.user,
-      ...(account.password === undefined ? {} : { password: account.password.reveal() }),
-    },
-  };
-  return guarded(target);
-}
-
-/** A target holds its credentials as texts; logged or serialised whole, it shows `***` in their place. */
-function guarded(target: Target): Target {
-  const safe = () => ({
-    ...target,
-    tls: { ...target.tls, ...(target.tls.key === undefined ? {} : { key: "***" }) },
-    account: { ...target.account, ...(target.account.password === undefined ? {} : { password: "***" }) },
-  });
-  const hide = (hook: PropertyKey, value: unknown) => Object.defineProperty(target, hook, { value });
-  hide("toJSON", safe);
-  hide(inspect.custom, safe);
-  hide(
-    Symbol.for("Deno.customInspect"),
-    (show: typeof Deno.inspect, options: Deno.InspectOptions) => show(safe(), options),
-  );
-  return target;
 }

@@ -265,3 +265,6 @@ export const addressRange = z.string().superRefine((text, context) => {
   if (version !== 0 && fits && more.length === 0) return;
   context.addIssue({ code: "custom", message: "must be an IP address or a range, as in 10.0.0.0/8" });
 });
+
+/** Names of groups at the identity provider. */
+export const groupNames = z.array(z.string().min(1));

@@ -1,5 +1,5 @@
 /** The way in: which target, and who. Whether they may, admission.ts says. */
-import { Admission, type AdmissionDeps, attempted, type Destination, recordRefusal } from "./admission.ts";
+import { Admission, attempted, type Destination, recordRefusal } from "./admission.ts";
 import { signInFailed, signInSucceeded } from "./audit/events.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import { globMatcher } from "./glob.ts";
@@ -12,10 +12,10 @@ import type {
   Session,
   SignIn,
 } from "./ports.ts";
+import type { SessionDeps } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
 
-export interface GatekeeperDeps extends AdmissionDeps {
-  readonly targets: readonly Target[];
+export interface GatekeeperDeps extends SessionDeps {
   readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;
   readonly verifyPassword: Gatekeeper["verifyPassword"];
   readonly passwords: OneTimePasswords;
@@ -31,11 +31,9 @@ export function createGatekeeper(deps: GatekeeperDeps): GatekeeperService {
 }
 
 class Gate implements GatekeeperService {
-  readonly #targets: ReadonlyMap<string, Target>;
   readonly #admission: Admission;
 
   constructor(private readonly deps: GatekeeperDeps) {
-    this.#targets = new Map(deps.targets.map((target) => [target.name, target]));
     this.#admission = new Admission(deps);
   }
 
@@ -43,7 +41,7 @@ class Gate implements GatekeeperService {
     const slash = attempt.database.indexOf("/");
     const name = slash < 0 ? attempt.database : attempt.database.slice(0, slash);
     const asked = slash < 0 ? "" : attempt.database.slice(slash + 1);
-    const target = this.#targets.get(name);
+    const target = this.deps.inForce.current.targets.get(name);
     if (target === undefined || target.protocol !== attempt.protocol) {
       throw this.#unresolved(attempt, target?.name ?? null, {
         message: `There is no target "${name}" here`,

@@ -3,9 +3,9 @@ import type { ApprovalService } from "./approval.ts";
 import { digestOf } from "./approval.ts";
 import { sessionEnded, statementFinished, statementJudged } from "./audit/events.ts";
 import type { Catalogs } from "./catalogs.ts";
-import { type CompiledRules, decide, type Place } from "./decide.ts";
+import { decide, type Place } from "./decide.ts";
 import { PosternError } from "./errors.ts";
-import type { MaskSet } from "./masking.ts";
+import type { Policy, PolicyInForce } from "./in_force.ts";
 import type { Clock, Hold, Journal, Session } from "./ports.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Analyst, Catalog, NotUnderstood } from "./sql/dialect.ts";
@@ -21,14 +21,13 @@ import type {
   Target,
 } from "./types.ts";
 
-/** What sessions share. `policy` is a digest of the rules and masks, for the record. */
+/** What sessions share. */
 export interface SessionDeps {
   readonly journal: Journal;
   readonly recorder: Recorder;
   readonly approvals: ApprovalService;
   readonly catalogs: Catalogs;
-  readonly rules: CompiledRules;
-  readonly policy: string;
+  readonly inForce: PolicyInForce;
   readonly clock: Clock;
 }
 
@@ -39,7 +38,6 @@ export interface SessionPlace {
   readonly target: Target;
   readonly database: string;
   readonly client: ClientInfo;
-  readonly masks: MaskSet;
   readonly readOnly: boolean;
 }
 
@@ -67,7 +65,7 @@ export class GatedSession implements Session {
   readonly #running = new Map<string, { readonly at: number; readonly changesCatalog: boolean }>();
   /** How long an approved request had waited, by its id. */
   readonly #waited = new Map<string, number>();
-  #analyst: { readonly catalog: Catalog; readonly analyst: Analyst } | null = null;
+  #analyst: { readonly catalog: Catalog; readonly policy: Policy; readonly analyst: Analyst } | null = null;
   #statements = 0;
   #closed = false;
 
@@ -93,9 +91,9 @@ export class GatedSession implements Session {
   }
 
   judge(text: string, state: SqlState): Judgement {
-    const { clock, rules } = this.deps;
+    const { clock, inForce } = this.deps;
     const understood = this.#currentAnalyst()?.analyse(text, state) ?? noCatalog;
-    return decide(understood, this.identity, this.#where, clock(), rules);
+    return decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
   }
 
   maskOf(origin: string): MaskRule | null {
@@ -107,7 +105,7 @@ export class GatedSession implements Session {
     const draft = statementJudged(this.#about, {
       id,
       run,
-      policy: this.deps.policy,
+      policy: this.deps.inForce.current.digest,
       approval: approval ?? null,
       waitedMs: approval === undefined ? null : this.#waited.get(approval) ?? null,
     });
@@ -165,9 +163,10 @@ export class GatedSession implements Session {
   #currentAnalyst(): Analyst | null {
     const catalog = this.deps.catalogs.current(this.target, this.database);
     if (catalog === null) return null;
-    if (this.#analyst?.catalog !== catalog) {
-      const { key, lookup } = this.#place.masks;
-      this.#analyst = { catalog, analyst: catalog.analyst(key, lookup) };
+    const policy = this.deps.inForce.current;
+    if (this.#analyst?.catalog !== catalog || this.#analyst.policy !== policy) {
+      const { key, lookup } = policy.masksFor(this.identity.groups, this.target.name);
+      this.#analyst = { catalog, policy, analyst: catalog.analyst(key, lookup) };
     }
     return this.#analyst.analyst;
   }

@@ -75,22 +75,22 @@ const complain = (what: string, found: readonly string[]) =>
 
 // ---- who may import whom -----------------------------------------------------------------------------------
 
-const layers = ["ui/contract.ts", "ui/api", "ui/app", "ui", "policy", "proxy", "tests", "main.ts"] as const;
+const layers = ["ui/contract", "ui/api", "ui/app", "ui", "policy", "proxy", "tests", "main.ts"] as const;
 type Layer = typeof layers[number];
 
 const mayImport: Readonly<Record<Layer, readonly Layer[]>> = {
-  "main.ts": ["proxy", "policy", "ui", "ui/api", "ui/contract.ts"],
+  "main.ts": ["proxy", "policy", "ui", "ui/api", "ui/contract"],
   proxy: ["proxy", "policy"],
   policy: ["policy"],
-  ui: ["ui", "ui/api", "ui/contract.ts", "policy"],
-  "ui/api": ["ui/api", "ui/contract.ts", "policy"],
-  "ui/app": ["ui/app", "ui/contract.ts"],
-  "ui/contract.ts": ["ui/contract.ts"],
+  ui: ["ui", "ui/api", "ui/contract", "policy"],
+  "ui/api": ["ui/api", "ui/contract", "policy"],
+  "ui/app": ["ui/app", "ui/contract"],
+  "ui/contract": ["ui/contract"],
   tests: layers,
 };
 
 const layerOf = (path: string): Layer | null =>
-  layers.find((layer) => path === layer || path.startsWith(`${layer}/`)) ?? null;
+  layers.find((layer) => path === layer || path === `${layer}.ts` || path.startsWith(`${layer}/`)) ?? null;
 
 Deno.test("every import follows the dependency rule", () => {
   const inside = imports.filter(({ to }) => !/^(npm|node|data|https?|jsr):/.test(to));

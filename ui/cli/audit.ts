@@ -2,9 +2,9 @@
 import { exportRecord, verifyFile } from "../../policy/audit/commands.ts";
 import type { EventFilter, EvidenceJournal } from "../../policy/ports.ts";
 import { exportFromRunning } from "../api/control.ts";
-import { say, UsageError, type Values } from "./run.ts";
+import { type Commands, type ConfigReader, say, UsageError, type Values } from "./run.ts";
 
-export const exportOptions = {
+const exportOptions = {
   format: "string",
   session: "string",
   person: "string",
@@ -31,7 +31,7 @@ async function writeOut(bytes: Uint8Array): Promise<void> {
 }
 
 /** From the gateway that runs on `folder`, else from the store itself, which `open` opens. */
-export async function auditExport(
+async function auditExport(
   folder: string,
   values: Values,
   open: () => Promise<EvidenceJournal>,
@@ -50,8 +50,33 @@ export async function auditExport(
   return 0;
 }
 
-export async function auditVerify(file: string, values: Values): Promise<number> {
+async function auditVerify(file: string, values: Values): Promise<number> {
   const key = values["public-key"];
   const { ok, text } = await verifyFile(file, typeof key === "string" ? key : undefined);
   return await say(text, ok ? 0 : 1);
+}
+
+export function auditCommands(
+  config: ConfigReader,
+  openJournal: (folder: string) => Promise<EvidenceJournal>,
+): Commands {
+  return {
+    "audit export": {
+      usage: "--config FILE [--session ID] [--person NAME] [--target NAME] [--from TIME] [--to TIME]",
+      about: "the record as JSON Lines, with what proves it",
+      options: { config: "string", ...exportOptions },
+      operands: [0, 0],
+      run: (_, values) => {
+        const folder = config.dataFolder(values);
+        return auditExport(folder, values, () => openJournal(folder));
+      },
+    },
+    "audit verify": {
+      usage: "FILE [--public-key FILE]",
+      about: "checks an export's chain; names the first line that is wrong",
+      options: { "public-key": "string" },
+      operands: [1, 1],
+      run: ([file], values) => auditVerify(file ?? "", values),
+    },
+  };
 }

@@ -13,9 +13,9 @@ import type { TargetQuery } from "../../policy/ports.ts";
 import type { Catalog, Dialect } from "../../policy/sql/dialect.ts";
 import { dialectOf } from "../../policy/sql/mod.ts";
 import type { Target } from "../../policy/types.ts";
-import { readText, say, UsageError, type Values } from "./run.ts";
+import { type Commands, type ConfigReader, readText, say, UsageError, type Values } from "./run.ts";
 
-export const explainOptions = {
+const explainOptions = {
   as: "string",
   groups: "string",
   target: "string",
@@ -36,7 +36,7 @@ async function targetOf(policy: PolicyConfig, name: unknown): Promise<{ target: 
 }
 
 /** Judges the statements of a file, or of standard input. Exit code 0 whatever the verdicts are. */
-export async function explainCommand(
+async function explainCommand(
   file: string | undefined,
   values: Values,
   policy: PolicyConfig,
@@ -72,7 +72,7 @@ export async function explainCommand(
   return await say(output.trimEnd(), questions.problems.length > 0 ? 1 : 0);
 }
 
-export async function catalogCommand(
+async function catalogCommand(
   name: string,
   policy: PolicyConfig,
   query: TargetQuery,
@@ -80,4 +80,23 @@ export async function catalogCommand(
   const { target, dialect } = await targetOf(policy, name);
   const { json } = await dialect.readCatalog(target, target.database, query);
   return await say(json);
+}
+
+export function explainCommands(config: ConfigReader, query: TargetQuery): Commands {
+  return {
+    explain: {
+      usage: "--config FILE --as NAME --groups A,B --target NAME [--catalog FILE] [--json] [FILE|-]",
+      about: "what would happen to statements, without running any",
+      options: { config: "string", ...explainOptions },
+      operands: [0, 1],
+      run: ([file], values) => explainCommand(file, values, config.policy(values), query),
+    },
+    catalog: {
+      usage: "TARGET --config FILE",
+      about: "a target's catalog as JSON, for explain --catalog",
+      options: { config: "string" },
+      operands: [1, 1],
+      run: ([name], values) => catalogCommand(name ?? "", config.policy(values), query),
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /** Policy's ports in memory, for tests of the dashboard alone. The approvals are the real ones. */
 import { createHash, randomUUID } from "node:crypto";
 import { createAccess } from "../../../policy/access.ts";
+import type { Policy } from "../../../policy/in_force.ts";
 import { type ApprovalService, createApprovals } from "../../../policy/approval.ts";
 import { sessionEnded, sessionStarted, statementFinished } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
@@ -209,7 +210,7 @@ export class FakeGateway {
     this.journal = new FakeJournal(clock);
     this.identity = new FakeIdentityProvider(clock);
     this.access = createAccess({
-      targets,
+      inForce: { current: { targets: new Map(targets.map((one) => [one.name, one])) } as unknown as Policy },
       passwords: new OneTimePasswords({ clock }),
       journal: this.journal,
     });

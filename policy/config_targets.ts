@@ -1,0 +1,86 @@
+/** The config's `targets:` section. */
+import { inspect } from "node:util";
+import { z } from "zod";
+import { certificate, groupNames, host, privateKey, secret } from "./config_values.ts";
+import type { Target } from "./types.ts";
+
+/** What policy must know of each protocol: its id, and the port of a target that names none. */
+export interface ProtocolChoice {
+  readonly id: string;
+  readonly defaultPort: number;
+}
+
+const targetName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
+  error: "cannot be a target's name: use letters, digits, _ . - (a slash parts it from a database)",
+});
+
+export function targetsSchema(protocols: readonly ProtocolChoice[]) {
+  const target = z.strictObject({
+    protocol: z.enum(protocols.map(({ id }) => id)),
+    host,
+    port: z.int().min(1).max(65_535).optional(),
+    database: z.string().min(1),
+    databases: z.array(z.string().min(1)).optional(),
+    environment: z.string().max(100).default(""),
+    groups: groupNames.min(1),
+    tls: z.strictObject({
+      mode: z.enum(["disable", "prefer", "require", "verify-ca", "verify-full"]).default("verify-full"),
+      ca: certificate.optional(),
+      certificate: certificate.optional(),
+      key: privateKey.optional(),
+    }).refine((tls) => (tls.certificate === undefined) === (tls.key === undefined), {
+      error: "must have both certificate and key, or neither",
+    }).prefault({}),
+    account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
+  });
+  return z.record(targetName, target)
+    .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" });
+}
+
+export type TargetsSection = z.output<ReturnType<typeof targetsSchema>>;
+
+/** `protocols` as given to targetsSchema(). */
+export function toTargets(section: TargetsSection, protocols: readonly ProtocolChoice[]): Target[] {
+  return Object.entries(section).map(([name, target]) => toTarget(name, target, protocols));
+}
+
+function toTarget(
+  name: string,
+  { port, databases, tls, account, ...rest }: TargetsSection[string],
+  protocols: readonly ProtocolChoice[],
+): Target {
+  const target: Target = {
+    ...rest,
+    name,
+    port: port ?? protocols.find(({ id }) => id === rest.protocol)?.defaultPort ?? 0,
+    ...(databases === undefined ? {} : { databases }),
+    tls: {
+      mode: tls.mode,
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.certificate === undefined ? {} : { certificate: tls.certificate }),
+      ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
+    },
+    account: {
+      user: account.user,
+      ...(account.password === undefined ? {} : { password: account.password.reveal() }),
+    },
+  };
+  return guarded(target);
+}
+
+/** A target holds its credentials as texts; logged or serialised whole, it shows `***` in their place. */
+function guarded(target: Target): Target {
+  const safe = () => ({
+    ...target,
+    tls: { ...target.tls, ...(target.tls.key === undefined ? {} : { key: "***" }) },
+    account: { ...target.account, ...(target.account.password === undefined ? {} : { password: "***" }) },
+  });
+  const hide = (hook: PropertyKey, value: unknown) => Object.defineProperty(target, hook, { value });
+  hide("toJSON", safe);
+  hide(inspect.custom, safe);
+  hide(
+    Symbol.for("Deno.customInspect"),
+    (show: typeof Deno.inspect, options: Deno.InspectOptions) => show(safe(), options),
+  );
+  return target;
+}

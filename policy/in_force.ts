@@ -1,0 +1,49 @@
+/** The policy as it stands: one immutable value that everybody reads at each decision, and a reload replaces. */
+import type { PolicyConfig } from "./config.ts";
+import { type CompiledRules, compileRules } from "./decide.ts";
+import { compileMasks, type MaskSets } from "./masking.ts";
+import type { Target } from "./types.ts";
+
+export interface Policy {
+  readonly targets: ReadonlyMap<string, Target>;
+  readonly rules: CompiledRules;
+  /** The masks that count for these groups on this target. */
+  readonly masksFor: MaskSets;
+  /** Digest of the rules and masks, for the record. */
+  readonly digest: string;
+  readonly limits: PolicyConfig["limits"];
+}
+
+export function compilePolicy(config: PolicyConfig): Policy {
+  return {
+    targets: new Map(config.targets.map((target) => [target.name, target])),
+    rules: compileRules(config.rules),
+    masksFor: compileMasks(config.masks),
+    digest: config.digest,
+    limits: config.limits,
+  };
+}
+
+/** Read `current` at every decision, and keep nothing of it beyond that. */
+export class PolicyInForce {
+  #current: Policy;
+  readonly #watchers: ((policy: Policy) => void)[] = [];
+
+  constructor(first: Policy) {
+    this.#current = first;
+  }
+
+  get current(): Policy {
+    return this.#current;
+  }
+
+  /** Takes effect for whatever is decided from now on, in running sessions too; then tells the watchers. */
+  replace(next: Policy): void {
+    this.#current = next;
+    for (const watch of this.#watchers) watch(next);
+  }
+
+  watch(watcher: (policy: Policy) => void): void {
+    this.#watchers.push(watcher);
+  }
+}

@@ -1,0 +1,73 @@
+/** Who may do what, composed over one journal: the only thing of policy that starts anything. */
+import { createAccess } from "./access.ts";
+import { type ApprovalService, createApprovals } from "./approval.ts";
+import { createCatalogs } from "./catalogs.ts";
+import type { PolicyConfig } from "./config.ts";
+import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
+import {
+  createIdentityProvider,
+  createPasswordVerifier,
+  createSignIns,
+  OneTimePasswords,
+  type SignInService,
+} from "./identity/mod.ts";
+import { shareSignIns } from "./identity/shared_sign_ins.ts";
+import { compilePolicy, PolicyInForce } from "./in_force.ts";
+import type { Log } from "./log.ts";
+import type { Access, Clock, EvidenceJournal, IdentityProvider, TargetQuery } from "./ports.ts";
+import { Recorder } from "./recorder.ts";
+import { dialectOf } from "./sql/mod.ts";
+
+export interface PolicyDeps {
+  readonly journal: EvidenceJournal;
+  /** What links start with: the dashboard's address, without a slash at the end. */
+  readonly url: string;
+  /** Postern's own query on a target, in that target's protocol. */
+  readonly targetQuery: TargetQuery;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the data path and the dashboard are given. */
+export interface PolicyPorts {
+  readonly gatekeeper: GatekeeperService;
+  readonly identity: IdentityProvider;
+  readonly signIns: SignInService;
+  readonly approvals: ApprovalService;
+  readonly access: Access;
+  readonly inForce: PolicyInForce;
+}
+
+export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
+  const { journal, url, targetQuery, clock, log } = deps;
+  const inForce = new PolicyInForce(compilePolicy(config));
+  const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
+  const identity = createIdentityProvider({
+    ...config.identity,
+    clientSecret: config.identity.clientSecret?.reveal(),
+  }, { clock, log });
+  const approvals = createApprovals({
+    journal,
+    clock,
+    url,
+    log,
+    pendingMax: () => inForce.current.limits.pendingApprovalsMax,
+  });
+  const passwords = new OneTimePasswords({ clock });
+  const gatekeeper = createGatekeeper({
+    inForce,
+    journal,
+    recorder: new Recorder(journal, config.reads, log),
+    approvals,
+    catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
+    startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
+      windowMs: config.identity.shareSignInMs,
+      clock,
+    }),
+    verifyPassword: createPasswordVerifier(identity, passwords),
+    passwords,
+    clock,
+  });
+  const access = createAccess({ inForce, passwords, journal });
+  return { gatekeeper, identity, signIns, approvals, access, inForce };
+}

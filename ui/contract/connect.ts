@@ -1,0 +1,38 @@
+/** Ways in: consents for waiting clients, targets, one-time passwords. */
+import { z } from "zod";
+import { clientSchema } from "./common.ts";
+
+/** A sign-in that a client waits for, as the browser confirms it. */
+export const connectPageSchema = z.strictObject({
+  now: z.number(),
+  code: z.string(),
+  target: z.string(),
+  client: clientSchema,
+  deadlineAt: z.number(),
+});
+export type ConnectPage = z.infer<typeof connectPageSchema>;
+
+/** A line to copy into a terminal or a form, and what it is for. */
+const connectLineSchema = z.strictObject({ label: z.string(), line: z.string() });
+export type ConnectLine = z.infer<typeof connectLineSchema>;
+const lines = z.array(connectLineSchema);
+
+/** What the viewer may reach, with the lines that need no password; `listening`: whether anything can. */
+const place = { name: z.string(), environment: z.string(), database: z.string() };
+const targetSchema = z.strictObject({ ...place, listening: z.boolean(), lines });
+export type ReachableTarget = z.infer<typeof targetSchema>;
+export const targetsSchema = z.strictObject({ targets: z.array(targetSchema) });
+export type Targets = z.infer<typeof targetsSchema>;
+
+export const askPasswordSchema = z.strictObject({});
+/** A one-time password: in its lines, and in this answer only. */
+export const passwordSchema = z.strictObject({
+  now: z.number(),
+  user: z.string(),
+  expiresAt: z.number(),
+  lines,
+});
+export type OneTimePassword = z.infer<typeof passwordSchema>;
+
+export const consentSchema = z.strictObject({ decision: z.enum(["confirm", "reject"]) });
+export type Consent = z.infer<typeof consentSchema>;
