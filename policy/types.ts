@@ -96,6 +96,13 @@ export interface StatementFacts {
   readonly catalogOnly: boolean;
   /** Masked columns that the statement touches in any way, `schema.table.column`. */
   readonly masked: readonly string[];
+  /**
+   * Literals that go to a masked column or are put together with one: the record hides them. UTF-16 offsets
+   * `[start, end)` in the whole message, ordered, quotes included. Where in doubt, more than needed.
+   */
+  readonly maskedLiterals: readonly (readonly [start: number, end: number])[];
+  /** The same for parameters, counted from 0. */
+  readonly maskedParameters: readonly number[];
   /** What the built-in floor objects to; each is refused unless the config names it. */
   readonly unsafe: readonly UnsafeUse[];
   /** Names of session objects that the statement refers to and the protocol must know of (EXECUTE p, FETCH c). */

@@ -259,6 +259,8 @@ const facts: StatementFacts = {
   missingWhere: false,
   catalogOnly: false,
   masked: [],
+  maskedLiterals: [],
+  maskedParameters: [],
   unsafe: [],
   refers: { statements: [], cursors: [] },
 };

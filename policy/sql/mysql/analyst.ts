@@ -107,7 +107,7 @@ export class MysqlAnalyst implements Analyst {
       const reader = new Reader(tokens, mode);
       const judged = judge(walk, reader, state);
       secondOpinion(walk, reader.tokens, judged);
-      found.push(understood(walk, judged));
+      found.push(understood(walk, reader, judged));
       if (judged.state === null || at >= text.length) continue;
       state = judged.state;
       mode = modeOf(state);

@@ -1,5 +1,7 @@
 /** INSERT, REPLACE, UPDATE, DELETE. */
 import { isSystemSchema, type TableData } from "./catalog_data.ts";
+import type { Flow } from "./flow.ts";
+import { hideGiven } from "./hidden.ts";
 import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
 import { decides, sorts, walkExpr } from "./lineage_expression.ts";
 import { walkFrom } from "./lineage_from.ts";
@@ -28,8 +30,11 @@ function judgeInsert(walk: Walk, insert: Insert): Judged {
   const base: TableRef = { t: "base", table: insert.table, alias: null, indexes: [], partition: false };
   walkFrom(walk, [base], scope);
   written(walk, scope, [insert.table]);
-  for (const column of insert.columns) resolve(walk, columnExpr(insert.table.name, column), scope);
-  if (insert.columns.length === 0) scope.sources.forEach((source) => writesAll(walk, source));
+  const flows = insert.columns.map((column) =>
+    resolve(walk, columnExpr(insert.table.name, column), scope).flow
+  );
+  if (insert.columns.length === 0) scope.sources.forEach((source) => flows.push(...writesAll(walk, source)));
+  hideGiven(walk, insert, flows);
   for (const value of insert.values) assigned(walk, value, scope);
   if (insert.query !== null) {
     const { outputs } = walkQuery(walk, insert.query, rootScope(), null, "result");
@@ -49,11 +54,12 @@ function columnExpr(table: string, name: string): Extract<Expr, { t: "column" }>
 }
 
 /** INSERT without a list of columns writes all of them. */
-function writesAll(walk: Walk, source: Source): void {
+function writesAll(walk: Walk, source: Source): (Flow | null)[] {
   for (const { name, flow } of source.columns) {
     walk.flow(flow);
     if (source.table !== null) walk.columns.add(`${source.table.schema}.${source.table.name}.${name}`);
   }
+  return source.columns.map(({ flow }) => flow);
 }
 
 /** The new row under its alias: what it holds was written by the statement itself. */
@@ -78,7 +84,9 @@ function rowSource(walk: Walk, insert: Insert, table: Source | undefined): Sourc
 
 function assign(walk: Walk, assignments: readonly Assignment[], scope: Scope): void {
   for (const { column, value } of assignments) {
-    if (column.t === "column") walk.flow(resolve(walk, column, scope).flow);
+    const flow = column.t === "column" ? resolve(walk, column, scope).flow : null;
+    walk.flow(flow);
+    if (flow !== null) walk.hidden.add(value);
     assigned(walk, value, scope);
   }
 }

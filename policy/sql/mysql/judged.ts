@@ -3,6 +3,8 @@ import type { ResultMasks, SqlState, StatementFacts, StatementKind } from "../..
 import type { Understood } from "../dialect.ts";
 import { isSystemSchema } from "./catalog_data.ts";
 import { maskOfFlow } from "./flow.ts";
+import { hiddenOf } from "./hidden.ts";
+import type { Reader } from "./reader.ts";
 import { frame, type Output, ruler, type Scope } from "./scope.ts";
 import type { Walk } from "./walk.ts";
 
@@ -33,7 +35,7 @@ export function masksOf(outputs: readonly Output[]): ResultMasks {
   return { kind: "columns", masks: outputs.map(({ flow }) => maskOfFlow(flow)) };
 }
 
-export function understood(walk: Walk, judged: Judged): Understood {
+export function understood(walk: Walk, reader: Reader, judged: Judged): Understood {
   const tables = [...walk.relations.values()];
   const facts: StatementFacts = {
     dialect: "mysql",
@@ -46,6 +48,7 @@ export function understood(walk: Walk, judged: Judged): Understood {
     catalogOnly: judged.kind === "read" && walk.unsafe.size === 0 &&
       tables.every(({ schema }) => isSystemSchema(schema)),
     masked: [...walk.masked],
+    ...hiddenOf(walk, reader),
     unsafe: [...walk.unsafe.values()],
     refers: judged.refers,
   };

@@ -71,7 +71,10 @@ export function walkExpr(walk: Walk, expr: Expr, scope: Scope): Value {
     }
     case "assign": {
       const value = walkExpr(walk, expr.value, scope);
-      if (value.flow !== null) walk.object(objections.variable());
+      if (value.flow !== null) {
+        walk.object(objections.variable());
+        walk.hidden.add(expr);
+      }
       return { ...value, total: false, column: null };
     }
     case "subquery":
@@ -112,6 +115,7 @@ function together(
 
 function called(walk: Walk, expr: Call, scope: Scope): Value {
   const args = together(walk, expr.args, scope);
+  if (args.flow !== null) walk.hidden.add(expr);
   for (const key of expr.order) {
     decides(walk, key, "the order inside of a function", scope);
     for (const meant of aliased(key, expr, scope)) {
@@ -188,11 +192,14 @@ const safeOperators = new Set([
   "NOT",
   "XOR",
 ]);
+/** What stands beside a masked value in these has nothing to do with it. */
+const connectives = new Set(["AND", "OR", "NOT", "XOR"]);
 const totalOperators = new Set(["CONCAT", "COLLATE", "IS NULL", "IS NOT NULL"]);
 const totalCasts = new Set(["CHAR", "BINARY", "USING utf8mb4", "USING binary"]);
 
 function operator(walk: Walk, expr: Extract<Expr, { t: "op" }>, scope: Scope): Value {
   const all = together(walk, expr.args, scope);
+  if (all.flow !== null && !connectives.has(expr.op)) walk.hidden.add(expr);
   // DEFAULT(c) names a column whose value is not read.
   const touches = expr.op === "DEFAULT" ? [] : all.touches;
   return { ...all, touches, total: all.total && isTotalOperator(expr, all.values) };

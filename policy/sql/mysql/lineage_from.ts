@@ -40,8 +40,10 @@ function addSources(walk: Walk, ref: TableRef, scope: Scope, conditions: Conditi
     case "base":
       return add(baseSource(walk, ref, scope));
     case "derived":
+      walk.detour = true;
       return add(derivedSource(walk, ref, scope));
     case "function":
+      walk.detour = true;
       if (walkExpr(walk, ref.arg, scope).flow !== null) {
         walk.object(objections.predicate("rows that a function makes"));
       }

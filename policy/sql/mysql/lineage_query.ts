@@ -195,6 +195,7 @@ export function walkWith(
   around: CteBinding | null,
 ): CteBinding | null {
   let bindings = around;
+  if (ctes.length > 0) walk.detour = true;
   ctes.forEach((cte, at) => {
     const later = recursive ? ctes.slice(at + 1) : [];
     if (later.some(({ name }) => mentions(cte.query, walk, name))) {

@@ -11,6 +11,14 @@ import { bareFunctions, intervalUnits } from "./words.ts";
 const constants: Readonly<Record<string, boolean | null>> = { NULL: null, TRUE: true, FALSE: false };
 
 export function parsePrimary(reader: Reader): Expr {
+  const from = reader.place;
+  const expr = primary(reader);
+  const isValue = expr.t === "literal" || expr.t === "param";
+  if (isValue && !reader.spans.has(expr)) reader.spans.set(expr, [from, reader.place]);
+  return expr;
+}
+
+function primary(reader: Reader): Expr {
   const token = reader.peek();
   switch (token.kind) {
     case "string":

@@ -41,11 +41,14 @@ function parseInsert(reader: Reader, verb: "INSERT" | "REPLACE"): Insert {
     const set = assignments(reader);
     for (const { value } of set) keep(values, value);
     const columns = set.map(({ column }) => column.t === "column" ? column.parts.at(-1) ?? "" : "");
-    return { ...insertTail(reader), t: "insert", verb, table, columns, values, query: null };
+    const given = set.map(({ value }) => value);
+    const tail = insertTail(reader);
+    return { ...tail, t: "insert", verb, table, columns, values, rows: null, set: given, query: null };
   }
   const columns = columnsOf(reader);
+  const rows = reader.isAnyWord("VALUES", "VALUE") ? reader.place + 1 : null;
   const query = source(reader, values);
-  return { ...insertTail(reader), t: "insert", verb, table, columns, values, query };
+  return { ...insertTail(reader), t: "insert", verb, table, columns, values, rows, set: [], query };
 }
 
 /** `(a, b)` after the table; a parenthesis may open a query instead. */

@@ -20,6 +20,9 @@ export class Reader {
   /** Levels of recursion that are open; set back after an attempt that failed. */
   depth = 0;
 
+  /** Literals and parameters -> the tokens that they were read from. */
+  readonly spans = new WeakMap<object, readonly [from: number, to: number]>();
+
   constructor(tokens: readonly Token[], readonly mode: Mode) {
     this.tokens = tokens.filter((token) => !isTrivia(token) && token.kind !== "end");
   }

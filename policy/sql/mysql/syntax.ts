@@ -143,6 +143,10 @@ export interface Insert {
   readonly columns: readonly string[];
   /** Values that are more than literals and parameters; plain rows leave none. */
   readonly values: readonly Expr[];
+  /** The reader's place where the rows of VALUES begin; null where there are none. */
+  readonly rows: number | null;
+  /** The values of SET, one for each of `columns`. */
+  readonly set: readonly Expr[];
   readonly query: Query | null;
   readonly update: readonly Assignment[];
   /** `INSERT … AS new(a, b) ON DUPLICATE KEY UPDATE` */

@@ -31,6 +31,12 @@ export class Walk {
   readonly looked = new Set<string>();
   /** Items of select lists that keys of windows were found to mean. */
   readonly followed = new Set<Expr>();
+  /** Values whose literals and parameters the record hides. */
+  readonly hidden = new Set<Expr>();
+  /** The rows of an INSERT that the record hides a part of: where they begin, and which of their values. */
+  hiddenRows: { readonly at: number; readonly columns: ReadonlySet<number> } | null = null;
+  /** Values may reach a column under other names: by derived tables or common table expressions. */
+  detour = false;
   readonly #unknownColumns = new Set<string>();
 
   constructor(

@@ -66,7 +66,7 @@ export class PostgresqlAnalyst implements Analyst {
       ? this.catalog.searchPath
       : parsePath(searchPath, this.catalog.data.meta.user);
     try {
-      return parsed.statements.map(({ stmt }) => understand(stmt ?? { List: {} }, this.world, path));
+      return parsed.statements.map(({ stmt }) => understand(stmt ?? { List: {} }, this.world, path, text));
     } catch (error) {
       if (error instanceof TooComplex) {
         return refusal(

@@ -1,6 +1,6 @@
 /** INSERT, UPDATE, DELETE and MERGE, at the top or in a WITH list; the shape is what RETURNING gives. */
 import type { DeleteStmt, InsertStmt, MergeStmt, Node, ReturningClause, UpdateStmt } from "libpg-query";
-import { as, strings } from "./ast.ts";
+import { as, endsInStar, strings } from "./ast.ts";
 import { withFrame } from "./ctes.ts";
 import { value } from "./expressions.ts";
 import { fromClause, fromItem } from "./from_clause.ts";
@@ -39,12 +39,21 @@ function targetOf(relation: InsertStmt["relation"], walk: Walk, scope: Scope): I
 }
 
 /** A value that is written to a column. A masked value may only stay where it is. */
-function assign(target: Item, column: string, taint: Taint | null, walk: Walk): void {
+function assign(
+  target: Item,
+  column: string,
+  taint: Taint | null,
+  walk: Walk,
+  written: () => readonly (Node | undefined)[],
+): void {
   const { relation } = target;
   const full = relation === null ? column : `${relation.schema}.${relation.name}.${column}`;
   walk.found.columns.add(full);
   const own = target.columns.find(({ name }) => name === column)?.taint;
-  if (own) walk.found.masked.add(own.column);
+  if (own) {
+    walk.found.masked.add(own.column);
+    for (const node of written()) if (node !== undefined) walk.found.hidden.add(node);
+  }
   if (taint !== null && !(taint.plain && taint.column === own?.column)) {
     walk.found.maskedWrite(taint.column, full);
   }
@@ -59,7 +68,7 @@ function assignList(list: readonly Node[] | undefined, target: Item, walk: Walk,
       predicate(walk, value(indices?.lidx, walk, scope), "a subscript");
       predicate(walk, value(indices?.uidx, walk, scope), "a subscript");
     }
-    assign(target, each.name ?? "", value(each.val, walk, scope).taint, walk);
+    assign(target, each.name ?? "", value(each.val, walk, scope).taint, walk, () => [each.val]);
   }
 }
 
@@ -90,9 +99,27 @@ function inserted(insert: InsertStmt, walk: Walk, outer: Scope): Shape {
   const names = insert.cols === undefined
     ? target.columns.map(({ name }) => name ?? "")
     : insert.cols.map((node) => as(node, "ResTarget")?.name ?? "");
-  shape.columns.forEach(({ taint }, index) => assign(target, names[index] ?? "?", taint, walk));
+  shape.columns.forEach(({ taint }, index) =>
+    assign(target, names[index] ?? "?", taint, walk, () => givenAt(insert.selectStmt, index))
+  );
   onConflict(insert, target, walk, around);
   return returning(insert.returningClause, target, [target], walk, around);
+}
+
+/** What a query gives in one place: from VALUES, a select list, each arm of a UNION. More, where a * hides it. */
+function givenAt(query: Node | undefined, index: number): readonly (Node | undefined)[] {
+  const select = as(query, "SelectStmt");
+  if (select === undefined) return [];
+  if (select.valuesLists !== undefined) {
+    return select.valuesLists.map((row) => as(row, "List")?.items?.[index]);
+  }
+  const arms = [select.larg, select.rarg].filter((arm) => arm !== undefined);
+  if (arms.length > 0) return arms.flatMap((SelectStmt) => givenAt({ SelectStmt }, index));
+  const given = (select.targetList ?? []).map((node) => as(node, "ResTarget")?.val);
+  const stars = given.some((node) =>
+    endsInStar(as(node, "ColumnRef")?.fields ?? as(node, "A_Indirection")?.indirection)
+  );
+  return stars ? given : [given[index]];
 }
 
 /** Which rows conflict shows in the row count: not by masked columns, then. */
@@ -187,6 +214,6 @@ function mergeInsert(
     ? target.columns.map(({ name }) => name ?? "")
     : columns.map((node) => as(node, "ResTarget")?.name ?? strings([node])[0] ?? "");
   (list ?? []).forEach((node, index) =>
-    assign(target, names[index] ?? "?", value(node, walk, scope).taint, walk)
+    assign(target, names[index] ?? "?", value(node, walk, scope).taint, walk, () => [node])
   );
 }

@@ -5,6 +5,7 @@ import { jsonAndXml } from "./expressions_json.ts";
 import { funcCall } from "./func_call.ts";
 import { columnRef, rowMember } from "./column_refs.ts";
 import { isTotalOperator } from "./functions.ts";
+import { hidesWithin } from "./literals.ts";
 import type { Scope } from "./scope.ts";
 import { subLink } from "./sublinks.ts";
 import { derived, derivedText, isScalar, isText, pure, risky, type Taint, type Value } from "./taint.ts";
@@ -19,7 +20,11 @@ export function value(node: Node | undefined, walk: Walk, scope: Scope): Value {
   spend(walk, 1);
   const kind = kindOf(node);
   const handler = handlers[kind] as ((node: unknown, walk: Walk, scope: Scope) => Value) | undefined;
-  if (handler !== undefined) return handler((node as Record<string, unknown>)[kind], walk, scope);
+  if (handler !== undefined) {
+    const found = handler((node as Record<string, unknown>)[kind], walk, scope);
+    if (found.taint !== null && hidesWithin(kind)) walk.found.hidden.add(node);
+    return found;
+  }
   walk.found.object(
     "unknown-syntax",
     `it uses syntax that Postern does not know (${kind})`,

@@ -1,4 +1,5 @@
 /** What comes to light while the trees of one statement are walked. Sets only: walking a part twice adds nothing. */
+import type { Node } from "libpg-query";
 import type { RelationUse, UnsafeUse } from "../../types.ts";
 import type { Relation } from "./catalog.ts";
 import type { Item } from "./scope.ts";
@@ -9,6 +10,8 @@ export class Findings {
   readonly functions = new Set<string>();
   readonly masked = new Set<string>();
   readonly unsafe = new Map<string, UnsafeUse>();
+  /** Values whose literals and parameters the record hides. */
+  readonly hidden = new Set<Node>();
   readonly statements = new Set<string>();
   readonly cursors = new Set<string>();
   /** Operators used by their name alone. */

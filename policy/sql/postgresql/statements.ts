@@ -6,6 +6,7 @@ import type { Understood } from "../dialect.ts";
 import { copyItem } from "./copy.ts";
 import { definitionChange, noteDefined } from "./ddl.ts";
 import { Findings } from "./findings.ts";
+import { type Hidden, hiddenIn } from "./literals.ts";
 import { queryShape } from "./queries.ts";
 import { emptyScope } from "./scope.ts";
 import { isTainted, maskRuleOf, nothing, type Shape } from "./taint.ts";
@@ -22,7 +23,7 @@ export interface Outcome {
   readonly catalogOnly?: boolean;
 }
 
-export function understand(node: Node, world: World, path: readonly string[]): Understood {
+export function understand(node: Node, world: World, path: readonly string[], text: string): Understood {
   const found = new Findings();
   const walk: Walk = { ...world, found, path, budget: freshBudget() };
   const outcome = outcomeOf(node, walk);
@@ -30,13 +31,13 @@ export function understand(node: Node, world: World, path: readonly string[]): U
   // What settled may write.
   const kind = outcome.kind === "read" && found.writes ? "write" : outcome.kind;
   return {
-    facts: factsOf({ ...outcome, kind }, found),
+    facts: factsOf({ ...outcome, kind }, found, hiddenIn(found.hidden, node, text)),
     result: resultOf(outcome.shape),
     tainted: world.masks.any && (found.masked.size > 0 || found.murky || isTainted(outcome.shape)),
   };
 }
 
-function factsOf({ kind, verb, catalogOnly }: Outcome, found: Findings): StatementFacts {
+function factsOf({ kind, verb, catalogOnly }: Outcome, found: Findings, hidden: Hidden): StatementFacts {
   const known = found.tables.size > 0 || found.functions.size > 0;
   return {
     dialect: "postgresql",
@@ -48,6 +49,8 @@ function factsOf({ kind, verb, catalogOnly }: Outcome, found: Findings): Stateme
     missingWhere: found.missingWhere,
     catalogOnly: kind === "read" && (catalogOnly ?? (known && !found.ordinary)),
     masked: [...found.masked].filter((column) => column !== "expression"),
+    maskedLiterals: hidden.literals,
+    maskedParameters: hidden.parameters,
     unsafe: [...found.unsafe.values()],
     refers: { statements: [...found.statements], cursors: [...found.cursors] },
   };
@@ -138,7 +141,9 @@ function explained(explain: ExplainStmt, walk: Walk): Outcome {
     for (const [key, use] of found.tables) found.tables.set(key, { ...use, access: "read" });
   }
   walk.found.absorb(found);
-  for (const set of ["columns", "masked", "statements", "cursors", "operators", "castTargets"] as const) {
+  for (
+    const set of ["columns", "masked", "statements", "cursors", "operators", "castTargets", "hidden"] as const
+  ) {
     for (const each of found[set]) (walk.found[set] as Set<unknown>).add(each);
   }
   if (isTainted(inner.shape)) {

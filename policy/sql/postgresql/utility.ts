@@ -146,6 +146,8 @@ function listen(_: NodeOf<"ListenStmt">, walk: Walk): Outcome {
 function execute(node: NodeOf<"ExecuteStmt">, walk: Walk): Outcome {
   walk.found.statements.add(node.name ?? "");
   for (const param of node.params ?? []) {
+    // What the prepared statement does with it is not known here.
+    if (walk.masks.any) walk.found.hidden.add(param);
     const { taint } = value(param, walk, emptyScope);
     if (taint !== null) walk.found.maskedInExpression(taint.column, "a parameter of EXECUTE");
   }

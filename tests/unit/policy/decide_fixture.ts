@@ -48,6 +48,8 @@ export function statement({ tables = [], unsafe = [], kind = "read", ...rest }: 
       missingWhere: false,
       catalogOnly: false,
       masked: [],
+      maskedLiterals: [],
+      maskedParameters: [],
       unsafe: unsafe.map((code) => ({ code, what: `it does ${code}`, hint: `do not ${code}` })),
       refers: { statements: [], cursors: [] },
       ...rest,
