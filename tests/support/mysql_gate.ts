@@ -96,6 +96,8 @@ function judged(statement: string, given: Sentence): JudgedStatement {
       missingWhere: false,
       catalogOnly: false,
       masked: [],
+      maskedLiterals: [],
+      maskedParameters: [],
       unsafe: [],
       refers: { statements: [], cursors: [] },
     },

@@ -50,6 +50,8 @@ const judged: JudgedStatement = {
     missingWhere: false,
     catalogOnly: false,
     masked: ["public.customers.ssn"],
+    maskedLiterals: [],
+    maskedParameters: [],
     unsafe: [{ code: "file-access", what: "reads files", hint: "ask for the file" }],
     refers: { statements: [], cursors: [] },
   },

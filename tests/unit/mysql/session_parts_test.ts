@@ -24,6 +24,8 @@ const facts = (verb: string, kind: JudgedStatement["facts"]["kind"] = "read", ta
   missingWhere: false,
   catalogOnly: false,
   masked: [],
+  maskedLiterals: [],
+  maskedParameters: [],
   unsafe: [],
   refers: { statements: [], cursors: [] },
 });
