@@ -17,6 +17,7 @@ import type {
 import { listen } from "../../proxy/listener.ts";
 import { createMysql, type MysqlOptions } from "../../proxy/mysql/mod.ts";
 import type { ConnectionDeps, ConnectionLimits } from "../../proxy/protocol.ts";
+import { noFacts } from "./scripted_gatekeeper.ts";
 import type { Certificate } from "./certificates.ts";
 
 export const devin: Identity = {
@@ -87,19 +88,11 @@ function judged(statement: string, given: Sentence): JudgedStatement {
   const verdict = given.verdict ?? "allow";
   return {
     facts: {
+      ...noFacts,
       dialect: "mysql",
       kind: verb === "CALL" ? "call" : verb === "SET" || verb === "USE" ? "session" : "read",
       verb,
       tables: (given.tables ?? []).map((name) => ({ schema: "app", name, access: "read" as const })),
-      columns: [],
-      functions: [],
-      missingWhere: false,
-      catalogOnly: false,
-      masked: [],
-      maskedLiterals: [],
-      maskedParameters: [],
-      unsafe: [],
-      refers: { statements: [], cursors: [] },
     },
     verdict,
     rule: `test-${verdict}`,

@@ -249,7 +249,8 @@ class ScriptedSession implements Session {
   }
 }
 
-const facts: StatementFacts = {
+/** Of a statement about which nothing is known. */
+export const noFacts: StatementFacts = {
   dialect: "scripted",
   kind: "read",
   verb: "SELECT",
@@ -276,7 +277,7 @@ export function scriptedJudgement(
   const statements = parts.map((part) => {
     const said = judge(part, state);
     return {
-      facts: { ...facts, ...said.facts },
+      facts: { ...noFacts, ...said.facts },
       verdict: said.verdict ?? "allow",
       rule: said.rule ?? "scripted",
       reason: said.reason ?? "the script says so",
