@@ -5,10 +5,10 @@ import { sessionEnded, statementFinished, statementJudged } from "./audit/events
 import type { Catalogs } from "./catalogs.ts";
 import { decide, type Place } from "./decide.ts";
 import { PosternError } from "./errors.ts";
-import type { Policy, PolicyInForce } from "./in_force.ts";
+import type { PolicyInForce } from "./in_force.ts";
 import type { Clock, Hold, Journal, Session } from "./ports.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Analyst, Catalog, NotUnderstood } from "./sql/dialect.ts";
+import { SessionAnalyst } from "./session_analyst.ts";
 import type {
   ApprovalRequest,
   ClientInfo,
@@ -41,15 +41,6 @@ export interface SessionPlace {
   readonly readOnly: boolean;
 }
 
-/** The verdict where the target's catalog is missing: without it nothing can be masked for certain. */
-const noCatalog: NotUnderstood = {
-  refused: {
-    code: "no-catalog",
-    reason: "Postern has no recent catalog of this database, so it cannot tell what a statement touches",
-    hint: "The target did not answer Postern's own query; try again in a few seconds",
-  },
-};
-
 export class GatedSession implements Session {
   readonly id: string;
   readonly identity: Identity;
@@ -65,7 +56,7 @@ export class GatedSession implements Session {
   readonly #running = new Map<string, { readonly at: number; readonly changesCatalog: boolean }>();
   /** How long an approved request had waited, by its id. */
   readonly #waited = new Map<string, number>();
-  #analyst: { readonly catalog: Catalog; readonly policy: Policy; readonly analyst: Analyst } | null = null;
+  readonly #analyst: SessionAnalyst;
   #statements = 0;
   #closed = false;
 
@@ -87,17 +78,18 @@ export class GatedSession implements Session {
       environment: place.target.environment,
       clientAddress: place.client.address,
     };
+    this.#analyst = new SessionAnalyst(deps, place);
     this.#about = { person: place.identity.name, session: place.id, target: place.target.name };
   }
 
   judge(text: string, state: SqlState): Judgement {
     const { clock, inForce } = this.deps;
-    const understood = this.#currentAnalyst()?.analyse(text, state) ?? noCatalog;
+    const understood = this.#analyst.analyse(text, state);
     return decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
   }
 
   maskOf(origin: string): MaskRule | null {
-    return this.#currentAnalyst()?.maskOf(origin) ?? null;
+    return this.#analyst.maskOf(origin);
   }
 
   async record(run: StatementRun, approval?: string): Promise<string> {
@@ -158,17 +150,6 @@ export class GatedSession implements Session {
     this.#end.abort(new PosternError("Internal", reason));
     this.deps.journal.note(sessionEnded(this.#about, reason));
     this.onClose();
-  }
-
-  #currentAnalyst(): Analyst | null {
-    const catalog = this.deps.catalogs.current(this.target, this.database);
-    if (catalog === null) return null;
-    const policy = this.deps.inForce.current;
-    if (this.#analyst?.catalog !== catalog || this.#analyst.policy !== policy) {
-      const { key, lookup } = policy.masksFor(this.identity.groups, this.target.name);
-      this.#analyst = { catalog, policy, analyst: catalog.analyst(key, lookup) };
-    }
-    return this.#analyst.analyst;
   }
 
   #request(run: StatementRun): ApprovalRequest {

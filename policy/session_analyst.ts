@@ -1,0 +1,84 @@
+/** What one session's texts mean: by the newest catalog and the policy in force, both of which may change under it. */
+import type { Catalogs } from "./catalogs.ts";
+import type { Policy, PolicyInForce } from "./in_force.ts";
+import type { Analyst, Catalog, NotUnderstood, Understood } from "./sql/dialect.ts";
+import type { Identity, MaskRule, SqlState, Target } from "./types.ts";
+
+/** The verdict where the target's catalog is missing: without it nothing can be masked for certain. */
+const noCatalog: NotUnderstood = {
+  refused: {
+    code: "no-catalog",
+    reason: "Postern has no recent catalog of this database, so it cannot tell what a statement touches",
+    hint: "The target did not answer Postern's own query; try again in a few seconds",
+  },
+};
+
+interface Analysts {
+  readonly catalog: Catalog;
+  readonly policy: Policy;
+  /** By the masks of whoever asks. */
+  readonly own: Analyst;
+  /** By everybody's masks, where some do not count for whoever asks: for what the record hides. */
+  readonly strict: Analyst | null;
+}
+
+export class SessionAnalyst {
+  #analysts: Analysts | null = null;
+
+  constructor(
+    private readonly deps: { readonly catalogs: Catalogs; readonly inForce: PolicyInForce },
+    private readonly place: {
+      readonly identity: Identity;
+      readonly target: Target;
+      readonly database: string;
+    },
+  ) {}
+
+  analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
+    const analysts = this.#current();
+    if (analysts === null) return noCatalog;
+    const understood = analysts.own.analyse(text, state);
+    if (analysts.strict === null || "refused" in understood) return understood;
+    return hiddenBy(understood, analysts.strict.analyse(text, state));
+  }
+
+  maskOf(origin: string): MaskRule | null {
+    return this.#current()?.own.maskOf(origin) ?? null;
+  }
+
+  /** null where there is no recent catalog. */
+  get own(): Analyst | null {
+    return this.#current()?.own ?? null;
+  }
+
+  #current(): Analysts | null {
+    const { identity, target, database } = this.place;
+    const catalog = this.deps.catalogs.current(target, database);
+    if (catalog === null) return null;
+    const policy = this.deps.inForce.current;
+    if (this.#analysts?.catalog !== catalog || this.#analysts.policy !== policy) {
+      const masks = policy.masksFor(identity.groups, target.name);
+      const all = policy.masksFor([], target.name);
+      this.#analysts = {
+        catalog,
+        policy,
+        own: catalog.analyst(masks.key, masks.lookup),
+        strict: all.key === masks.key ? null : catalog.analyst(all.key, all.lookup),
+      };
+    }
+    return this.#analysts;
+  }
+}
+
+/** Whoever may see a column writes its values, too; those who read the record may not. */
+function hiddenBy(
+  understood: readonly Understood[],
+  strict: readonly Understood[] | NotUnderstood,
+): readonly Understood[] {
+  if ("refused" in strict) return understood;
+  return understood.map((one, index) => {
+    const { maskedLiterals = [], maskedParameters = [] } = strict[index]?.facts ?? {};
+    if (maskedLiterals.length + maskedParameters.length === 0) return one;
+    return { ...one, facts: { ...one.facts, maskedLiterals, maskedParameters } };
+  });
+}
