@@ -52,9 +52,14 @@ export function runPython(
 }
 
 /** Runs tests/support/scripts/NAME.java, compiled on the way, with one driver. */
-export function runJava(name: string, jar: string, args: readonly string[]): Promise<Output> {
+export function runJava(
+  name: string,
+  jar: string,
+  args: readonly string[],
+  stdin = "",
+): Promise<Output> {
   const command = [required("java"), "-XX:TieredStopAtLevel=1", "-cp", `${jars}/${jar}`];
-  return run([...command, `${scripts}${name}.java`, ...args], { timeoutMs: 180_000 });
+  return run([...command, `${scripts}${name}.java`, ...args], { stdin, timeoutMs: 180_000 });
 }
 
 /** Makes Debian's psql and Python load the libpq of PostgreSQL 18. Ask `postgresql18Here` first. */
