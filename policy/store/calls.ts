@@ -1,7 +1,7 @@
 /** What the Journal's side asks of the Worker, and how the answers look. */
 import type { StoredEvent } from "../audit/export.ts";
 import type { SignedHead } from "../audit/heads.ts";
-import type { EventFilter, SessionSummary } from "../ports.ts";
+import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } from "../ports.ts";
 import type { ApprovalRequest } from "../types.ts";
 import type { Appended, EngineOptions } from "./engine.ts";
 import type { Encoded } from "./projection.ts";
@@ -33,6 +33,9 @@ export interface Calls {
   session: { argument: string; answer: SessionSummary | null };
   approval: { argument: string; answer: ApprovalRequest | null };
   approvals: { argument: { before?: number; limit: number }; answer: ApprovalRequest[] };
+  search: { argument: StatementSearch; answer: StatementsFound };
+  /** Brings the search index forward by at most so many events; how many it went through. */
+  index: { argument: number; answer: number };
   upkeep: { argument: null; answer: null };
   close: { argument: null; answer: null };
 }

@@ -85,6 +85,7 @@ class EmbeddedDatabase implements Database {
   readonly exclusive = true;
   #prepared = new Map<string, string>();
   #analysed = 0;
+  #analysedIndex = 0;
 
   constructor(readonly db: PGlite, readonly fs: SyncedFolder) {}
 
@@ -127,15 +128,21 @@ class EmbeddedDatabase implements Database {
     await this.db.exec("CHECKPOINT");
     const [row] = await this.query({
       text: `SELECT coalesce(max(sequence), 0)::text,
+               (SELECT coalesce(max(sequence), 0)::text FROM statements),
                (SELECT age(datfrozenxid)::text FROM pg_database WHERE datname = current_database())
              FROM events`,
       values: [],
     });
-    const [events, age] = (row ?? []).map(Number) as [number, number];
+    const [events, indexed, age] = (row ?? []).map(Number) as [number, number, number];
     if (events > 2 * this.#analysed) {
       // Without the contents, which are never searched by an index.
       await this.db.exec("ANALYZE events (sequence, at, type, person, session, target)");
       this.#analysed = events;
+    }
+    // The index follows the events at its own pace.
+    if (indexed > 2 * this.#analysedIndex) {
+      await this.db.exec("ANALYZE statements");
+      this.#analysedIndex = indexed;
     }
     // Each batch takes a transaction number, and after two thousand million the database would stop.
     if (age > FREEZE_AGE) await this.db.exec("VACUUM (FREEZE)");

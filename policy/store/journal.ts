@@ -1,10 +1,18 @@
 /** The Journal of policy/ports.ts on the store. */
 import { exportLines } from "../audit/export.ts";
-import type { EventFilter, EvidenceJournal, ExportFormat, SessionSummary } from "../ports.ts";
+import type {
+  EventFilter,
+  EvidenceJournal,
+  ExportFormat,
+  SessionSummary,
+  StatementSearch,
+  StatementsFound,
+} from "../ports.ts";
 import type { Clock } from "../ports.ts";
 import type { ApprovalRequest, AuditEvent, EventDraft } from "../types.ts";
 import { AppendQueue, type QueueLimits, queueLimits } from "./append_queue.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
+import { Indexer } from "./indexer.ts";
 import { EVENTS_DEFAULT } from "./queries.ts";
 import { type Log, storeFailed, WorkerClient } from "./worker_client.ts";
 
@@ -46,6 +54,7 @@ class StoreJournal implements EvidenceJournal {
   readonly #queue: AppendQueue;
   readonly #listeners = new Set<(event: AuditEvent) => void>();
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #indexer: Indexer;
   #unsigned = 0;
   #lost = 0;
   #closing: Promise<void> | null = null;
@@ -64,6 +73,7 @@ class StoreJournal implements EvidenceJournal {
       (event) => this.#durable(event),
       { ...queueLimits, ...options.limits },
     );
+    this.#indexer = new Indexer((limit) => this.#client.call("index", limit), this.#log);
     this.#timer = setInterval(() => this.#upkeep(), HEAD_INTERVAL_MS);
   }
 
@@ -72,6 +82,7 @@ class StoreJournal implements EvidenceJournal {
     if (found.sessions + found.approvals > 0) {
       this.#log("warn", "Postern was not stopped properly; what was open is recorded as ended", { ...found });
     }
+    this.#indexer.poke();
   }
 
   append(draft: EventDraft): Promise<AuditEvent> {
@@ -149,12 +160,19 @@ class StoreJournal implements EvidenceJournal {
     return this.#client.call("approvals", filter);
   }
 
+  /** What was recorded a moment ago is found, too, unless there is much of it. */
+  async search(search: StatementSearch): Promise<StatementsFound> {
+    await this.#indexer.catchUp();
+    return await this.#client.call("search", search);
+  }
+
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#indexer.close();
     try {
       await this.#queue.idle();
       if (this.#unsigned > 0) await this.#sign();
@@ -183,6 +201,7 @@ class StoreJournal implements EvidenceJournal {
         this.#log("error", "a listener of the record failed", { type: event.type, error });
       }
     }
+    this.#indexer.poke();
     this.#unsigned++;
     if (this.#unsigned % HEAD_EVENTS === 0) this.#upkeep();
   }

@@ -66,6 +66,46 @@ export const migrations: readonly (readonly string[])[] = [
      )`,
     `CREATE TABLE public_keys (key text PRIMARY KEY, pem text NOT NULL)`,
   ],
+  [
+    // How far each reader of the record has come: the search index, and whatever goes out of the house. `holder` is
+    // the node that reads for it, until `held_until` (epoch milliseconds).
+    `CREATE TABLE cursors (
+       name text PRIMARY KEY,
+       sequence int8 NOT NULL,
+       holder text,
+       held_until int8 NOT NULL DEFAULT 0
+     )`,
+    `INSERT INTO cursors (name, sequence) VALUES ('search', 0)`,
+    // A copy of judged statements for searching, made after the events. `words` holds those of text and parameters,
+    // and the tables as t:schema.name.
+    `CREATE TABLE statements (
+       sequence int8 PRIMARY KEY,
+       at int8 NOT NULL,
+       person text,
+       session text,
+       target text,
+       verdict text NOT NULL,
+       kind text NOT NULL,
+       rule text,
+       template text NOT NULL,
+       words tsvector NOT NULL
+     )`,
+    `ALTER TABLE statements ALTER COLUMN words SET STATISTICS 200`,
+    `CREATE INDEX statements_words ON statements USING gin (words)`,
+    `CREATE INDEX statements_person ON statements (person, sequence)`,
+    `CREATE INDEX statements_target ON statements (target, sequence)`,
+    `CREATE INDEX statements_session ON statements (session, sequence)`,
+    `CREATE INDEX statements_template ON statements (template, sequence)`,
+    `CREATE INDEX statements_verdict ON statements (verdict, sequence) WHERE verdict <> 'allow'`,
+    `CREATE INDEX statements_kind ON statements (kind, sequence) WHERE kind <> 'read'`,
+    `CREATE INDEX statements_rule ON statements (rule, sequence)`,
+    `CREATE TABLE templates (
+       id text PRIMARY KEY,
+       text text NOT NULL,
+       first_at int8 NOT NULL,
+       statements int8 NOT NULL
+     )`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

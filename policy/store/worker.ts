@@ -13,6 +13,8 @@ import {
   readSession,
   readSessions,
 } from "./queries.ts";
+import { searchStatements } from "./search.ts";
+import { indexNext } from "./search_index.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -46,6 +48,8 @@ const handlers: CallHandlers = {
   session: (id) => readSession(opened().db, id),
   approval: (id) => readApproval(opened().db, id),
   approvals: (filter) => readApprovals(opened().db, filter),
+  search: (wanted) => searchStatements(opened().db, wanted),
+  index: (limit) => indexNext(opened().db, limit),
   async upkeep() {
     await opened().upkeep();
     return null;

@@ -31,6 +31,7 @@ const reads: ReadonlySet<CallName> = new Set<CallName>([
   "session",
   "approval",
   "approvals",
+  "search",
 ]);
 
 export class WorkerClient {

@@ -57,6 +57,30 @@ export class FakeJournal implements EvidenceJournal {
     return Promise.resolve(found.slice(0, limit));
   }
 
+  /** Those that the filter's plain members fit; words and templates are the store's own business. */
+  search(wanted: Parameters<EvidenceJournal["search"]>[0]): ReturnType<EvidenceJournal["search"]> {
+    const { person, target, session, verdict, before = Infinity, limit } = wanted;
+    const hits = this.all.toReversed().flatMap((event) => {
+      const it = known(event);
+      if (it?.type !== "statement.judged" || event.sequence >= before) return [];
+      const given = { person, target, session, verdict };
+      const is = { ...it.data, person: event.person, target: event.target, session: event.session };
+      const fits = (["person", "target", "session", "verdict"] as const).every((name) =>
+        given[name] === undefined || given[name] === is[name]
+      );
+      if (!fits) return [];
+      const { text, statement, forwarded, rule, reason, kind, verbs, tables, masked } = it.data;
+      const place = { sequence: event.sequence, at: event.at, person: event.person ?? "" };
+      const where = { session: event.session ?? "", target: event.target ?? "" };
+      const named = { template: "0".repeat(16), templateText: text.toLowerCase() };
+      const texts = { text: text.slice(0, 1000), textLength: text.length, ...named };
+      const judged = { verdict: it.data.verdict, forwarded, rule, reason, kind, verbs, tables, masked };
+      return [{ ...place, ...where, statement, ...texts, ...judged }];
+    }).slice(0, limit);
+    const reach = { indexedTo: this.all.length, recordedTo: this.all.length };
+    return Promise.resolve({ hits, next: hits.at(-1)?.sequence ?? null, ...reach });
+  }
+
   async *export(filter: Parameters<Journal["export"]>[0]): AsyncIterable<AuditEvent> {
     yield* await this.events(filter);
   }
