@@ -9,14 +9,14 @@ import type {
   Identity,
   Judgement,
   MaskRule,
-  RelationUse,
   SqlState,
-  StatementKind,
   StatementOutcome,
   StatementRun,
   Target,
-  Verdict,
 } from "./types.ts";
+import type { StatementSearch, StatementsFound } from "./ports_evidence.ts";
+
+export * from "./ports_evidence.ts";
 
 /** Milliseconds since the epoch. Injected wherever time decides, so that tests own it. */
 export type Clock = () => number;
@@ -223,63 +223,6 @@ export interface Journal {
 
 /** `jsonl` carries its proof (policy/audit/export.ts); `csv` is for spreadsheets, without one. */
 export type ExportFormat = "jsonl" | "csv";
-
-/** What is wanted of the statements of the record; all that are named must hold. */
-export interface StatementSearch {
-  readonly person?: string;
-  readonly target?: string;
-  readonly session?: string;
-  /** `schema.name`, or a name in any schema. */
-  readonly table?: string;
-  /** Words of its text and parameters, in any order; `ord*` for any that begin so, `"in this order"` as it stands. */
-  readonly text?: string;
-  /** A template's id, or a statement like those that are wanted: they differ from it in literals only. */
-  readonly template?: string;
-  readonly verdict?: Verdict;
-  readonly kind?: StatementKind;
-  readonly rule?: string;
-  /** Epoch milliseconds, inclusive. */
-  readonly from?: number;
-  readonly to?: number;
-  /** Only statements before this sequence. */
-  readonly before?: number;
-  readonly limit: number;
-}
-
-/** One statement that was found. */
-export interface StatementHit {
-  readonly sequence: number;
-  readonly at: number;
-  readonly person: string;
-  readonly session: string;
-  readonly target: string;
-  /** The statement's id within the record. */
-  readonly statement: string;
-  /** At most 1,000 characters of it. */
-  readonly text: string;
-  readonly textLength: number;
-  readonly template: string;
-  readonly templateText: string;
-  readonly verdict: Verdict;
-  /** Whether it was sent to the target. */
-  readonly forwarded: boolean;
-  readonly rule: string;
-  readonly reason: string;
-  readonly kind: StatementKind;
-  readonly verbs: readonly string[];
-  readonly tables: readonly RelationUse[];
-  readonly masked: readonly string[];
-}
-
-export interface StatementsFound {
-  /** Newest first. */
-  readonly hits: readonly StatementHit[];
-  /** `before` of the next page, which may be empty, and this one short, with more to come; null at the end. */
-  readonly next: number | null;
-  /** The record reaches to `recordedTo`, and what search finds to `indexedTo`: it follows within seconds. */
-  readonly indexedTo: number;
-  readonly recordedTo: number;
-}
 
 /** A journal whose record can be searched, and taken out with its proof. */
 export interface EvidenceJournal extends Journal {

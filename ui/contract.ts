@@ -2,5 +2,6 @@
 export * from "./contract/common.ts";
 export * from "./contract/connect.ts";
 export * from "./contract/requests.ts";
+export * from "./contract/search.ts";
 export * from "./contract/sessions.ts";
 export * from "./contract/stream.ts";

@@ -8,6 +8,7 @@ import type { Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
+import { searchRoute } from "./search.ts";
 import type { EventStreams } from "./stream.ts";
 import { targetRoutes } from "./targets.ts";
 
@@ -61,6 +62,7 @@ export function routesOf(
     { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
     { method: "POST", path: "/api/sessions/:id/end", access: enders, handle: replay.end },
+    { method: "GET", path: "/api/search", access: everyone, handle: searchRoute(deps) },
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];
 }
