@@ -1,42 +1,42 @@
 /** Postern's commands, and the composition of its parts: config -> store -> policy -> proxy and dashboard. */
 import { z } from "zod";
-import { gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
+import { gatewayReloaded, gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
 import {
   formatProblem,
   parseConfig,
   type Parsed,
   policyChecks,
-  type PolicyConfig,
   policyShape,
+  secret,
   toPolicyConfig,
 } from "./policy/config.ts";
 import { PosternError } from "./policy/errors.ts";
 import { createLog, type Log } from "./policy/log.ts";
+import { compilePolicy } from "./policy/in_force.ts";
 import { createPolicy } from "./policy/mod.ts";
 import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
-import { listenAddresses, listenSchema, protocols, startProxy, targetQuery } from "./proxy/mod.ts";
+import {
+  listenAddresses,
+  listenSchema,
+  protocols,
+  type ProxySettings,
+  startProxy,
+  targetQuery,
+} from "./proxy/mod.ts";
 import { startControl } from "./ui/api/control.ts";
+import { dashboardSchema, loadAssets, startDashboard } from "./ui/api/mod.ts";
 import {
-  type DashboardConfig,
-  type DashboardListener,
-  dashboardSchema,
-  loadAssets,
-  startDashboard,
-} from "./ui/api/mod.ts";
-import { auditCommands } from "./ui/cli/audit.ts";
-import { explainCommands } from "./ui/cli/explain.ts";
-import { helpCommand } from "./ui/cli/help.ts";
-import {
-  type Commands,
   type ConfigReader,
+  createCommands,
   readText,
+  Reloading,
   runCommand,
   say,
   UsageError,
   type Values,
-} from "./ui/cli/run.ts";
+} from "./ui/cli/mod.ts";
 
 export const version = "0.1.0";
 
@@ -45,6 +45,8 @@ const configSchema = z.strictObject({
   dashboard: dashboardSchema,
   /** The folder of the session store; made where it is missing. */
   data: z.string().min(1).default("./data"),
+  /** A PostgreSQL database for the session store, to share with other nodes; embedded where left out. */
+  store: z.strictObject({ url: secret }).optional(),
   log: z.strictObject({
     level: z.enum(["debug", "info", "warn", "error"]).default("info"),
     format: z.enum(["text", "json"]).default("text"),
@@ -68,21 +70,25 @@ function readConfig({ text, file, env }: ConfigText): Parsed<z.output<typeof con
   });
 }
 
-function usableConfig(source: ConfigText): z.output<typeof configSchema> {
+type Config = z.output<typeof configSchema>;
+
+/** Throws Internal with every problem of the config, each with its line and column. */
+function usableConfig(source: ConfigText): Config {
   const parsed = readConfig(source);
-  if (!parsed.ok) {
-    {
-      const problems = parsed.problems.map((problem) => formatProblem(source.file, problem));
-      throw new PosternError("Internal", `The config cannot be used:\n${problems.join("\n")}`);
-    }
-  }
-  return parsed.value;
+  if (parsed.ok) return parsed.value;
+  const problems = parsed.problems.map((problem) => formatProblem(source.file, problem));
+  throw new PosternError("Internal", `The config cannot be used:\n${problems.join("\n")}`);
 }
 
 export interface Gateway {
   /** What was bound, by protocol id. */
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
   readonly dashboard: string;
+  /**
+   * Puts a config in force as a whole; where it cannot be used, rejects with what is wrong and leaves the old
+   * one in force. Resolves with what to tell whoever asked: what changed, and what waits for a restart.
+   */
+  reload(source: ConfigText, by: string): Promise<string>;
   /** Withdraws holds, drains clients, and closes everything. */
   close(drainMs?: number): Promise<void>;
 }
@@ -91,11 +97,9 @@ export interface Gateway {
  * Starts everything, in order, and undoes what it started where a later part fails. Rejects with a
  * PosternError that says what could not be had.
  */
-export async function startGateway(source: ConfigText & { readonly log?: Log }): Promise<Gateway> {
+export async function startGateway(source: GatewaySource): Promise<Gateway> {
   const config = usableConfig(source);
-  const policy = toPolicyConfig(config, protocols);
   const log = source.log ?? createLog(config.log);
-  const clock = Date.now;
   const started: (() => Promise<void>)[] = [];
   const undo = async (): Promise<void> => {
     for (const stop of started.toReversed()) {
@@ -103,73 +107,117 @@ export async function startGateway(source: ConfigText & { readonly log?: Log }):
     }
   };
   try {
-    const assets = await loadAssets();
-    await Promise.all(dialects.map((dialect) => dialect.ready()));
-    const journal = await openJournal({ folder: config.data, clock, log });
-    started.push(() => journal.close());
-    const control = await startControl(config.data, journal);
-    started.push(() => control.close());
-    const { url } = config.dashboard;
-    const { gatekeeper, ...ports } = createPolicy(policy, { journal, url, targetQuery, clock, log });
-    const { tls } = config.listen;
-    const proxy = await startProxy({
-      gatekeeper,
-      addresses: listenAddresses(config.listen),
-      tls: tls === undefined ? null : { ...tls, key: tls.key.reveal() },
-      limits: config.listen.limits,
-      maskKey: await maskSecret(config.data),
-      log,
-    });
-    let drainMs = 0;
-    started.push(async () => {
-      await ports.approvals.close("Postern is shutting down");
-      await proxy.close(drainMs);
-    });
-    const { sessions } = config.dashboard;
-    const dashboard = startDashboard({
-      ...ports,
-      connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
-      journal,
-      live: gatekeeper,
-      roles: policy.roles,
-      url,
-      assets,
-      clock,
-      log,
-      version,
-      limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
-    }, dashboardListener(config.dashboard));
-    started.push(() => dashboard.close());
-    const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
-    await journal.append(startEvent(policy, listeners));
-    log("info", "Postern is running", { listeners, dashboard: url, targets: policy.targets.length });
-    return {
-      addresses: proxy.addresses,
-      dashboard: url,
-      async close(drain = 0) {
-        drainMs = drain;
-        journal.note(gatewayStopped("asked to stop"));
-        await undo();
-      },
-    };
+    return await startParts(config, source, log, { started, undo });
   } catch (error) {
     await undo();
     throw error;
   }
 }
 
-const startEvent = (policy: PolicyConfig, listeners: readonly string[]) =>
-  gatewayStarted({
-    version,
-    pid: Deno.pid,
-    policy: policy.digest,
-    listeners,
-    targets: policy.targets.map(({ name }) => name),
-  });
-
-function dashboardListener({ listen: { host: hostname, port }, tls }: DashboardConfig): DashboardListener {
-  return { hostname, port, ...(tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } }) };
+export interface GatewaySource extends ConfigText {
+  readonly log?: Log;
+  /** Where a reload that is asked for from outside takes the config from; the same text again unless told. */
+  readonly reread?: () => ConfigText;
 }
+
+interface Undo {
+  readonly started: (() => Promise<void>)[];
+  readonly undo: () => Promise<void>;
+}
+
+async function startParts(
+  config: Config,
+  source: GatewaySource,
+  log: Log,
+  { started, undo }: Undo,
+): Promise<Gateway> {
+  const clock = Date.now;
+  const policy = toPolicyConfig(config, protocols);
+  const { data, dashboard: { url, sessions } } = config;
+  const assets = await loadAssets();
+  await Promise.all(dialects.map((dialect) => dialect.ready()));
+  const journal = await openJournal({ folder: data, url: config.store?.url.reveal() ?? null, clock, log });
+  started.push(() => journal.close());
+  const { gatekeeper, inForce, ...ports } = createPolicy(policy, { journal, url, targetQuery, clock, log });
+  const proxy = await startProxy({
+    gatekeeper,
+    addresses: listenAddresses(config.listen),
+    ...proxySettings(config),
+    maskKey: await maskSecret(data),
+    log,
+  });
+  let drainMs = 0;
+  started.push(async () => {
+    await ports.approvals.close("Postern is shutting down");
+    await proxy.close(drainMs);
+  });
+  const dashboard = startDashboard({
+    ...ports,
+    connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
+    journal,
+    live: gatekeeper,
+    get roles() {
+      return inForce.current.roles;
+    },
+    url,
+    assets,
+    clock,
+    log,
+    version,
+    limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
+  }, { hostname: config.dashboard.listen.host, port: config.dashboard.listen.port, ...dashboardTls(config) });
+  started.push(() => dashboard.close());
+  const reloading = new Reloading(config, {
+    fixed: [...restartOnly, ...protocols.map(({ id }) => `listen.${id}`)],
+    digestOf: (next) => toPolicyConfig(next, protocols).digest,
+    record: (data) => journal.append(gatewayReloaded(data)),
+    apply(next) {
+      const compiled = compilePolicy(toPolicyConfig(next, protocols));
+      // Certificates may fail, the rest cannot.
+      proxy.configure(proxySettings(next));
+      dashboard.setTls(dashboardTls(next).tls);
+      inForce.replace(compiled);
+    },
+    log,
+  });
+  const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
+  const reread = source.reread ?? (() => source);
+  const control = await startControl(data, { journal, reload: (by) => reload(reread(), by) });
+  started.push(() => control.close());
+  const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
+  const targets = policy.targets.map(({ name }) => name);
+  await journal.append(gatewayStarted({ version, pid: Deno.pid, policy: policy.digest, listeners, targets }));
+  log("info", "Postern is running", { listeners, dashboard: url, targets: targets.length });
+  return {
+    addresses: proxy.addresses,
+    dashboard: url,
+    reload,
+    async close(drain = 0) {
+      drainMs = drain;
+      journal.note(gatewayStopped("asked to stop"));
+      await undo();
+    },
+  };
+}
+
+/** Sections that a reload leaves as they are; the listeners' addresses are among them, too. */
+const restartOnly = [
+  "data",
+  "store",
+  "identity",
+  "log",
+  "dashboard.listen",
+  "dashboard.url",
+  "dashboard.sessions",
+];
+
+const proxySettings = ({ listen: { tls, limits } }: Config): ProxySettings => ({
+  tls: tls === undefined ? null : { ...tls, key: tls.key.reveal() },
+  limits,
+});
+
+const dashboardTls = ({ dashboard: { tls } }: Config) =>
+  tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } };
 
 // ---- commands ----------------------------------------------------------------------------------------------
 
@@ -178,7 +226,7 @@ const configReader: ConfigReader = {
   dataFolder: (values) => usableConfig(configOf(values)).data,
 };
 
-const commands: Commands = {
+const commands = createCommands({
   serve: {
     usage: "--config FILE",
     about: "runs it",
@@ -193,17 +241,7 @@ const commands: Commands = {
     operands: [1, 1],
     run: ([file]) => check(file ?? ""),
   },
-  ...explainCommands(configReader, targetQuery),
-  ...auditCommands(configReader, (folder) => openJournal({ folder })),
-  version: {
-    usage: "",
-    about: "which Postern this is",
-    options: {},
-    operands: [0, 0],
-    run: () => say(`postern ${version}`),
-  },
-  help: helpCommand(version, () => commands),
-};
+}, { version, config: configReader, targetQuery, openJournal: (folder) => openJournal({ folder }) });
 
 function configOf(values: Values): ConfigText {
   const { config } = values;
@@ -212,9 +250,13 @@ function configOf(values: Values): ConfigText {
 }
 
 async function serve(values: Values): Promise<number> {
-  const gateway = await startGateway(configOf(values));
+  const reread = () => configOf(values);
+  const gateway = await startGateway({ ...reread(), reread });
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  // What goes wrong is in the log: nobody else hears of it.
+  const reload = () => void Promise.try(() => gateway.reload(reread(), "SIGHUP")).catch(() => {});
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", reload);
   await stopped;
   await gateway.close(10_000);
   return 0;

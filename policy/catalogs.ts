@@ -41,7 +41,8 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
   const staleMs = deps.staleMs ?? 600_000;
 
   const entryOf = (target: Target, database: string): Entry => {
-    const key = `${target.name}\n${database}`;
+    // With its address: after a reload the name may stand for another server.
+    const key = [target.name, target.host, target.port, database].join("\n");
     let entry = entries.get(key);
     if (entry === undefined) {
       entries.set(key, entry = { catalog: null, reading: null, again: false, triedAt: -Infinity });

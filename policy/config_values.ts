@@ -1,5 +1,6 @@
 /** Values that config is made of: addresses, durations, sizes, secrets, PEM files, patterns. All zod schemas. */
 import { Buffer } from "node:buffer";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { inspect } from "node:util";
@@ -139,8 +140,22 @@ export const certificate: z.ZodType<string> = pemText("certificate");
 /** PEM of a private key. */
 export const privateKey: z.ZodType<Secret> = pemText("key").transform((text) => new Secret(text));
 
-/** What a TLS listener needs. */
-export const tlsFiles = z.strictObject({ certificate, key: privateKey });
+/** Whether the key is that of the certificate, the first one where there is a chain. */
+export function pairFits(tls: { certificate: string; key: Secret }): boolean {
+  try {
+    return new X509Certificate(tls.certificate).checkPrivateKey(createPrivateKey(tls.key.reveal()));
+  } catch {
+    return false;
+  }
+}
+
+/** What a TLS listener needs, with `more` keys beside it. */
+export function tlsPair<T extends z.ZodRawShape>(more: T) {
+  return z.strictObject({ certificate, key: privateKey, ...more }).refine(
+    (tls) => pairFits(tls as unknown as { certificate: string; key: Secret }),
+    { error: "must be a certificate and its own key; these two do not belong together", path: ["key"] },
+  );
+}
 
 /** `host:port`, `[v6]:port`, or `:port` for every address of this machine. Port 0 lets the system choose. */
 export const address = z.string().transform((text, context) => {

@@ -2,6 +2,7 @@
 import type { PolicyConfig } from "./config.ts";
 import { type CompiledRules, compileRules } from "./decide.ts";
 import { compileMasks, type MaskSets } from "./masking.ts";
+import type { ReadsRecorded } from "./recorder.ts";
 import type { Target } from "./types.ts";
 
 export interface Policy {
@@ -12,6 +13,9 @@ export interface Policy {
   /** Digest of the rules and masks, for the record. */
   readonly digest: string;
   readonly limits: PolicyConfig["limits"];
+  /** The dashboard's roles, by groups. */
+  readonly roles: PolicyConfig["roles"];
+  readonly reads: ReadsRecorded;
 }
 
 export function compilePolicy(config: PolicyConfig): Policy {
@@ -21,6 +25,8 @@ export function compilePolicy(config: PolicyConfig): Policy {
     masksFor: compileMasks(config.masks),
     digest: config.digest,
     limits: config.limits,
+    roles: config.roles,
+    reads: config.reads,
   };
 }
 

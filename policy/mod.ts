@@ -57,7 +57,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const gatekeeper = createGatekeeper({
     inForce,
     journal,
-    recorder: new Recorder(journal, config.reads, log),
+    recorder: new Recorder(journal, () => inForce.current.reads, log),
     approvals,
     catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
     startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {

@@ -17,7 +17,7 @@ export class Recorder {
 
   constructor(
     private readonly journal: Pick<Journal, "append">,
-    private readonly reads: ReadsRecorded,
+    private readonly reads: () => ReadsRecorded,
     private readonly log: (level: "error", message: string, fields?: Record<string, unknown>) => void,
   ) {}
 
@@ -25,7 +25,7 @@ export class Recorder {
   async record(draft: EventDraft, isRead: boolean): Promise<void> {
     const durable = this.journal.append(draft);
     // After a failure every statement waits for proof that the store works again.
-    const trails = this.reads === "batched" && isRead && !this.#failing && this.#trailing < TRAILING_MAX;
+    const trails = this.reads() === "batched" && isRead && !this.#failing && this.#trailing < TRAILING_MAX;
     if (!trails) {
       await durable;
       this.#failing = false;

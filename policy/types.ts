@@ -204,6 +204,7 @@ export interface StatementOutcome {
 
 export type EventType =
   | "gateway.started"
+  | "gateway.reloaded"
   | "gateway.stopped"
   | "signin.succeeded"
   | "signin.failed"

@@ -1,6 +1,6 @@
 /** The `listen:` part of the config. */
 import { z } from "zod";
-import { address, certificate, duration, privateKey, size } from "../policy/config_values.ts";
+import { address, duration, size, tlsPair } from "../policy/config_values.ts";
 import { protocols } from "./protocol.ts";
 
 /** Limits of the data path. Milliseconds and bytes; every one has a default. */
@@ -26,7 +26,7 @@ const protocolAddresses: Record<string, z.ZodOptional<typeof address>> = Object.
 
 export const listenSchema = z.strictObject({
   ...protocolAddresses,
-  tls: z.strictObject({ certificate, key: privateKey, required: z.boolean().default(false) }).optional(),
+  tls: tlsPair({ required: z.boolean().default(false) }).optional(),
   limits: listenLimitsSchema.prefault({}),
 });
 

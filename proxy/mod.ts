@@ -2,20 +2,23 @@
 import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ListenLimits } from "./config.ts";
-import { listen, type Listener } from "./listener.ts";
+import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
 import { type ConnectionDeps, type ConnectLine, protocols } from "./protocol.ts";
-import { checkListenerTls } from "./tls.ts";
 
 export { protocols } from "./protocol.ts";
 export { listenAddresses, type ListenConfig, type ListenLimits, listenSchema } from "./config.ts";
 
-export interface ProxyDeps {
-  readonly gatekeeper: Gatekeeper;
-  /** Where to listen, by protocol id. Port 0 takes a free one. */
-  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+/** What a reload may change under a running proxy. */
+export interface ProxySettings {
   /** PEM, secrets resolved; null for plain text only. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly required: boolean } | null;
   readonly limits: ListenLimits;
+}
+
+export interface ProxyDeps extends ProxySettings {
+  readonly gatekeeper: Gatekeeper;
+  /** Where to listen, by protocol id. Port 0 takes a free one. */
+  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
   /** Secret of this installation, for masks that hash. */
   readonly maskKey: Uint8Array;
   readonly log: ConnectionDeps["log"];
@@ -36,6 +39,8 @@ export interface Proxy {
   ): readonly ConnectLine[];
   /** Connections being served. */
   connections(): number;
+  /** For connections from now on. */
+  configure(settings: ProxySettings): void;
   /** Stops accepting, gives clients `drainMs` to finish, tells the rest that Postern stops, and closes. */
   close(drainMs: number): Promise<void>;
 }
@@ -43,32 +48,18 @@ export interface Proxy {
 /** How long clients are given to read the last words once the time to drain is over. */
 const farewellMs = 2_000;
 
-/** Rejects with Internal where an address cannot be bound or a certificate cannot be used; nothing listens then. */
+/** Rejects with Internal where an address cannot be bound; nothing listens then. */
 export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
   const stopping = new AbortController();
-  const tls = deps.tls === null ? null : { certificate: deps.tls.certificate, key: deps.tls.key };
-  if (tls !== null) checkListenerTls(tls);
+  const settings = settingsOf(deps);
   const connection: ConnectionDeps = {
+    ...settings.connection,
     gatekeeper: deps.gatekeeper,
-    limits: {
-      startupFrameBytesMax: 10_000,
-      startupTimeoutMs: deps.limits.startup,
-      statementBytesMax: deps.limits.statement,
-      maskedRowBytesMax: deps.limits.maskedRow,
-      idleTimeoutMs: deps.limits.idle,
-      targetConnectTimeoutMs: deps.limits.targetConnect,
-      holdNoticeMs: deps.limits.holdNotice,
-    },
-    tls,
-    tlsRequired: deps.tls?.required ?? false,
     maskKey: deps.maskKey,
     stopping: stopping.signal,
     log: deps.log,
   };
-  const caps = {
-    connectionsMax: deps.limits.connections,
-    connectionsPerAddressMax: deps.limits.connectionsPerAddress,
-  };
+  const { caps } = settings;
   const listeners = new Map<string, Listener>();
   const close = async (drainMs: number): Promise<void> => {
     const all = [...listeners.values()];
@@ -100,12 +91,40 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
       const own = protocols.find(({ id }) => id === protocol);
       if (at === undefined || own === undefined) return [];
       const host = new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
-      const tls = deps.tls === null ? "none" : deps.tls.required ? "required" : "offered";
+      const tls = connection.tls === null ? "none" : connection.tlsRequired ? "required" : "offered";
       return own.connectLines({ host, port: at.port, target: name, user, password, tls });
     },
     connections: () => [...listeners.values()].reduce((sum, { connections }) => sum + connections, 0),
+    configure(next) {
+      const { connection: changed, caps: changedCaps } = settingsOf(next);
+      Object.assign(connection, changed);
+      Object.assign(caps, changedCaps);
+    },
     close,
   };
+}
+
+/** Settings as connections and listeners read them, at each connection anew. */
+function settingsOf({ tls, limits }: ProxySettings) {
+  const own = tls === null ? null : { certificate: tls.certificate, key: tls.key };
+  const connection: Pick<ConnectionDeps, "limits" | "tls" | "tlsRequired"> = {
+    limits: {
+      startupFrameBytesMax: 10_000,
+      startupTimeoutMs: limits.startup,
+      statementBytesMax: limits.statement,
+      maskedRowBytesMax: limits.maskedRow,
+      idleTimeoutMs: limits.idle,
+      targetConnectTimeoutMs: limits.targetConnect,
+      holdNoticeMs: limits.holdNotice,
+    },
+    tls: own,
+    tlsRequired: tls?.required ?? false,
+  };
+  const caps: ConnectionCaps = {
+    connectionsMax: limits.connections,
+    connectionsPerAddressMax: limits.connectionsPerAddress,
+  };
+  return { connection, caps };
 }
 
 /** Postern's own query on a target, in that target's protocol: for catalogs. */

@@ -1,6 +1,6 @@
 /** TLS on both sides: an accepted socket upgraded as its server end, a dialled one as its client end. TLS 1.2 and up. */
 import { isIP, type Socket } from "node:net";
-import { connect, createSecureContext, createServer, type SecureContext, type TLSSocket } from "node:tls";
+import { connect, createServer, type TLSSocket } from "node:tls";
 import { PosternError } from "../policy/errors.ts";
 import type { Target } from "../policy/types.ts";
 
@@ -8,29 +8,6 @@ import type { Target } from "../policy/types.ts";
 export interface ListenerTls {
   readonly certificate: string;
   readonly key: string;
-}
-
-const contexts = new WeakMap<ListenerTls, SecureContext>();
-
-function contextOf(own: ListenerTls): SecureContext {
-  let context = contexts.get(own);
-  if (context === undefined) {
-    context = createSecureContext({ cert: own.certificate, key: own.key, minVersion: "TLSv1.2" });
-    contexts.set(own, context);
-  }
-  return context;
-}
-
-/** Throws where certificate and key do not fit: asked at start-up, so that it is not the first client who finds out. */
-export function checkListenerTls(own: ListenerTls): void {
-  try {
-    contextOf(own);
-  } catch (cause) {
-    throw new PosternError("Internal", "The listener's certificate and key cannot be used together", {
-      hint: "Check listen.tls.certificate and listen.tls.key: both PEM, of the same pair",
-      cause,
-    });
-  }
 }
 
 /**

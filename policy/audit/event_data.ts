@@ -94,6 +94,14 @@ const approvalChange = z.strictObject({
 }).readonly();
 
 export const eventData = {
+  /** The config was read anew. `before` and `policy` are digests of the rules and masks. */
+  "gateway.reloaded": z.strictObject({
+    by: z.string(),
+    before: z.string(),
+    policy: z.string(),
+    changed: z.array(z.string()),
+    needsRestart: z.array(z.string()),
+  }),
   "gateway.started": z.strictObject({
     version: z.string(),
     pid: z.number(),

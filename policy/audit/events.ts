@@ -79,6 +79,8 @@ const parametersOf = (parameters: readonly ParameterView[]) =>
 const tablesOf = (tables: readonly RelationUse[]) =>
   tables.map(({ schema, name, access }) => ({ schema, name, access }));
 
+export const gatewayReloaded = (data: EventData["gateway.reloaded"]) => draft("gateway.reloaded", {}, data);
+
 export const gatewayStarted = (data: EventData["gateway.started"]) => draft("gateway.started", {}, data);
 
 export const gatewayStopped = (reason: string) => draft("gateway.stopped", {}, { reason });

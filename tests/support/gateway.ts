@@ -40,6 +40,8 @@ export interface TestGateway {
   readonly folder: string;
   readonly configFile: string;
   readonly gateway: Gateway;
+  /** Rewrites the config file. */
+  edit(change: (text: string) => string): Promise<void>;
   /** A browser signed in to the dashboard as this person. */
   signIn(person: Person): Promise<DashboardUser>;
   close(): Promise<void>;
@@ -115,6 +117,16 @@ export class DashboardUser {
     throw new Error(`no request with ${text} became pending`);
   }
 
+  /** A one-time password for a target, and the name to use it with. */
+  async password(target: string): Promise<{ user: string; password: string }> {
+    const page = await this.post(`/api/targets/${target}/password`, {});
+    if (page.status !== 200) throw new Error(`${target}: ${page.status} ${page.text}`);
+    const { user, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
+    const password = lines.map(({ line }) => /^PGPASSWORD=(\S+)/.exec(line)?.[1]).find((one) => one);
+    if (password === undefined) throw new Error(`${target}: no line with a password in ${page.text}`);
+    return { user, password };
+  }
+
   async decide(id: string, approve: boolean, reason = ""): Promise<Page> {
     return await this.post(`/api/requests/${id}/decision`, { approve, reason });
   }
@@ -155,10 +167,14 @@ ${options.sections ?? ""}
   const configFile = `${folder}/postern.yaml`;
   await Deno.writeTextFile(configFile, text);
   const env: Record<string, string> = { CLIENT_SECRET: "test-client-secret", ...options.env };
-  const gateway = await startGateway({
-    text,
+  const reread = () => ({
+    text: Deno.readTextFileSync(configFile),
     file: configFile,
-    env: (name) => env[name],
+    env: (name: string) => env[name],
+  });
+  const gateway = await startGateway({
+    ...reread(),
+    reread,
     log: options.log ?? createLog({ level: "error", format: "text" }),
   }).catch(async (error) => {
     await issuer.close();
@@ -171,6 +187,9 @@ ${options.sections ?? ""}
     folder,
     configFile,
     gateway,
+    async edit(change) {
+      await Deno.writeTextFile(configFile, change(await Deno.readTextFile(configFile)));
+    },
     async signIn(person) {
       const { browser } = await signInByHttp(`${dashboard}/auth/login?next=/`, person.email);
       return new DashboardUser(browser, dashboard);

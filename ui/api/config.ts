@@ -1,6 +1,6 @@
 /** The config's `dashboard:` section. */
 import { z } from "zod";
-import { address, duration, tlsFiles } from "../../policy/config_values.ts";
+import { address, duration, tlsPair } from "../../policy/config_values.ts";
 import { defaultBrowserLimits } from "./browser_sessions.ts";
 
 const origin = z.string().transform((text, context) => {
@@ -20,7 +20,7 @@ export const dashboardSchema = z.strictObject({
   listen: address,
   /** What links start with; no slash at the end. */
   url: origin,
-  tls: tlsFiles.optional(),
+  tls: tlsPair({}).optional(),
   /** When browsers must sign in again: after this time without use, and after this time in any case. */
   sessions: z.strictObject({
     idle: duration("1m", "30d").default(defaultBrowserLimits.idleMs),

@@ -3,8 +3,10 @@
  * open (the folder is 0700). The folder's lock keeps a second process out of the store, so `postern audit export`
  * asks the first one here.
  */
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { Hono } from "hono";
+import { asPosternError } from "../../policy/errors.ts";
 import type { EventFilter, EvidenceJournal, ExportFormat } from "../../policy/ports.ts";
 
 /** What to export; it travels as JSON in a query, and both ends are this program. */
@@ -19,8 +21,18 @@ export interface Control {
 
 const socketName = "control.sock";
 
-function controlApp(journal: Pick<EvidenceJournal, "lines">): Hono {
+export interface ControlDeps {
+  readonly journal: Pick<EvidenceJournal, "lines">;
+  /** Reads the config anew; resolves with what to tell the person. Rejects with a PosternError. */
+  readonly reload: (by: string) => Promise<string>;
+}
+
+function controlApp({ journal, reload }: ControlDeps): Hono {
   const app = new Hono();
+  app.post("/reload", (c) =>
+    reload("postern reload").then((said) => c.text(said), (error) => {
+      return c.text(asPosternError(error).message, 409);
+    }));
   app.get("/audit/export", (c) => {
     const { filter, format } = JSON.parse(c.req.query("wanted") ?? "{}") as WantedExport;
     return c.body(ReadableStream.from(journal.lines(filter, format)).pipeThrough(new TextEncoderStream()));
@@ -29,42 +41,44 @@ function controlApp(journal: Pick<EvidenceJournal, "lines">): Hono {
 }
 
 /** Listens in the data folder; whoever calls holds that folder's lock, so a socket found there is a dead one's. */
-export async function startControl(
-  folder: string,
-  journal: Pick<EvidenceJournal, "lines">,
-): Promise<Control> {
+export async function startControl(folder: string, deps: ControlDeps): Promise<Control> {
   const path = `${folder}/${socketName}`;
   await Deno.remove(path).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
-  const server = Deno.serve({ path, onListen: () => {} }, controlApp(journal).fetch);
+  const server = Deno.serve({ path, onListen: () => {} }, controlApp(deps).fetch);
   await Deno.chmod(path, 0o600);
   return { close: () => server.shutdown() };
 }
 
+/** One call to the gateway that runs on this folder; null where none runs. */
+function askRunning(folder: string, method: "GET" | "POST", path: string): Promise<IncomingMessage | null> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath: `${folder}/${socketName}`, method, path }, resolve);
+    asking.on("error", (error: Error & { code?: string }) => {
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(null);
+      else reject(error);
+    });
+    asking.end();
+  });
+}
+
 /** Streams an export from the gateway that runs on this folder to `write`; false where none runs. */
-export function exportFromRunning(
+export async function exportFromRunning(
   folder: string,
   wanted: WantedExport,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<boolean> {
   const path = `/audit/export?wanted=${encodeURIComponent(JSON.stringify(wanted))}`;
-  return new Promise((resolve, reject) => {
-    const asking = request({ socketPath: `${folder}/${socketName}`, path }, async (response) => {
-      try {
-        if (response.statusCode !== 200) {
-          throw new Error(`the running Postern answered ${response.statusCode}`);
-        }
-        for await (const chunk of response) await write(chunk);
-        resolve(true);
-      } catch (error) {
-        reject(error);
-      }
-    });
-    asking.on("error", (error: Error & { code?: string }) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(false);
-      else reject(error);
-    });
-    asking.end();
-  });
+  const response = await askRunning(folder, "GET", path);
+  if (response === null) return false;
+  if (response.statusCode !== 200) throw new Error(`the running Postern answered ${response.statusCode}`);
+  for await (const chunk of response) await write(chunk);
+  return true;
+}
+
+/** Makes the gateway that runs on this folder read its config anew; null where none runs. */
+export async function reloadRunning(folder: string): Promise<{ ok: boolean; text: string } | null> {
+  const response = await askRunning(folder, "POST", "/reload");
+  return response && { ok: response.statusCode === 200, text: await text(response) };
 }

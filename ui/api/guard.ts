@@ -95,14 +95,14 @@ export function rightOrigin(url: URL): MiddlewareHandler<DashboardEnv> {
 /** Finds the session, and refuses who is not signed in or lacks every role that the route wants. */
 export function admitted(
   access: Access,
-  deps: { readonly sessions: BrowserSessions; readonly roles: RoleGroups; readonly url: URL },
+  deps: { readonly sessions: BrowserSessions; readonly roles: () => RoleGroups; readonly url: URL },
 ): MiddlewareHandler<DashboardEnv> {
   const { session: name } = cookieNames(deps.url);
   return async (c, next) => {
     if (access !== "public") {
       const session = deps.sessions.find(getCookie(c, name));
       if (session === null) throw notSignedIn();
-      const viewer = viewerOf(session.identity, deps.roles);
+      const viewer = viewerOf(session.identity, deps.roles());
       if (!hasRole(viewer, access)) throw wrongRole(access);
       c.set("session", session);
       c.set("viewer", viewer);

@@ -4,12 +4,14 @@ import { bodyLimit } from "hono/body-limit";
 import { BrowserSessions, defaultBrowserLimits } from "./browser_sessions.ts";
 import { admitted, rightHost, rightOrigin, securityHeaders } from "./guard.ts";
 import { type DashboardDeps, type DashboardEnv, HttpRefusal, notFound, refusalOf } from "./http.ts";
+import { type DashboardListener, type HttpListener, listenHttp } from "./listener.ts";
 import { type Route, routesOf } from "./routes.ts";
 import { EventStreams } from "./stream.ts";
 
 export { loadAssets } from "./assets.ts";
 export { type DashboardConfig, dashboardSchema } from "./config.ts";
 export type { DashboardDeps } from "./http.ts";
+export type { DashboardListener } from "./listener.ts";
 export type { RoleGroups } from "./roles.ts";
 
 /** Largest body of a request; statements do not come this way. */
@@ -50,61 +52,33 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
     },
   }));
   for (const { method, path, access, handle } of routes) {
-    app.on(method, path, admitted(access, { sessions, roles: deps.roles, url }), handle);
+    app.on(method, path, admitted(access, { sessions, roles: () => deps.roles, url }), handle);
   }
   return { app, routes, sessions, streams };
 }
 
-export interface DashboardListener {
-  readonly hostname: string;
-  readonly port: number;
-  /** PEM texts; without them the dashboard speaks plain HTTP, for a proxy in front or for loopback. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
-}
-
-export interface RunningDashboard {
+export interface RunningDashboard extends Pick<HttpListener, "port" | "setTls"> {
   readonly url: string;
-  readonly port: number;
   /** Ends event streams, lets requests under way finish, and stops listening. */
   close(): Promise<void>;
 }
 
 /** Serves the dashboard. Throws what Deno.serve throws, `Deno.errors.AddrInUse` for a taken port. */
-export function startDashboard(deps: DashboardDeps, listener: DashboardListener): RunningDashboard {
+export function startDashboard(deps: DashboardDeps, at: DashboardListener): RunningDashboard {
   const { app, streams } = createDashboard(deps);
   try {
-    return serve(deps, listener, app, streams);
+    const listener = listenHttp(app, at, deps.log);
+    return {
+      url: deps.url,
+      port: listener.port,
+      setTls: (tls) => listener.setTls(tls),
+      async close() {
+        streams.close();
+        await listener.close();
+      },
+    };
   } catch (error) {
     streams.close();
     throw error;
   }
-}
-
-function serve(
-  deps: DashboardDeps,
-  { hostname, port, tls }: DashboardListener,
-  app: Dashboard["app"],
-  streams: EventStreams,
-): RunningDashboard {
-  const server = Deno.serve({
-    hostname,
-    port,
-    ...(tls ? { cert: tls.certificate, key: tls.key } : {}),
-    onListen: () => {},
-    onError: (error) => {
-      deps.log("error", "a dashboard connection failed", { error: String(error) });
-      return new Response("Postern failed on this", { status: 500 });
-    },
-  }, (request, info) => {
-    const { remoteAddr } = info;
-    return app.fetch(request, "hostname" in remoteAddr ? { address: remoteAddr.hostname } : {});
-  });
-  return {
-    url: deps.url,
-    port: server.addr.port,
-    async close() {
-      streams.close();
-      await server.shutdown();
-    },
-  };
 }

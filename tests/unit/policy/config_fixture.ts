@@ -1,12 +1,12 @@
 /** A whole config of policy's sections, and what it refers to. */
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { address, configProblems, policyChecks, policyShape, tlsFiles } from "../../../policy/config.ts";
+import { address, configProblems, policyChecks, policyShape, tlsPair } from "../../../policy/config.ts";
 
 export const protocols = [{ id: "postgresql", defaultPort: 5432 }, { id: "mysql", defaultPort: 3306 }];
 export const schema = z.strictObject({
   ...policyShape(protocols),
-  dashboard: z.strictObject({ listen: address, tls: tlsFiles.optional() }).optional(),
+  dashboard: z.strictObject({ listen: address, tls: tlsPair({}).optional() }).optional(),
 });
 
 export const files: Readonly<Record<string, string>> = {

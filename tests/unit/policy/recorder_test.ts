@@ -15,7 +15,7 @@ function setUp(reads: ReadsRecorded) {
     });
     return promise;
   };
-  return { recorder: new Recorder({ append }, reads, () => {}), waiting };
+  return { recorder: new Recorder({ append }, () => reads, () => {}), waiting };
 }
 
 /** Whether a promise has settled by the time that everything that could settle has. */

@@ -1,0 +1,59 @@
+/** The dashboard's listener: plain HTTP or TLS, whose certificate can be replaced while it serves. */
+import type { DashboardEnv } from "./http.ts";
+import type { Hono } from "hono";
+import type { Log } from "../../policy/log.ts";
+
+export interface DashboardListener {
+  readonly hostname: string;
+  readonly port: number;
+  /** PEM texts; without them the dashboard speaks plain HTTP, for a proxy in front or for loopback. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
+
+export interface HttpListener {
+  readonly port: number;
+  /** For connections from now on; those under way end their request. Throws where the pair cannot be used. */
+  setTls(tls: DashboardListener["tls"]): void;
+  /** Lets requests under way finish, and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Throws what Deno.serve throws, `Deno.errors.AddrInUse` for a taken port. */
+export function listenHttp(
+  app: Pick<Hono<DashboardEnv>, "fetch">,
+  { hostname, port, tls }: DashboardListener,
+  log: Log,
+): HttpListener {
+  const serve = (at: number, own: DashboardListener["tls"]) =>
+    Deno.serve({
+      hostname,
+      port: at,
+      // So that a listener with a new certificate can begin before the old one ends.
+      reusePort: own !== undefined,
+      ...(own ? { cert: own.certificate, key: own.key } : {}),
+      onListen: () => {},
+      onError: (error) => {
+        log("error", "a dashboard connection failed", { error: String(error) });
+        return new Response("Postern failed on this", { status: 500 });
+      },
+    }, (request, info) => {
+      const { remoteAddr } = info;
+      return app.fetch(request, "hostname" in remoteAddr ? { address: remoteAddr.hostname } : {});
+    });
+  let current = tls;
+  let server = serve(port, tls);
+  return {
+    port: server.addr.port,
+    setTls(next) {
+      if (next?.certificate === current?.certificate && next?.key === current?.key) return;
+      if ((next === undefined) !== (current === undefined)) {
+        throw new TypeError("dashboard.tls cannot be switched on or off without a restart");
+      }
+      const old = server;
+      server = serve(old.addr.port, next);
+      current = next;
+      void old.shutdown();
+    },
+    close: () => server.shutdown(),
+  };
+}
