@@ -12,8 +12,9 @@ import {
 } from "./policy/config.ts";
 import { PosternError } from "./policy/errors.ts";
 import { createLog, type Log } from "./policy/log.ts";
-import { compilePolicy } from "./policy/in_force.ts";
+import { compilePolicy, type PolicyInForce } from "./policy/in_force.ts";
 import { createPolicy } from "./policy/mod.ts";
+import type { EvidenceJournal } from "./policy/ports.ts";
 import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
@@ -21,12 +22,13 @@ import {
   listenAddresses,
   listenSchema,
   protocols,
+  type Proxy,
   type ProxySettings,
   startProxy,
   targetQuery,
 } from "./proxy/mod.ts";
 import { startControl } from "./ui/api/control.ts";
-import { dashboardSchema, loadAssets, startDashboard } from "./ui/api/mod.ts";
+import { dashboardSchema, loadAssets, type RunningDashboard, startDashboard } from "./ui/api/mod.ts";
 import {
   type ConfigReader,
   createCommands,
@@ -167,19 +169,7 @@ async function startParts(
     limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
   }, { hostname: config.dashboard.listen.host, port: config.dashboard.listen.port, ...dashboardTls(config) });
   started.push(() => dashboard.close());
-  const reloading = new Reloading(config, {
-    fixed: [...restartOnly, ...protocols.map(({ id }) => `listen.${id}`)],
-    digestOf: (next) => toPolicyConfig(next, protocols).digest,
-    record: (data) => journal.append(gatewayReloaded(data)),
-    apply(next) {
-      const compiled = compilePolicy(toPolicyConfig(next, protocols));
-      // Certificates may fail, the rest cannot.
-      proxy.configure(proxySettings(next));
-      dashboard.setTls(dashboardTls(next).tls);
-      inForce.replace(compiled);
-    },
-    log,
-  });
+  const reloading = reloadingOf(config, { inForce, proxy, dashboard, journal, log });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
   const reread = source.reread ?? (() => source);
   const control = await startControl(data, { journal, reload: (by) => reload(reread(), by) });
@@ -198,6 +188,30 @@ async function startParts(
       await undo();
     },
   };
+}
+
+interface ReloadedParts {
+  readonly inForce: PolicyInForce;
+  readonly proxy: Proxy;
+  readonly dashboard: RunningDashboard;
+  readonly journal: EvidenceJournal;
+  readonly log: Log;
+}
+
+function reloadingOf(config: Config, { inForce, proxy, dashboard, journal, log }: ReloadedParts) {
+  return new Reloading(config, {
+    fixed: [...restartOnly, ...protocols.map(({ id }) => `listen.${id}`)],
+    digestOf: (next) => toPolicyConfig(next, protocols).digest,
+    record: (data) => journal.append(gatewayReloaded(data)),
+    apply(next) {
+      const compiled = compilePolicy(toPolicyConfig(next, protocols));
+      // Certificates may fail, the rest cannot.
+      proxy.configure(proxySettings(next));
+      dashboard.setTls(dashboardTls(next).tls);
+      inForce.replace(compiled);
+    },
+    log,
+  });
 }
 
 /** Sections that a reload leaves as they are; the listeners' addresses are among them, too. */

@@ -12,7 +12,10 @@ export interface DashboardListener {
 
 export interface HttpListener {
   readonly port: number;
-  /** For connections from now on; those under way end their request. Throws where the pair cannot be used. */
+  /**
+   * For connections from now on; requests under way end as they began. Between the two, for a moment, nothing
+   * listens. Throws TypeError where TLS would be switched on or off.
+   */
   setTls(tls: DashboardListener["tls"]): void;
   /** Lets requests under way finish, and stops listening. */
   close(): Promise<void>;
@@ -28,8 +31,6 @@ export function listenHttp(
     Deno.serve({
       hostname,
       port: at,
-      // So that a listener with a new certificate can begin before the old one ends.
-      reusePort: own !== undefined,
       ...(own ? { cert: own.certificate, key: own.key } : {}),
       onListen: () => {},
       onError: (error) => {
@@ -42,18 +43,34 @@ export function listenHttp(
     });
   let current = tls;
   let server = serve(port, tls);
+  const at = server.addr.port;
+  let replacing: Promise<void> = Promise.resolve();
+  // Two listeners cannot share the port: with SO_REUSEPORT a second Postern could take it, too.
+  const replace = async (old: typeof server): Promise<void> => {
+    void old.shutdown();
+    for (let tries = 1;; tries++) {
+      try {
+        server = serve(at, current);
+        return;
+      } catch (error) {
+        if (tries > 100) return log("error", "the dashboard cannot listen again", { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  };
   return {
-    port: server.addr.port,
+    port: at,
     setTls(next) {
       if (next?.certificate === current?.certificate && next?.key === current?.key) return;
       if ((next === undefined) !== (current === undefined)) {
         throw new TypeError("dashboard.tls cannot be switched on or off without a restart");
       }
-      const old = server;
-      server = serve(old.addr.port, next);
       current = next;
-      void old.shutdown();
+      replacing = replacing.then(() => replace(server));
     },
-    close: () => server.shutdown(),
+    async close() {
+      await replacing;
+      await server.shutdown();
+    },
   };
 }

@@ -99,3 +99,32 @@ Deno.test("closing ends event streams instead of waiting for them", async () => 
   await assert.rejects(fetch(`${url}/healthz`));
   await gateway.close();
 });
+
+Deno.test("a new certificate counts for new connections, and TLS cannot be switched off", async () => {
+  const [before, after] = [createAuthority(), createAuthority()];
+  const port = freePort();
+  const url = `https://localhost:${port}`;
+  const dashboard = startDashboard(depsOf(new FakeGateway(), url), {
+    hostname: "127.0.0.1",
+    port,
+    tls: before.issue(),
+  });
+  const asking = (caCerts: string[]) => Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 0 });
+  const status = async (ca: string): Promise<number | null> => {
+    using client = asking([ca]);
+    const answer = await fetch(`${url}/healthz`, { client }).catch(() => null);
+    await answer?.body?.cancel();
+    return answer?.status ?? null;
+  };
+  try {
+    assert.deepEqual([await status(before.certificate), await status(after.certificate)], [200, null]);
+    dashboard.setTls(after.issue());
+    let answered: number | null = null;
+    for (let tries = 0; answered === null && tries < 100; tries++) answered = await status(after.certificate);
+    assert.equal(answered, 200);
+    assert.equal(await status(before.certificate), null);
+    assert.throws(() => dashboard.setTls(undefined), /without a restart/);
+  } finally {
+    await dashboard.close();
+  }
+});
