@@ -3,6 +3,7 @@ import { sessionRefused, sessionStarted } from "./audit/events.ts";
 import { everWrites, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import type { Policy } from "./in_force.ts";
+import type { LiveSession } from "./live.ts";
 import type { ConnectionAttempt, Journal, LiveSessions, Session } from "./ports.ts";
 import { GatedSession, randomId, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
@@ -57,6 +58,10 @@ export class Admission implements LiveSessions {
       }),
     );
     return session !== undefined;
+  }
+
+  list(): readonly LiveSession[] {
+    return [...this.#sessions.values()].map((session) => session.live());
   }
 
   endAll(reason: PosternError): void {

@@ -3,6 +3,7 @@ import { Admission, attempted, type Destination, recordRefusal } from "./admissi
 import { signInFailed, signInSucceeded } from "./audit/events.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import { globMatcher } from "./glob.ts";
+import type { LiveSession } from "./live.ts";
 import { attemptOf, type OneTimePasswords } from "./identity/mod.ts";
 import type {
   ConnectionAttempt,
@@ -109,6 +110,10 @@ class Gate implements GatekeeperService {
 
   ids(): readonly string[] {
     return this.#admission.ids();
+  }
+
+  list(): readonly LiveSession[] {
+    return this.#admission.list();
   }
 
   end(id: string, by: string, reason: string): boolean {

@@ -1,5 +1,6 @@
 /** What policy offers to, and asks of, the outside: proxy/ and ui/ see policy only through these. */
 import type { PosternError } from "./errors.ts";
+import type { LiveSession, Progress } from "./live.ts";
 import type {
   ApprovalRequest,
   ApprovalState,
@@ -119,6 +120,8 @@ export interface Session {
   record(run: StatementRun, approval?: string): Promise<string>;
   /** Rows, bytes, error: recorded soon after, nobody waits for it. */
   finished(statement: string, outcome: StatementOutcome): void;
+  /** How the answer under way gets on, asked of the data path now and then; it costs nothing between. */
+  watch?(progress: () => Progress | null): void;
   /** Asks for approval; resolves once the request is durable and visible to approvers. */
   hold(run: StatementRun): Promise<Hold>;
   /** Ends it once; later calls do nothing. */
@@ -262,4 +265,6 @@ export interface LiveSessions {
   /** Ends a running session; false where there is none of that id. */
   end(id: string, by: string, reason: string): boolean;
   ids(): readonly string[];
+  /** What each does now, the oldest first. */
+  list(): readonly LiveSession[];
 }

@@ -6,6 +6,7 @@ import type { Catalogs } from "./catalogs.ts";
 import { decide, type Place } from "./decide.ts";
 import { PosternError } from "./errors.ts";
 import type { PolicyInForce } from "./in_force.ts";
+import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
 import type { Clock, Hold, Journal, Session } from "./ports.ts";
 import type { Recorder } from "./recorder.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
@@ -57,6 +58,8 @@ export class GatedSession implements Session {
   /** How long an approved request had waited, by its id. */
   readonly #waited = new Map<string, number>();
   readonly #analyst: SessionAnalyst;
+  readonly #track = new LiveTrack();
+  readonly #startedAt: number;
   #statements = 0;
   #closed = false;
 
@@ -72,6 +75,7 @@ export class GatedSession implements Session {
     this.database = place.database;
     this.readOnly = place.readOnly;
     this.ended = this.#end.signal;
+    this.#startedAt = deps.clock();
     this.#where = {
       target: place.target.name,
       database: place.database,
@@ -110,7 +114,9 @@ export class GatedSession implements Session {
         facts.kind !== "read" && facts.kind !== "transaction" && facts.kind !== "session" &&
         facts.kind !== "write"
       );
-      this.#running.set(id, { at: this.deps.clock(), changesCatalog });
+      const at = this.deps.clock();
+      this.#running.set(id, { at, changesCatalog });
+      this.#track.began(id, draft.data.text, draft.data.verbs, at);
     }
     return id;
   }
@@ -119,7 +125,9 @@ export class GatedSession implements Session {
     const running = this.#running.get(statement);
     if (running === undefined) return;
     this.#running.delete(statement);
-    const duration = Math.max(0, this.deps.clock() - running.at);
+    const now = this.deps.clock();
+    this.#track.ended(statement, now);
+    const duration = Math.max(0, now - running.at);
     this.deps.journal.note(statementFinished(this.#about, statement, outcome, duration));
     if (running.changesCatalog && outcome.error === null) {
       this.deps.catalogs.refresh(this.target, this.database);
@@ -130,13 +138,39 @@ export class GatedSession implements Session {
     const request = this.#request(run);
     const hold = await this.deps.approvals.hold(request, this.identity);
     if (this.#closed) hold.withdraw("the session ended");
+    this.#track.waits(request);
     const withdraw = () => hold.withdraw("the session ended");
     this.ended.addEventListener("abort", withdraw, { once: true });
     hold.outcome.then(({ state }) => {
       this.ended.removeEventListener("abort", withdraw);
+      this.#track.decided(request.id, this.deps.clock());
       if (state === "approved") this.#waited.set(request.id, this.deps.clock() - request.requestedAt);
     });
     return hold;
+  }
+
+  watch(progress: () => Progress | null): void {
+    this.#track.progress = progress;
+  }
+
+  live(): LiveSession {
+    const { id, database, readOnly } = this;
+    const { client, identity, target } = this.#place;
+    return {
+      id,
+      person: identity.name,
+      target: target.name,
+      database,
+      environment: target.environment,
+      client,
+      method: identity.method,
+      startedAt: this.#startedAt,
+      readOnly,
+      statements: this.#statements,
+      held: this.#track.held,
+      current: this.#track.current(),
+      idleSince: this.#track.idleSince,
+    };
   }
 
   /** Ends it from this side: the data path tells the client `reason` and closes. */

@@ -68,6 +68,7 @@ export class Conversation {
     const key = maskKey(deps.maskKey, session.target.name);
     this.#masker = (mask, text) => maskText(mask, text, key);
     this.#maskOf = (origin) => session.maskOf(origin);
+    session.watch?.(() => this.#response);
     this.gate = new Gate(session);
     this.prepared = new PreparedStatements(deps.limits.statementBytesMax);
   }

@@ -48,6 +48,7 @@ export class Relay {
       maskedRowBytesMax: deps.limits.maskedRowBytesMax,
       settled: (execution) => this.#finished(execution),
     });
+    session.watch?.(() => this.#conversation.replies.first()?.execution ?? null);
     this.#targetPump = new TargetPump(target, client, this.#targetSide, deps.limits.maskedRowBytesMax);
     this.#clientPump = new ClientPump({
       client,

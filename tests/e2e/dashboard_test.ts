@@ -105,7 +105,7 @@ dashboardTest("the whole way by keyboard: move, open, approve, deny, help, back"
   await page.keyboard.press("Control+Enter");
   assert.deepEqual(await second.outcome, { state: "denied", by: ada.name, reason: "a? no" });
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   await page.getByRole("heading", { name: "Sessions" }).waitFor();
 });
 

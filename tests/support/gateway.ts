@@ -27,6 +27,8 @@ export interface TestGatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly signInTimeout?: string;
   readonly people?: readonly Person[];
+  /** Groups that give the admin's role. */
+  readonly admins?: readonly string[];
   /** Kept by whoever gives it; a temporary one otherwise. */
   readonly folder?: string;
   readonly log?: Log;
@@ -159,7 +161,7 @@ identity:
   clientSecret: { env: CLIENT_SECRET }
   groupsClaim: groups
   signInTimeout: ${options.signInTimeout ?? "1m"}
-roles: { approver: [db-approvers], auditor: [auditors] }
+roles: { approver: [db-approvers], auditor: [auditors], admin: [${(options.admins ?? []).join(", ")}] }
 targets:
 ${options.targets}
 ${options.sections ?? ""}

@@ -2,14 +2,12 @@
 import { z } from "zod";
 import { dashboardAction, known } from "../../policy/audit/events.ts";
 import type { SessionSummary } from "../../policy/ports.ts";
-import { endSchema, type SessionAnswer, type Sessions, type StatementText, type Steps } from "../contract.ts";
+import { type SessionAnswer, type Sessions, type StatementText, type Steps } from "../contract.ts";
 import {
   addressOf,
-  bodyOf,
   cursorSchema,
   type DashboardContext,
   type DashboardDeps,
-  HttpRefusal,
   notFound,
   pageSize,
   queryOf,
@@ -78,7 +76,10 @@ export class ReplayRoutes {
   readonly one = async (c: DashboardContext): Promise<Response> => {
     const viewer = c.get("viewer");
     const session = rowOf(await this.#visible(c), viewer, new Set(this.deps.live.ids()));
-    const may = { end: session.live && hasRole(viewer, ["approver", "admin"]), export: seesAll(viewer) };
+    const may = {
+      end: session.live && (session.mine || hasRole(viewer, ["approver", "admin"])),
+      export: seesAll(viewer),
+    };
     const body: SessionAnswer = { now: this.deps.clock(), session, may };
     return c.json(body);
   };
@@ -112,17 +113,6 @@ export class ReplayRoutes {
     if (it?.type !== "statement.judged" && it?.type !== "approval.requested") throw notFound("statement");
     const body: StatementText = { text: it.data.text };
     return c.json(body);
-  };
-
-  readonly end = async (c: DashboardContext): Promise<Response> => {
-    const { reason } = await bodyOf(c, endSchema);
-    const session = await this.#visible(c);
-    const { name } = c.get("viewer").identity;
-    await this.#record(c, session, "session.killed", reason);
-    if (!this.deps.live.end(session.id, name, reason)) {
-      throw new HttpRefusal(410, "SessionEnded", "This session has ended already");
-    }
-    return c.json({ done: true });
   };
 
   async #page(

@@ -6,6 +6,7 @@ import { exportRoute } from "./export.ts";
 import type { Access } from "./guard.ts";
 import type { Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
+import { liveRoutes } from "./live.ts";
 import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
 import { searchRoute } from "./search.ts";
@@ -21,11 +22,10 @@ export interface Route {
 }
 
 const everyone: Access = ["engineer"];
-const enders: Access = ["approver", "admin"];
 const auditors: Access = ["auditor", "admin"];
 
 /** Pages of the app: the same document, which asks the API for what it shows. */
-const pages = ["/", "/requests/:id", "/history", "/sessions", "/sessions/:id", "/connect"];
+const pages = ["/", "/requests/:id", "/history", "/live", "/sessions", "/sessions/:id", "/connect"];
 
 export function routesOf(
   deps: DashboardDeps,
@@ -36,6 +36,7 @@ export function routesOf(
   const connect = connectRoutes(deps, sessions);
   const requests = requestRoutes(deps);
   const replay = new ReplayRoutes(deps);
+  const live = liveRoutes(deps);
   const targets = targetRoutes(deps);
   const page = (c: DashboardContext) => c.html(deps.assets.page());
   return [
@@ -61,7 +62,10 @@ export function routesOf(
     { method: "GET", path: "/api/sessions/:id", access: everyone, handle: replay.one },
     { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
-    { method: "POST", path: "/api/sessions/:id/end", access: enders, handle: replay.end },
+    // Whose session it is, and who sees it, decides.
+    { method: "POST", path: "/api/sessions/:id/end", access: everyone, handle: live.endOne },
+    { method: "GET", path: "/api/live", access: everyone, handle: live.list },
+    { method: "POST", path: "/api/live/end", access: everyone, handle: live.endPerson },
     { method: "GET", path: "/api/search", access: everyone, handle: searchRoute(deps) },
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];

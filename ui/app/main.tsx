@@ -5,13 +5,9 @@ import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import type { Me } from "../contract.ts";
 import { Failure, FocusHeading } from "./parts/basics.tsx";
 import { tableList, verbList } from "./parts/format.ts";
-import { ConnectScreen } from "./screens/connect.tsx";
+import { later } from "./parts/later.tsx";
 import { Desk } from "./screens/desk.tsx";
-import { HistoryScreen } from "./screens/history.tsx";
-import { ReplayScreen } from "./screens/replay.tsx";
-import { SessionsScreen } from "./screens/sessions.tsx";
 import { SignInScreen } from "./screens/sign_in.tsx";
-import { TargetsScreen } from "./screens/targets.tsx";
 import { Gate, Shell } from "./shell.tsx";
 import { ApiError, asApiError, get } from "./state/api.ts";
 import { readAppearance } from "./state/appearance.ts";
@@ -20,6 +16,16 @@ import { startKeys } from "./state/keys.ts";
 import { meState } from "./state/me.ts";
 import { announcement, newlyArrived, requests } from "./state/requests.ts";
 import { closeStream, onChange, openStream } from "./state/stream.ts";
+
+// The inbox and the request are there at once; every other screen comes when it is opened.
+const ConnectScreen = later<{ secret: string }>(async () =>
+  (await import("./screens/connect.tsx")).ConnectScreen
+);
+const HistoryScreen = later(async () => (await import("./screens/history.tsx")).HistoryScreen);
+const LiveScreen = later(async () => (await import("./screens/live.tsx")).LiveScreen);
+const ReplayScreen = later<{ id: string }>(async () => (await import("./screens/replay.tsx")).ReplayScreen);
+const SessionsScreen = later(async () => (await import("./screens/sessions.tsx")).SessionsScreen);
+const TargetsScreen = later(async () => (await import("./screens/targets.tsx")).TargetsScreen);
 
 async function findOut(): Promise<void> {
   try {
@@ -83,6 +89,7 @@ function Inside() {
         <Route path="/" component={DeskPage} />
         <Route path="/requests/:id" component={DeskPage} />
         <Route path="/history" component={HistoryScreen} />
+        <Route path="/live" component={LiveScreen} />
         <Route path="/sessions" component={SessionsScreen} />
         <Route path="/sessions/:id" component={ReplayPage} />
         <Route path="/connect" component={TargetsScreen} />

@@ -1,12 +1,13 @@
 /** The frame around every screen: navigation, connection state, announcements, settings and the keys. */
 import { useLocation } from "preact-iso";
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Dialog } from "./parts/dialog.tsx";
 import { icons, Mark } from "./parts/icons.tsx";
 import { SettingsDialog } from "./settings.tsx";
+import { type Place, places } from "./places.ts";
 import { activeShortcuts, useShortcuts } from "./state/keys.ts";
-import { me } from "./state/me.ts";
+import { hasRole, me } from "./state/me.ts";
 import { announcement, waitingCount } from "./state/requests.ts";
 import { streamState } from "./state/stream.ts";
 
@@ -26,37 +27,37 @@ export function Gate({ children, title }: { children: ComponentChildren; title?:
   );
 }
 
-/** What each place is called in the window's title. */
+/** What those pages are called in the window's title that are in no list. */
 const titles: readonly (readonly [RegExp, string])[] = [
   [/^\/requests\//, "Request"],
-  [/^\/history$/, "Decided"],
   [/^\/sessions\//, "Session"],
-  [/^\/sessions$/, "Sessions"],
-  [/^\/connect$/, "Connect"],
   [/^\/connect\//, "A client wants in"],
-  [/^\/$/, "Inbox"],
 ];
+
+const titleOf = (path: string): string =>
+  titles.find(([pattern]) => pattern.test(path))?.[1] ??
+    places.find(({ here }) => here.test(path))?.name ?? "Not found";
 
 /** The place, and before it how many wait. */
 export function useTitle(place?: string): void {
   const { path } = useLocation();
   const waiting = waitingCount.value;
   useEffect(() => {
-    const name = place ?? titles.find(([pattern]) => pattern.test(path))?.[1] ?? "Not found";
-    document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${name} · Postern`;
+    document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${place ?? titleOf(path)} · Postern`;
   }, [path, waiting, place]);
 }
 
 export function Shell({ children }: { children: ComponentChildren }) {
-  const [dialog, setDialog] = useState<"settings" | "keys" | null>(null);
+  const [dialog, setDialog] = useState<"settings" | "keys" | "more" | null>(null);
   const { route } = useLocation();
   useTitle();
   useShortcuts(useMemo(() => [
     { key: "?", does: "Show these keys", run: () => setDialog("keys") },
-    { key: "1", does: "Go to the inbox", run: () => route("/") },
-    { key: "2", does: "Go to what was decided", run: () => route("/history") },
-    { key: "3", does: "Go to sessions", run: () => route("/sessions") },
-    { key: "4", does: "Go to connect", run: () => route("/connect") },
+    ...visiblePlaces().map(({ href, name }, at) => ({
+      key: String(at + 1),
+      does: `Go to ${name}`,
+      run: () => route(href),
+    })),
   ], [route]));
   return (
     <div class="shell">
@@ -67,7 +68,13 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <span class="wordmark">Postern</span>
         </a>
         <Navigation />
-        <button type="button" class="rail-button" onClick={() => setDialog("settings")}>
+        <button type="button" class="rail-button rail-more" onClick={() => setDialog("more")}>
+          {icons.more}
+          <span class="rail-name">
+            <span class="rail-label">More</span>
+          </span>
+        </button>
+        <button type="button" class="rail-button rail-settings" onClick={() => setDialog("settings")}>
           {icons.settings}
           <span class="rail-name">
             <span class="rail-label">Settings</span>
@@ -81,37 +88,72 @@ export function Shell({ children }: { children: ComponentChildren }) {
       </div>
       <Announcer />
       {dialog === "settings" ? <SettingsDialog onClose={() => setDialog(null)} /> : null}
+      {dialog === "more"
+        ? <MoreDialog onClose={() => setDialog(null)} onSettings={() => setDialog("settings")} />
+        : null}
       {dialog === "keys" ? <KeysDialog onClose={() => setDialog(null)} /> : null}
     </div>
   );
 }
 
+/** Those that this person has use for. */
+const visiblePlaces = (): readonly Place[] =>
+  places.filter(({ roles }) => roles === undefined || hasRole(...roles));
+
 function Navigation() {
   const { path } = useLocation();
-  const waiting = waitingCount.value;
-  const places = [
-    { href: "/", name: "Inbox", icon: icons.inbox, here: path === "/" || path.startsWith("/requests") },
-    { href: "/history", name: "Decided", icon: icons.history, here: path === "/history" },
-    { href: "/sessions", name: "Sessions", icon: icons.sessions, here: path.startsWith("/sessions") },
-    { href: "/connect", name: "Connect", icon: icons.connect, here: path === "/connect" },
-  ];
   return (
     <nav class="places" aria-label="Postern">
-      {places.map(({ href, name, icon, here }) => (
-        <a key={href} href={href} aria-current={here ? "page" : undefined}>
-          {icon}
-          <span>{name}</span>
-          {href === "/" && waiting > 0
-            ? (
-              <span class="places-count">
-                {waiting}
-                <span class="visually-hidden">waiting</span>
-              </span>
-            )
-            : null}
-        </a>
-      ))}
+      {visiblePlaces().map((place) => <PlaceLink key={place.href} place={place} path={path} />)}
     </nav>
+  );
+}
+
+function PlaceLink({ place, path }: { place: Place; path: string }) {
+  const { href, name, icon, here, first, bar } = place;
+  const waiting = waitingCount.value;
+  return (
+    <a
+      href={href}
+      class={`${first ? "places-first" : ""} ${bar ? "" : "places-lesser"}`}
+      aria-current={here.test(path) ? "page" : undefined}
+    >
+      {icons[icon]}
+      <span>{name}</span>
+      {href === "/" && waiting > 0
+        ? (
+          <span class="places-count">
+            {waiting}
+            <span class="visually-hidden">waiting</span>
+          </span>
+        )
+        : null}
+    </a>
+  );
+}
+
+/** On narrow screens: the places that the bar has no room for. */
+function MoreDialog({ onClose, onSettings }: { onClose: () => void; onSettings: () => void }) {
+  const { path } = useLocation();
+  const opened = useRef(path);
+  useEffect(() => {
+    if (path !== opened.current) onClose();
+  }, [path]);
+  return (
+    <Dialog title="More" onClose={onClose}>
+      <nav class="places more-places" aria-label="More places">
+        {visiblePlaces().filter(({ bar }) => !bar).map((place) => (
+          <PlaceLink key={place.href} place={place} path={path} />
+        ))}
+        <button type="button" class="rail-button" onClick={onSettings}>
+          {icons.settings}
+          <span>Settings</span>
+        </button>
+      </nav>
+      <div class="dialog-actions">
+        <button type="button" class="button" autoFocus onClick={onClose}>Close</button>
+      </div>
+    </Dialog>
   );
 }
 

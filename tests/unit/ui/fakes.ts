@@ -6,6 +6,7 @@ import { type ApprovalService, createApprovals } from "../../../policy/approval.
 import { sessionEnded, sessionStarted, statementFinished } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
 import { OneTimePasswords } from "../../../policy/identity/one_time_passwords.ts";
+import type { LiveSession } from "../../../policy/live.ts";
 import type {
   Access,
   Clock,
@@ -123,6 +124,7 @@ export class FakeSignIns implements SignIns {
 
 export class FakeLiveSessions implements LiveSessions {
   readonly running = new Set<string>();
+  readonly sessions: LiveSession[] = [];
   readonly ended: { id: string; by: string; reason: string }[] = [];
 
   end(id: string, by: string, reason: string): boolean {
@@ -133,6 +135,10 @@ export class FakeLiveSessions implements LiveSessions {
 
   ids(): readonly string[] {
     return [...this.running];
+  }
+
+  list(): readonly LiveSession[] {
+    return this.sessions.filter(({ id }) => this.running.has(id));
   }
 }
 
@@ -226,6 +232,21 @@ export class FakeGateway {
 
   async session(id: string, person: FakePerson = devin, target = "orders-prod"): Promise<void> {
     this.live.running.add(id);
+    this.live.sessions.push({
+      id,
+      person: person.name,
+      target,
+      database: "orders",
+      environment: "production",
+      client: psqlClient,
+      method: "browser",
+      startedAt: this.clock(),
+      readOnly: false,
+      statements: 0,
+      held: 0,
+      current: null,
+      idleSince: null,
+    });
     await this.journal.append(sessionStarted({
       id,
       identity: identityOf(person, this.clock()),

@@ -28,6 +28,7 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "GET /": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /requests/:id": { path: "/requests/ID", answers: [200, 200, 200, 200, 200, 200] },
   "GET /history": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /live": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions/:id": { path: "/sessions/session-1", answers: [200, 200, 200, 200, 200, 200] },
   "GET /connect": { answers: [200, 200, 200, 200, 200, 200] },
@@ -72,7 +73,13 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "POST /api/sessions/:id/end": {
     path: "/api/sessions/session-1/end",
     body: post.end,
-    answers: [401, 403, 200, 403, 200, 404],
+    // Everybody ends their own; auditors look only.
+    answers: [401, 200, 200, 403, 200, 404],
+  },
+  "GET /api/live": { answers: [401, 200, 200, 200, 200, 200] },
+  "POST /api/live/end": {
+    body: { person: devin.name, reason: "done" },
+    answers: [401, 200, 200, 403, 200, 404],
   },
   "GET /api/search": { answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/audit/export": { answers: [401, 403, 403, 200, 200, 403] },

@@ -91,7 +91,7 @@ function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void 
       {ending
         ? (
           <EndDialog
-            session={session}
+            ending={{ session }}
             onClose={() => setEnding(false)}
             onEnded={() => {
               setEnding(false);

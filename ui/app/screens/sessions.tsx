@@ -11,7 +11,7 @@ import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
 import { hasRole } from "../state/me.ts";
 import { usePages } from "../state/pages.ts";
-import { onChange } from "../state/stream.ts";
+import { calmly } from "../state/stream.ts";
 
 export function SessionsScreen() {
   const { query } = useLocation();
@@ -29,7 +29,7 @@ export function SessionsScreen() {
     },
     idOf: (session) => session.id,
   });
-  useEffect(() => refreshCalmly(pages.refresh), [pages]);
+  useEffect(() => calmly(pages.refresh), [pages]);
   const items = pages.items.value;
   const error = pages.error.value;
   return (
@@ -59,24 +59,6 @@ export function SessionsScreen() {
         : null}
     </section>
   );
-}
-
-/** A busy gateway has many events a second; a list need not follow each. */
-const CALM_MS = 1500;
-
-function refreshCalmly(refresh: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const stop = onChange((change) => {
-    if (change !== null && change.session === null) return;
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      refresh();
-    }, change?.type.startsWith("session.") ? 100 : CALM_MS);
-  });
-  return () => {
-    stop();
-    clearTimeout(timer);
-  };
 }
 
 function Filters({ filter }: { filter: string }) {

@@ -18,6 +18,25 @@ export function onChange(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+/** A busy gateway has many events a second; a list need not follow each. */
+const CALM_MS = 1000;
+
+/** Calls `refresh` soon after sessions change, at most once a second. Returns the way to stop. */
+export function calmly(refresh: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = onChange((change) => {
+    if (change !== null && change.session === null) return;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      refresh();
+    }, change === null || change.type.startsWith("session.") ? 100 : CALM_MS);
+  });
+  return () => {
+    stop();
+    clearTimeout(timer);
+  };
+}
+
 /** How long to wait after the browser has given up, as it does for an answer that is not a stream. */
 const RETRY_MS = 5000;
 
