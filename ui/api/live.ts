@@ -26,80 +26,82 @@ export function mayEnd(viewer: Viewer, session: { readonly person: string }): bo
   return session.person === viewer.identity.name || hasRole(viewer, ["approver", "admin"]);
 }
 
-export function liveRoutes(deps: DashboardDeps) {
-  const { live, journal, clock } = deps;
+export class LiveRoutes {
+  constructor(private readonly deps: DashboardDeps) {}
 
-  const visible = async (viewer: Viewer): Promise<Running[]> => {
-    const found: Running[] = [];
-    for (const session of live.list()) if (await seesSession(deps, viewer, session)) found.push(session);
-    return found;
+  readonly list = async (c: DashboardContext): Promise<Response> => {
+    const viewer = c.get("viewer");
+    const sessions = await this.#visible(viewer);
+    await this.#recordLook(c, sessions);
+    const body: Live = {
+      now: this.deps.clock(),
+      sessions: sessions.map((session) => rowOf(session, viewer)),
+    };
+    return c.json(body);
   };
 
+  readonly endOne = async (c: DashboardContext): Promise<Response> => {
+    const { reason } = await bodyOf(c, endSchema);
+    const viewer = c.get("viewer");
+    const id = c.req.param("id") ?? "";
+    const session = this.deps.live.list().find((one) => one.id === id);
+    if (session === undefined || !await seesSession(this.deps, viewer, session)) {
+      const recorded = await this.deps.journal.session(id);
+      if (recorded === null || !await seesSession(this.deps, viewer, recorded)) throw notFound("session");
+      throw hasEnded();
+    }
+    if (!mayEnd(viewer, session)) throw notYours();
+    if (!await this.#end(c, session, reason)) throw hasEnded();
+    return c.json({ done: true });
+  };
+
+  readonly endPerson = async (c: DashboardContext): Promise<Response> => {
+    const { person, reason } = await bodyOf(c, endPersonSchema);
+    const viewer = c.get("viewer");
+    const theirs = (await this.#visible(viewer)).filter((one) => one.person === person);
+    if (theirs.length === 0) throw notFound("running session of that person");
+    if (!theirs.every((one) => mayEnd(viewer, one))) throw notYours();
+    let ended = 0;
+    for (const session of theirs) if (await this.#end(c, session, reason)) ended++;
+    const body: Ended = { ended };
+    return c.json(body);
+  };
+
+  async #visible(viewer: Viewer): Promise<Running[]> {
+    const found: Running[] = [];
+    for (const session of this.deps.live.list()) {
+      if (await seesSession(this.deps, viewer, session)) found.push(session);
+    }
+    return found;
+  }
+
   /** Durable before it happens: who ended what, and why. */
-  const record = (c: DashboardContext, { id, target }: Running, reason: string) =>
-    journal.append(dashboardAction(
-      c.get("viewer").identity.name,
+  async #end(c: DashboardContext, { id, target }: Running, reason: string): Promise<boolean> {
+    const { name } = c.get("viewer").identity;
+    await this.deps.journal.append(dashboardAction(
+      name,
       { action: "session.killed", subject: id, detail: reason, address: addressOf(c) },
       { session: id, target },
     ));
+    return this.deps.live.end(id, name, reason);
+  }
 
   /** Durable before it is shown: that somebody looked at what others run. */
-  const recordLook = async (c: DashboardContext, sessions: readonly Running[]) => {
+  async #recordLook(c: DashboardContext, sessions: readonly Running[]): Promise<void> {
     const { name } = c.get("viewer").identity;
     if (sessions.every(({ person }) => person === name)) return;
-    if (!c.get("session").sawSession("live", clock(), LOOK_MS)) return;
+    if (!c.get("session").sawSession("live", this.deps.clock(), LOOK_MS)) return;
     try {
       const action = { action: "live.viewed", subject: "", detail: "", address: addressOf(c) };
-      await journal.append(dashboardAction(name, action));
+      await this.deps.journal.append(dashboardAction(name, action));
     } catch (error) {
       c.get("session").forget("live");
       throw error;
     }
-  };
-
-  return {
-    async list(c: DashboardContext): Promise<Response> {
-      const viewer = c.get("viewer");
-      const sessions = await visible(viewer);
-      await recordLook(c, sessions);
-      const body: Live = { now: clock(), sessions: sessions.map((session) => rowOf(session, viewer)) };
-      return c.json(body);
-    },
-
-    async endOne(c: DashboardContext): Promise<Response> {
-      const { reason } = await bodyOf(c, endSchema);
-      const viewer = c.get("viewer");
-      const id = c.req.param("id") ?? "";
-      const session = live.list().find((one) => one.id === id);
-      if (session === undefined || !await seesSession(deps, viewer, session)) {
-        const recorded = await journal.session(id);
-        if (recorded === null || !await seesSession(deps, viewer, recorded)) throw notFound("session");
-        throw new HttpRefusal(410, "SessionEnded", "This session has ended already");
-      }
-      if (!mayEnd(viewer, session)) throw notYours();
-      await record(c, session, reason);
-      if (!live.end(id, viewer.identity.name, reason)) {
-        throw new HttpRefusal(410, "SessionEnded", "This session has ended already");
-      }
-      return c.json({ done: true });
-    },
-
-    async endPerson(c: DashboardContext): Promise<Response> {
-      const { person, reason } = await bodyOf(c, endPersonSchema);
-      const viewer = c.get("viewer");
-      const theirs = (await visible(viewer)).filter((one) => one.person === person);
-      if (theirs.length === 0) throw notFound("running session of that person");
-      if (!theirs.every((one) => mayEnd(viewer, one))) throw notYours();
-      let ended = 0;
-      for (const session of theirs) {
-        await record(c, session, reason);
-        if (live.end(session.id, viewer.identity.name, reason)) ended++;
-      }
-      const body: Ended = { ended };
-      return c.json(body);
-    },
-  };
+  }
 }
+
+const hasEnded = () => new HttpRefusal(410, "SessionEnded", "This session has ended already");
 
 function notYours(): HttpRefusal {
   return new HttpRefusal(

@@ -6,7 +6,7 @@ import { exportRoute } from "./export.ts";
 import type { Access } from "./guard.ts";
 import type { Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
-import { liveRoutes } from "./live.ts";
+import { LiveRoutes } from "./live.ts";
 import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
 import { searchRoute } from "./search.ts";
@@ -36,7 +36,7 @@ export function routesOf(
   const connect = connectRoutes(deps, sessions);
   const requests = requestRoutes(deps);
   const replay = new ReplayRoutes(deps);
-  const live = liveRoutes(deps);
+  const live = new LiveRoutes(deps);
   const targets = targetRoutes(deps);
   const page = (c: DashboardContext) => c.html(deps.assets.page());
   return [
