@@ -1,11 +1,11 @@
 /** The way in: which target, and who. Whether they may, admission.ts says. */
-import { Admission, attempted, type Destination, recordRefusal } from "./admission.ts";
-import { signInFailed, signInSucceeded } from "./audit/events.ts";
-import { asPosternError, PosternError } from "./errors.ts";
+import { Admission, type Destination, recordRefusal } from "./admission.ts";
+import { PosternError } from "./errors.ts";
+import { GateSignIns, type SignInDeps } from "./gate_sign_ins.ts";
 import { globMatcher } from "./glob.ts";
 import type { LiveSession } from "./live.ts";
-import { attemptOf, type OneTimePasswords } from "./identity/mod.ts";
 import type {
+  BearerSignIns,
   ConnectionAttempt,
   Gatekeeper,
   LiveSessions,
@@ -14,13 +14,9 @@ import type {
   SignIn,
 } from "./ports.ts";
 import type { SessionDeps } from "./session.ts";
-import type { Identity, Target } from "./types.ts";
+import type { Identity } from "./types.ts";
 
-export interface GatekeeperDeps extends SessionDeps {
-  readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;
-  readonly verifyPassword: Gatekeeper["verifyPassword"];
-  readonly passwords: OneTimePasswords;
-}
+export type GatekeeperDeps = SessionDeps & SignInDeps;
 
 export interface GatekeeperService extends Gatekeeper, LiveSessions {
   /** Ends every session: Postern shuts down. */
@@ -33,8 +29,10 @@ export function createGatekeeper(deps: GatekeeperDeps): GatekeeperService {
 
 class Gate implements GatekeeperService {
   readonly #admission: Admission;
+  readonly #signIns: GateSignIns;
 
   constructor(private readonly deps: GatekeeperDeps) {
+    this.#signIns = new GateSignIns(deps, (attempt) => this.resolve(attempt));
     this.#admission = new Admission(deps);
   }
 
@@ -65,43 +63,19 @@ class Gate implements GatekeeperService {
   }
 
   signIn(attempt: ConnectionAttempt): SignIn {
-    const { target } = this.resolve(attempt);
-    const signIn = this.deps.startSignIn(attempt, target);
-    this.#recordSignIn(attempt, target, "browser", signIn.identity);
-    return signIn;
+    return this.#signIns.byBrowser(attempt);
   }
 
-  async verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null> {
-    const { target } = this.resolve(attempt);
-    const verified = this.deps.verifyPassword(attempt, password);
-    const identity = await verified.catch((error) => {
-      this.#recordSignIn(attempt, target, "password", Promise.reject(error));
-      throw error;
-    });
-    if (identity !== null) this.#recordSignIn(attempt, target, "password", Promise.resolve(identity));
-    return identity;
+  verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null> {
+    return this.#signIns.byPassword(attempt, password);
   }
 
   challenge(attempt: ConnectionAttempt): PasswordChallenge | null {
-    const { passwords } = this.deps;
-    if (!passwords.has(attempt.client.user)) return null;
-    const { target } = this.resolve(attempt);
-    const challenge = passwords.challenge(attemptOf(attempt));
-    const recorded = (identity: Promise<Identity>) =>
-      this.#recordSignIn(attempt, target, "one-time password", identity);
-    return {
-      verifiers: challenge.verifiers,
-      succeed: () => {
-        const identity = challenge.succeed();
-        recorded(Promise.resolve(identity));
-        return identity;
-      },
-      fail: () => {
-        const error = challenge.fail();
-        recorded(Promise.reject(error));
-        return error;
-      },
-    };
+    return this.#signIns.challenge(attempt);
+  }
+
+  get bearer(): BearerSignIns {
+    return this.#signIns.bearer;
   }
 
   async admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session> {
@@ -131,22 +105,5 @@ class Gate implements GatekeeperService {
   ): PosternError {
     const error = new PosternError("PolicyDenied", message, { rule, hint });
     return recordRefusal(this.deps.journal, attempt, target, null, error);
-  }
-
-  #recordSignIn(
-    attempt: ConnectionAttempt,
-    target: Target,
-    method: string,
-    identity: Promise<Identity>,
-  ): void {
-    identity.then(
-      (person) => this.deps.journal.note(signInSucceeded(target.name, attempted(attempt), person)),
-      (thrown) => {
-        const { code, message } = asPosternError(thrown);
-        this.deps.journal.note(
-          signInFailed({ target: target.name }, attempted(attempt), { method, code, reason: message }),
-        );
-      },
-    );
   }
 }

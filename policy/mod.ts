@@ -6,7 +6,7 @@ import type { PolicyConfig } from "./config.ts";
 import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
 import {
   createIdentityProvider,
-  createPasswordVerifier,
+  createPresentedSignIns,
   createSignIns,
   OneTimePasswords,
   type SignInService,
@@ -64,7 +64,10 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
       windowMs: config.identity.shareSignInMs,
       clock,
     }),
-    verifyPassword: createPasswordVerifier(identity, passwords),
+    presented: createPresentedSignIns(identity, passwords, {
+      everyone: config.identity.oauthBearer === "everyone",
+      clock,
+    }),
     passwords,
     clock,
   });

@@ -70,6 +70,14 @@ export interface PasswordChallenge {
   fail(): PosternError;
 }
 
+/** Sign-ins by a token that a client brings, or is told where to get. */
+export interface BearerSignIns extends TokenDiscovery {
+  /** Whether every client is asked for a token, rather than those alone that ask by their user name. */
+  readonly everyone: boolean;
+  /** Rejects with AuthFailed or LimitExceeded. */
+  verify(attempt: ConnectionAttempt, token: string): Promise<Identity>;
+}
+
 /** One connection's way through policy. Each method throws or rejects with a PosternError that is safe to show. */
 export interface Gatekeeper {
   /** Throws PolicyDenied for a target that is not configured for that protocol (and records it). */
@@ -82,6 +90,8 @@ export interface Gatekeeper {
    * after too many failures. Absent where no one-time passwords are issued.
    */
   challenge?(attempt: ConnectionAttempt): PasswordChallenge | null;
+  /** Tokens by a mechanism that is made for them. Absent where none are taken that way. */
+  readonly bearer?: BearerSignIns;
   /** Membership, limits, catalog; records `session.started` durably, or `session.refused` and rejects. */
   admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session>;
 }
@@ -152,8 +162,17 @@ export interface IdentityProvider {
   begin(redirectUri: string): Promise<{ url: string; flow: string }>;
   /** Checks state, nonce, signature, issuer, audience, times. Rejects with AuthFailed. A flow is good once. */
   complete(callback: URL, flow: string): Promise<Identity>;
-  /** An ID or access token that somebody presents as it is. Rejects with AuthFailed. */
+  /**
+   * An ID or access token that somebody presents as it is: a signed one, or an opaque one that the issuer
+   * explains (RFC 7662). Rejects with AuthFailed.
+   */
   verifyToken(token: string): Promise<Identity>;
+}
+
+/** For clients that get their tokens by themselves. */
+export interface TokenDiscovery {
+  /** Where to find out how to get a token, and the scope to ask for. Rejects with AuthFailed. */
+  discovery(): Promise<{ readonly configurationUrl: string; readonly scope: string }>;
 }
 
 export interface Approvals {

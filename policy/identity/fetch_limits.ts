@@ -1,7 +1,11 @@
 /** The only way this folder speaks to the outside: to the issuer, with limits on where, how long and how much. */
 import { isIP } from "node:net";
+import { PosternError } from "../errors.ts";
 import { askOperator, authFailed } from "./errors.ts";
 import { second } from "./options.ts";
+
+/** The rule of refusals that are the issuer's absence, and nobody's mistake. */
+export const issuerUnreachable = "identity.issuer";
 
 const timeoutMs = 10 * second;
 const responseBytesMax = 512 * 1024;
@@ -52,10 +56,14 @@ export async function limitedFetch(address: string | URL, init: RequestInit = {}
   } catch (error) {
     if ((error as Error).name === "PosternError") throw error;
     const reason = timeout.aborted ? `no answer within ${timeoutMs / second} s` : reasonOf(error as Error);
-    throw authFailed(
+    throw new PosternError(
+      "AuthFailed",
       `The identity provider cannot be reached at ${place}: ${reason}`,
-      "Try again in a minute; sessions that are already open go on",
-      error,
+      {
+        hint: "Try again in a minute; sessions that are already open go on",
+        rule: issuerUnreachable,
+        cause: error,
+      },
     );
   }
 }

@@ -9,5 +9,5 @@ export {
   type PasswordAttempt,
   type PasswordChallenge,
 } from "./one_time_passwords.ts";
-export { attemptOf, createPasswordVerifier } from "./passwords.ts";
+export { attemptOf, createPresentedSignIns, type PresentedSignIns, sendsInSecret } from "./passwords.ts";
 export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";

@@ -11,6 +11,8 @@ export interface IdentityOptions {
    * `https://example.com/groups` works), then as a dotted path (`realm_access.roles`).
    */
   readonly groupsClaim: string | readonly string[];
+  /** The public client that the command line signs in with; its tokens count as those of clientId. */
+  readonly cliClientId?: string;
   /** What `aud` may name in a presented token. Default: the client's id. */
   readonly audiences?: readonly string[];
   /** Which clients, beside clientId, a presented token may have been issued to (`azp`). Default: the audiences. */
@@ -22,6 +24,19 @@ export interface IdentityOptions {
   /** How long a browser sign-in counts. Default 8 hours. */
   readonly lifetimeMs?: number;
 }
+
+/** What `aud` may name in a token that somebody presents. */
+export const audiencesOf = ({ clientId, cliClientId, audiences }: IdentityOptions): readonly string[] => [
+  ...(audiences ?? [clientId]),
+  ...(cliClientId === undefined ? [] : [cliClientId]),
+];
+
+/** The clients that a token may have been issued to. */
+export const acceptedParties = (options: IdentityOptions): readonly string[] => [
+  options.clientId,
+  ...(options.authorizedParties ?? []),
+  ...audiencesOf(options),
+];
 
 export const second = 1000;
 export const minute = 60 * second;

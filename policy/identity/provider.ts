@@ -11,27 +11,25 @@ import {
   generateRandomCodeVerifier,
   generateRandomNonce,
   generateRandomState,
-  getValidatedIdTokenClaims,
   None,
   processAuthorizationCodeResponse,
-  processUserInfoResponse,
   ResponseBodyError,
   type TokenEndpointResponse,
-  userInfoRequest,
   validateAuthResponse,
   WWWAuthenticateChallengeError,
 } from "oauth4webapi";
 import { PosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, IdentityProvider } from "../ports.ts";
+import type { Clock, IdentityProvider, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import { type Claims, groupsValue, identityOf } from "./claims.ts";
 import { askOperator, authFailed, quoted } from "./errors.ts";
 import { objection } from "./fetch_limits.ts";
 import { type Flow, Flows } from "./flows.ts";
 import { Issuer } from "./issuer.ts";
-import { hour, type IdentityOptions } from "./options.ts";
-import { TokenVerifier } from "./token.ts";
+import { introspect, type IntrospectionDeps, withUserInfo } from "./introspection.ts";
+import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
+import { isAccessToken, looksLikeToken, TokenVerifier } from "./token.ts";
 
 const tryAgain = "Start the sign-in anew";
 const defaultLifetimeMs = 8 * hour;
@@ -40,11 +38,11 @@ const defaultLifetimeMs = 8 * hour;
 export function createIdentityProvider(
   options: IdentityOptions,
   { clock, log }: { clock: Clock; log: Log },
-): IdentityProvider {
+): IdentityProvider & TokenDiscovery {
   return new Provider(options, clock, log);
 }
 
-class Provider implements IdentityProvider {
+class Provider implements IdentityProvider, TokenDiscovery {
   readonly #issuer: Issuer;
   readonly #verifier: TokenVerifier;
   readonly #flows: Flows;
@@ -109,11 +107,32 @@ class Provider implements IdentityProvider {
   }
 
   async verifyToken(token: string): Promise<Identity> {
-    const claims = await this.#verifier.verify(token, {
-      audiences: this.options.audiences ?? [this.options.clientId],
-    });
-    const expiresAt = (claims.exp as number) * 1000;
-    return identityOf(claims, this.options, { method: "token", signedInAt: this.clock(), expiresAt });
+    const signed = looksLikeToken(token);
+    try {
+      const claims: Claims = signed
+        ? await this.#verifier.verify(token, { audiences: audiencesOf(this.options) })
+        : await introspect(token, this.#asking);
+      const expiresAt = (claims.exp as number) * 1000;
+      // An access token may name its owner and no groups, and of an opaque one nothing else tells its kind; an
+      // ID token opens no userinfo endpoint.
+      const asks = !signed ||
+        (groupsValue(claims, this.options.groupsClaim) === undefined && isAccessToken(token));
+      return identityOf(asks ? await withUserInfo(token, claims, this.#asking) : claims, this.options, {
+        method: "token",
+        signedInAt: this.clock(),
+        expiresAt,
+      });
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+
+  async discovery(): Promise<{ configurationUrl: string; scope: string }> {
+    const metadata = await this.#issuer.metadata();
+    return {
+      configurationUrl: `${metadata.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`,
+      scope: scopesOf(this.options, metadata).join(" "),
+    };
   }
 
   async #redeem(
@@ -137,6 +156,13 @@ class Provider implements IdentityProvider {
     return { tokens, idToken: tokens.id_token as string };
   }
 
+  get #asking(): IntrospectionDeps {
+    const { options, clock } = this;
+    const known = (metadata: AuthorizationServer) => this.#authentication(metadata);
+    const authentication = options.clientSecret === undefined ? null : known;
+    return { issuer: this.#issuer, client: this.#client, authentication, options, clock };
+  }
+
   #authentication(metadata: AuthorizationServer): ClientAuth {
     const { clientSecret } = this.options;
     if (clientSecret === undefined) return None();
@@ -156,17 +182,7 @@ class Provider implements IdentityProvider {
     if (groupsValue(claims, groupsClaim) !== undefined || metadata.userinfo_endpoint === undefined) {
       return claims;
     }
-    const subject = getValidatedIdTokenClaims(tokens)?.sub;
-    if (subject === undefined) return claims;
-    const { access_token: accessToken } = tokens;
-    const response = await userInfoRequest(
-      metadata,
-      this.#client,
-      accessToken,
-      this.#issuer.requestOptions,
-    );
-    const more = await processUserInfoResponse(metadata, this.#client, subject, response);
-    return { ...more, ...claims };
+    return await withUserInfo(tokens.access_token, claims, this.#asking);
   }
 }
 

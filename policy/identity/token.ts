@@ -13,7 +13,7 @@ import { PosternError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import { askOperator, authFailed, quoted } from "./errors.ts";
 import type { Issuer } from "./issuer.ts";
-import { type IdentityOptions, minute } from "./options.ts";
+import { acceptedParties, type IdentityOptions, minute } from "./options.ts";
 
 const tokenCharsMax = 16_384;
 
@@ -33,6 +33,15 @@ const signInAgain = "Sign in again for a new one";
 
 /** Shaped like a signed token: three parts, the first a JSON object's beginning. */
 export const looksLikeToken = (text: string): boolean => /^ey[\w-]*\.[\w-]+\.[\w-]*$/.test(text.trim());
+
+/** By its header (RFC 9068): one that opens the userinfo endpoint. False for what is no token. */
+export function isAccessToken(token: string): boolean {
+  try {
+    return /^(application\/)?at\+jwt$/i.test(String(decodeProtectedHeader(token.trim()).typ));
+  } catch {
+    return false;
+  }
+}
 
 export interface Expected {
   readonly audiences: readonly string[];
@@ -110,8 +119,7 @@ export class TokenVerifier {
         signInAgain,
       );
     }
-    const { clientId, authorizedParties } = this.options;
-    const accepted = [clientId, ...(authorizedParties ?? expected.audiences)];
+    const accepted = [...acceptedParties(this.options), ...expected.audiences];
     const several = Array.isArray(claims.aud) && claims.aud.length > 1;
     const party = claims.azp ?? (several ? claims.client_id : undefined);
     if (several && party === undefined) {

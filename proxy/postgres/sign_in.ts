@@ -1,14 +1,12 @@
 /** Who is it? By browser, by a one-time password, or by a token as the password. */
-import type { ConnectionAttempt, PasswordChallenge, SignIn } from "../../policy/ports.ts";
+import { sendsInSecret } from "../../policy/identity/mod.ts";
+import type { ConnectionAttempt, SignIn } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import { PosternError } from "../../policy/errors.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import type { HandshakeReader } from "../wire/handshake_reader.ts";
-import { Reader } from "../wire/reader.ts";
 import { authentication } from "./encode.ts";
-import { fromClient, headerBytes } from "./frames.ts";
-import { endPointBinding } from "./scram.ts";
-import { ScramServer } from "./scram_server.ts";
+import { asks, bySasl, passwordMessage, type SaslOffer } from "./sasl.ts";
 import { signInNotice } from "./waiting.ts";
 
 /** Health checks (pg_isready) leave at the first answer; they are no sign-ins, failed or otherwise. */
@@ -17,15 +15,13 @@ const healthCheckMs = 100;
 /** Who connects as this user brings a token of the issuer's as the password. */
 const tokenUser = "token";
 
-/** Authentication requests by their code ("AuthenticationOk" and following). */
-const asks = { ok: 0, clearText: 3, sasl: 10, saslContinue: 11, saslFinal: 12 } as const;
-
-const utf8 = new TextEncoder();
+/** Who connects as this user brings one by OAUTHBEARER, or learns by it where to get one. */
+const bearerUser = "oauth";
 
 /**
  * Runs up to AuthenticationOk, which is sent. null where the client went first. Rejects with AuthFailed,
  * LimitExceeded or ProtocolViolation. The user name says which way: one that a one-time password was issued
- * for, `token`, or any other for the browser.
+ * for, `token`, `oauth`, or any other for the browser (or OAUTHBEARER, where that is offered to everyone).
  */
 export async function signIn(
   reader: HandshakeReader,
@@ -34,17 +30,20 @@ export async function signIn(
   deps: ConnectionDeps,
 ): Promise<Identity | null> {
   const challenge = deps.gatekeeper.challenge?.(attempt) ?? null;
-  if (challenge === null && attempt.client.user !== tokenUser) {
+  const byClearText = challenge === null && attempt.client.user === tokenUser;
+  const offer: SaslOffer = { challenge, bearer: !byClearText && offersBearer(attempt, deps) };
+  if (!byClearText && challenge === null && !offer.bearer) {
     return await byBrowser(reader, attempt, target, deps);
   }
+  if (challenge === null && !sendsInSecret(attempt)) throw readable(attempt.client.user);
   const late = new PosternError("LimitExceeded", "The client took too long to send its password", {
     rule: "listen.limits.startup",
   });
   const timer = setTimeout(() => reader.fail(late), deps.limits.startupTimeoutMs);
   try {
-    const identity = challenge === null
+    const identity = byClearText
       ? await byToken(reader, attempt, deps)
-      : await byChallenge(reader, challenge, attempt.client.tls === null ? null : ownBinding(deps));
+      : await bySasl(reader, attempt, offer, deps);
     if (identity !== null) reader.stream.write(authentication(asks.ok));
     return identity;
   } finally {
@@ -100,28 +99,17 @@ function leftWithin(reader: HandshakeReader, milliseconds: number): Promise<bool
   });
 }
 
-/** AuthenticationSASL, SASLInitialResponse, SASLContinue, SASLResponse, SASLFinal. */
-async function byChallenge(
-  reader: HandshakeReader,
-  challenge: PasswordChallenge,
-  binding: Uint8Array | null,
-): Promise<Identity | null> {
-  const server = new ScramServer({ verifier: challenge.verifiers.scram, binding });
-  const { stream } = reader;
-  stream.write(authentication(asks.sasl, utf8.encode(`${server.mechanisms.join("\0")}\0\0`)));
-  const initial = await passwordMessage(reader);
-  if (initial === null) return null;
-  const mechanism = initial.cstring();
-  const serverFirst = server.first(mechanism, initial.text(initial.i32be()));
-  initial.end();
-  stream.write(authentication(asks.saslContinue, utf8.encode(serverFirst)));
-  const response = await passwordMessage(reader);
-  if (response === null) return null;
-  const serverFinal = server.final(response.text(response.left));
-  if (serverFinal === null) throw challenge.fail();
-  const identity = challenge.succeed();
-  stream.write(authentication(asks.saslFinal, utf8.encode(serverFinal)));
-  return identity;
+function offersBearer(attempt: ConnectionAttempt, { gatekeeper: { bearer } }: ConnectionDeps): boolean {
+  if (bearer === undefined) return false;
+  return attempt.client.user === bearerUser || (bearer.everyone && sendsInSecret(attempt));
+}
+
+function readable(user: string): PosternError {
+  return new PosternError(
+    "AuthFailed",
+    "A token is taken over TLS only: on this connection others could read it",
+    { hint: `Connect with sslmode=require, or as another user than "${user}" to sign in by browser` },
+  );
 }
 
 async function byToken(
@@ -129,15 +117,6 @@ async function byToken(
   attempt: ConnectionAttempt,
   deps: ConnectionDeps,
 ): Promise<Identity | null> {
-  if (attempt.client.tls === null) {
-    throw new PosternError(
-      "AuthFailed",
-      "A token is taken over TLS only: on this connection others could read it",
-      {
-        hint: `Connect with sslmode=require, or as another user than "${tokenUser}" to sign in by browser`,
-      },
-    );
-  }
   reader.stream.write(authentication(asks.clearText));
   const message = await passwordMessage(reader);
   if (message === null) return null;
@@ -149,21 +128,4 @@ async function byToken(
     hint:
       "Put an ID token of your identity provider in PGPASSWORD, or connect as another user to sign in by browser",
   });
-}
-
-/** null where the client went instead: psql closes to ask its person for a password, and comes again. */
-async function passwordMessage(reader: HandshakeReader): Promise<Reader | null> {
-  const frame = await reader.next();
-  if (frame === null) return null;
-  if (frame[0] !== fromClient.password) {
-    throw new PosternError("ProtocolViolation", "The client sent something else than its password");
-  }
-  return new Reader(frame, "a password message", headerBytes);
-}
-
-/** tls-server-end-point of the listener's own certificate: the first of its PEM. */
-function ownBinding(deps: ConnectionDeps): Uint8Array | null {
-  const pem = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(deps.tls?.certificate ?? "")
-    ?.[1];
-  return pem === undefined ? null : endPointBinding(Buffer.from(pem, "base64"));
 }

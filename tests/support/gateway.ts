@@ -3,7 +3,7 @@ import { type Gateway, startGateway } from "../../main.ts";
 import { createLog, type Log } from "../../policy/log.ts";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { HttpBrowser, type Page, signInByHttp } from "./http_browser.ts";
-import { type Issuer, type Person, startIssuer } from "./issuer.ts";
+import { type Issuer, type IssuerClient, type Person, startIssuer } from "./issuer.ts";
 import { freePort } from "./ports.ts";
 
 export const devin: Person = { email: "devin@example.test", name: "Devin", groups: ["engineers"] };
@@ -24,6 +24,10 @@ export interface TestGatewayOptions {
   readonly sections?: string;
   /** Entries of `listen:` beside the protocols, indented by two. */
   readonly listen?: string;
+  /** Further entries of `identity:`, indented by two. */
+  readonly identity?: string;
+  /** Clients of the issuer beside Postern's own. */
+  readonly clients?: readonly IssuerClient[];
   readonly env?: Readonly<Record<string, string>>;
   readonly signInTimeout?: string;
   readonly people?: readonly Person[];
@@ -145,7 +149,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
         id: "postern",
         secret: "test-client-secret",
         redirectUris: [`${dashboard}/auth/callback`],
-      }],
+      }, ...options.clients ?? []],
     }),
     ensureBundle(),
   ]);
@@ -161,6 +165,7 @@ identity:
   clientSecret: { env: CLIENT_SECRET }
   groupsClaim: groups
   signInTimeout: ${options.signInTimeout ?? "1m"}
+${options.identity ?? ""}
 roles: { approver: [db-approvers], auditor: [auditors], admin: [${(options.admins ?? []).join(", ")}] }
 targets:
 ${options.targets}

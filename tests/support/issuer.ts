@@ -105,6 +105,7 @@ async function makeProvider(
         devInteractions: { enabled: false },
         clientCredentials: { enabled: true },
         deviceFlow: { enabled: true, charset: "base-20", mask: "****-****" },
+        introspection: { enabled: true, allowedPolicy: () => true },
         revocation: { enabled: true, allowedPolicy: () => true },
       },
       findAccount: (_ctx: OidcContext, id: string) => {

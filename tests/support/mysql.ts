@@ -8,7 +8,8 @@
  * Tests that need it are skipped until then.
  */
 import { existsSync } from "node:fs";
-import { cacheFolder, Daemon, removeFolder, run, runWell } from "./daemons.ts";
+import { cacheFolder, Daemon, removeFolder, runWell } from "./daemons.ts";
+import { unpackUnstable } from "./debian_unstable.ts";
 import { freePort, waitForPort } from "./ports.ts";
 import type { Need } from "./programs.ts";
 
@@ -90,56 +91,15 @@ export async function startMysql(sql = ""): Promise<Mysql> {
 }
 
 async function prepare(): Promise<void> {
-  if (Deno.uid() !== 0) throw new Error("this needs root: the daemon is started by chroot");
   const root = `${await cacheFolder()}/${rootName}`;
   if (existsSync(`${root}/template`)) return console.log(`${root} is there already`);
-  const apt = `${root}/apt`;
-  for (const folder of ["lists/partial", "cache/archives/partial"]) {
-    await Deno.mkdir(`${apt}/${folder}`, { recursive: true });
-  }
-  await Deno.writeTextFile(`${apt}/status`, "");
-  await Deno.writeTextFile(`${apt}/sources.list`, "deb http://deb.debian.org/debian unstable main\n");
-  const options = [
-    `Dir::State=${apt}`,
-    `Dir::State::lists=${apt}/lists`,
-    `Dir::State::status=${apt}/status`,
-    `Dir::Cache=${apt}/cache`,
-    `Dir::Etc::sourcelist=${apt}/sources.list`,
-    "Dir::Etc::sourceparts=/dev/null",
-    "Dir::Etc::preferencesparts=/dev/null",
-    "APT::Install-Recommends=false",
-    "Acquire::Languages=none",
-    "Debug::NoLocking=true",
-  ].flatMap((option) => ["-o", option]);
-  const timeoutMs = 600_000;
-  await runWell(["apt-get", ...options, "update"], { timeoutMs });
-  await runWell([
-    "apt-get",
-    ...options,
-    "-y",
-    "--download-only",
-    "install",
-    "mysql-server-core",
-    "mysql-client-core",
-  ], {
-    timeoutMs,
-  });
-  for (const { name } of Deno.readDirSync(`${apt}/cache/archives`)) {
-    if (name.endsWith(".deb")) await runWell(["dpkg-deb", "-x", `${apt}/cache/archives/${name}`, root]);
-  }
-  // What base-files and udev would bring.
-  for (const link of ["bin", "sbin", "lib", "lib64"]) {
-    await runWell(["ln", "-sfn", `usr/${link}`, `${root}/${link}`]);
-  }
-  await runWell(["mkdir", "-p", `${root}/dev`, `${root}/tmp`, `${root}/initial`]);
-  await runWell(["chmod", "1777", `${root}/tmp`]);
-  for (const [device, minor] of [["null", "3"], ["urandom", "9"], ["random", "8"]] as const) {
-    await run(["mknod", "-m", "666", `${root}/dev/${device}`, "c", "1", minor]);
-  }
+  await unpackUnstable(root, ["mysql-server-core", "mysql-client-core"]);
+  await Deno.mkdir(`${root}/initial`, { recursive: true });
   await runWell(["chown", `${nobody}:${nobody}`, `${root}/initial`]);
   const initialize = ["--no-defaults", "--initialize-insecure", "--datadir=/initial"];
-  await runWell(["chroot", userspec, root, "/usr/sbin/mysqld", ...initialize], { timeoutMs });
-  await removeFolder(apt);
+  await runWell(["chroot", userspec, root, "/usr/sbin/mysqld", ...initialize], {
+    timeoutMs: 600_000,
+  });
   await Deno.rename(`${root}/initial`, `${root}/template`);
   console.log(`MySQL is ready in ${root}`);
 }

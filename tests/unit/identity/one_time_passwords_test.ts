@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { inspect } from "node:util";
 import {
-  createPasswordVerifier,
+  createPresentedSignIns,
   OneTimePasswords,
   type PasswordAttempt,
   provesSha1,
@@ -190,7 +190,14 @@ Deno.test("challenge answers are checked against what is kept, for both hashes",
 
 Deno.test("a password in the clear counts over TLS or on loopback only, an empty one never", async () => {
   const { passwords } = setUp();
-  const verify = createPasswordVerifier({ verifyToken: () => Promise.resolve(ada) }, passwords);
+  const provider = {
+    verifyToken: () => Promise.resolve(ada),
+    discovery: () => Promise.resolve({ configurationUrl: "https://x.example", scope: "openid" }),
+  };
+  const { verifyPassword: verify } = createPresentedSignIns(provider, passwords, {
+    everyone: false,
+    clock: Date.now,
+  });
   const { user, password } = passwords.issue(ada, "orders");
   const from = (address: string, tls: string | null) => ({
     protocol: "p",

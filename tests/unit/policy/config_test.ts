@@ -16,7 +16,7 @@ Deno.test("a good config comes out resolved, with defaults", () => {
   assert.equal(billing?.port, 3307);
   assert.equal(config.identity.clientSecret?.reveal(), "battery staple");
   assert.deepEqual(config.identity.audiences, ["postern"]);
-  assert.deepEqual(config.identity.groupsClaim, ["groups"]);
+  assert.equal(config.identity.groupsClaim, "groups");
   assert.deepEqual(config.rules[1]?.approvers, { groups: ["db-approvers"], quorum: 1 });
   assert.equal(config.rules[1]?.deadlineMs, 20 * 60_000);
   assert.equal(config.limits.sessionsPerPersonMax, 20);

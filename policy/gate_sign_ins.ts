@@ -1,0 +1,93 @@
+/** The ways in, as the record tells of them: each success and each failure of each way is noted. */
+import { attempted } from "./admission.ts";
+import { signInFailed, signInSucceeded } from "./audit/events.ts";
+import { asPosternError } from "./errors.ts";
+import { attemptOf, type OneTimePasswords, type PresentedSignIns } from "./identity/mod.ts";
+import type {
+  BearerSignIns,
+  ConnectionAttempt,
+  Gatekeeper,
+  Journal,
+  PasswordChallenge,
+  SignIn,
+} from "./ports.ts";
+import type { Identity, Target } from "./types.ts";
+
+export interface SignInDeps {
+  readonly journal: Pick<Journal, "note">;
+  readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;
+  readonly presented: PresentedSignIns;
+  readonly passwords: OneTimePasswords;
+}
+
+export class GateSignIns {
+  constructor(private readonly deps: SignInDeps, private readonly resolve: Gatekeeper["resolve"]) {}
+
+  byBrowser(attempt: ConnectionAttempt): SignIn {
+    const { target } = this.resolve(attempt);
+    const signIn = this.deps.startSignIn(attempt, target);
+    this.#record(attempt, target, "browser", signIn.identity);
+    return signIn;
+  }
+
+  async byPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null> {
+    return await this.#recorded(attempt, "password", this.deps.presented.verifyPassword(attempt, password));
+  }
+
+  get bearer(): BearerSignIns {
+    const { bearer } = this.deps.presented;
+    return {
+      everyone: bearer.everyone,
+      discovery: () => bearer.discovery(),
+      verify: (attempt, token) => this.#recorded(attempt, "token", bearer.verify(attempt, token)),
+    };
+  }
+
+  challenge(attempt: ConnectionAttempt): PasswordChallenge | null {
+    const { passwords } = this.deps;
+    if (!passwords.has(attempt.client.user)) return null;
+    const { target } = this.resolve(attempt);
+    const challenge = passwords.challenge(attemptOf(attempt));
+    const recorded = (identity: Promise<Identity>) =>
+      this.#record(attempt, target, "one-time password", identity);
+    return {
+      verifiers: challenge.verifiers,
+      succeed: () => {
+        const identity = challenge.succeed();
+        recorded(Promise.resolve(identity));
+        return identity;
+      },
+      fail: () => {
+        const error = challenge.fail();
+        recorded(Promise.reject(error));
+        return error;
+      },
+    };
+  }
+
+  async #recorded<T extends Identity | null>(
+    attempt: ConnectionAttempt,
+    method: string,
+    verified: Promise<T>,
+  ): Promise<T> {
+    const { target } = this.resolve(attempt);
+    const identity = await verified.catch((error) => {
+      this.#record(attempt, target, method, Promise.reject(error));
+      throw error;
+    });
+    if (identity !== null) this.#record(attempt, target, method, Promise.resolve(identity));
+    return identity;
+  }
+
+  #record(attempt: ConnectionAttempt, target: Target, method: string, identity: Promise<Identity>): void {
+    identity.then(
+      (person) => this.deps.journal.note(signInSucceeded(target.name, attempted(attempt), person)),
+      (thrown) => {
+        const { code, message } = asPosternError(thrown);
+        this.deps.journal.note(
+          signInFailed({ target: target.name }, attempted(attempt), { method, code, reason: message }),
+        );
+      },
+    );
+  }
+}
