@@ -262,6 +262,7 @@ export class Connection {
 /** Where an error of Postern's means something more exact in the protocol. */
 function asFor(error: PosternError): As | undefined {
   if (error.rule === "listen.tls.required") return ErrorCode.secureTransport;
+  if (error.rule === "limits.sessionsPerPerson") return ErrorCode.personLimit;
   if (error.rule === "targets") return ErrorCode.unknownDatabase;
   if (error.message.startsWith("packets out of order")) return ErrorCode.packetsOutOfOrder;
   return undefined;

@@ -202,8 +202,13 @@ function farewell(negotiation: Negotiation, error: PosternError, client: Socket,
     problem: error.cause === undefined ? error.message : `${error.message} (${error.cause})`,
   });
   if (stream.destroyed || !negotiation.heard) return;
-  const state = error.code === "PolicyDenied" ? { sqlState: sqlState.invalidAuthorization } : {};
-  stream.write(toClient(error, { fatal: true, ...state }));
+  stream.write(toClient(error, { fatal: true, ...farewellState(error) }));
+}
+
+function farewellState({ code, rule }: PosternError): { sqlState?: string } {
+  if (code === "PolicyDenied") return { sqlState: sqlState.invalidAuthorization };
+  // What pools know as "come back later".
+  return rule === "limits.sessionsPerPerson" ? { sqlState: sqlState.tooManyConnections } : {};
 }
 
 /** Ends the stream, and cuts it where the other end does not close too. */

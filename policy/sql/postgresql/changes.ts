@@ -26,6 +26,15 @@ export function change(node: Node, walk: Walk, outer: Scope): Shape | undefined 
 function targetOf(relation: InsertStmt["relation"], walk: Walk, scope: Scope): Item {
   const item = relationItem(relation ?? {}, walk, scope, "write");
   const { found, catalog, masks } = walk;
+  // An UPDATE of pg_settings is a SET that nobody follows; other catalogs are DDL in disguise.
+  if (item.relation?.system === true) {
+    const { name } = item.relation;
+    found.object(
+      "catalog-write",
+      `a write to the system's own ${name}`,
+      "Use the statement that is made for it: SET for a setting, DDL for the rest",
+    );
+  }
   // Constraints and triggers may tell of other columns and other rows; a view's, of columns it does not show.
   if (isTainted(item) || (item.relation !== null && masks.endangers(item.relation))) found.murky = true;
   if (item.relation?.kind === "v" && masks.any) found.murky = true;
