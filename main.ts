@@ -156,6 +156,7 @@ async function startParts(
   const dashboard = startDashboard({
     ...ports,
     connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
+    listenerOf: (protocol) => proxy.listenerOf(url, protocol),
     journal,
     live: gatekeeper,
     get roles() {

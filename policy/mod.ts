@@ -36,6 +36,8 @@ export interface PolicyPorts {
   readonly approvals: ApprovalService;
   readonly access: Access;
   readonly inForce: PolicyInForce;
+  /** What programs on people's machines need to sign in at the issuer. */
+  readonly cli: { readonly issuer: string; readonly clientId: string | null };
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
@@ -66,11 +68,16 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     }),
     presented: createPresentedSignIns(identity, passwords, {
       everyone: config.identity.oauthBearer === "everyone",
-      clock,
     }),
     passwords,
     clock,
   });
   const access = createAccess({ inForce, passwords, journal });
-  return { gatekeeper, identity, signIns, approvals, access, inForce };
+  return { gatekeeper, identity, signIns, approvals, access, inForce, cli: cliOf(config.identity) };
 }
+
+/** A confidential client's id is no use to a program that holds no secret. */
+const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: PolicyConfig["identity"]) => ({
+  issuer,
+  clientId: cliClientId ?? (clientSecret === null ? clientId : null),
+});

@@ -164,9 +164,9 @@ export interface IdentityProvider {
   complete(callback: URL, flow: string): Promise<Identity>;
   /**
    * An ID or access token that somebody presents as it is: a signed one, or an opaque one that the issuer
-   * explains (RFC 7662). Rejects with AuthFailed.
+   * explains (RFC 7662). Rejects with AuthFailed; with LimitExceeded after too many made-up ones from `address`.
    */
-  verifyToken(token: string): Promise<Identity>;
+  verifyToken(token: string, address?: string): Promise<Identity>;
 }
 
 /** For clients that get their tokens by themselves. */

@@ -3,7 +3,7 @@ import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ListenLimits } from "./config.ts";
 import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
-import { type ConnectionDeps, type ConnectLine, protocols } from "./protocol.ts";
+import { type ConnectionDeps, type ConnectLine, type ConnectRequest, protocols } from "./protocol.ts";
 
 export { protocols } from "./protocol.ts";
 export { listenAddresses, type ListenConfig, type ListenLimits, listenSchema } from "./config.ts";
@@ -24,6 +24,13 @@ export interface ProxyDeps extends ProxySettings {
   readonly log: ConnectionDeps["log"];
 }
 
+export interface Listening {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: ConnectRequest["tls"];
+}
+
 export interface Proxy {
   /** What was bound, by protocol id. */
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
@@ -37,6 +44,8 @@ export interface Proxy {
     user: string,
     password: string | null,
   ): readonly ConnectLine[];
+  /** The same place, for programs. */
+  listenerOf(url: string, protocol: string): Listening | null;
   /** Connections being served. */
   connections(): number;
   /** For connections from now on. */
@@ -84,16 +93,23 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
   const addresses = Object.fromEntries(
     [...listeners].map(([id, { address }]) => [id, { host: address.address, port: address.port }]),
   );
+  const listenerOf = (url: string, protocol: string): Listening | null => {
+    const at = addresses[protocol];
+    if (at === undefined) return null;
+    const host = new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
+    const tls = connection.tls === null ? "none" : connection.tlsRequired ? "required" : "offered";
+    return { protocol, host, port: at.port, tls };
+  };
   return {
     addresses,
     connectLines(url, { name, protocol }, user, password) {
-      const at = addresses[protocol];
+      const at = listenerOf(url, protocol);
       const own = protocols.find(({ id }) => id === protocol);
-      if (at === undefined || own === undefined) return [];
-      const host = new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
-      const tls = connection.tls === null ? "none" : connection.tlsRequired ? "required" : "offered";
-      return own.connectLines({ host, port: at.port, target: name, user, password, tls });
+      return at === null || own === undefined
+        ? []
+        : own.connectLines({ ...at, target: name, user, password });
     },
+    listenerOf,
     connections: () => [...listeners.values()].reduce((sum, { connections }) => sum + connections, 0),
     configure(next) {
       const { connection: changed, caps: changedCaps } = settingsOf(next);

@@ -19,8 +19,7 @@ const getNew = "Get a new token from the issuer, for Postern's own client";
 export interface IntrospectionDeps {
   readonly issuer: Issuer;
   readonly client: Client;
-  /** null where Postern is a public client: the issuer explains nothing to those. */
-  readonly authentication: ((metadata: AuthorizationServer) => ClientAuth) | null;
+  readonly authentication: (metadata: AuthorizationServer) => ClientAuth;
   readonly options: IdentityOptions;
   readonly clock: Clock;
 }
@@ -33,12 +32,6 @@ export interface IntrospectionDeps {
 export async function introspect(token: string, deps: IntrospectionDeps): Promise<Claims> {
   const { issuer, client, authentication, options, clock } = deps;
   const metadata = await issuer.metadata();
-  if (metadata.introspection_endpoint === undefined || authentication === null) {
-    throw authFailed(
-      "This is not a signed token, and Postern cannot ask the issuer what it is",
-      `${askOperator}: the issuer must give out signed access tokens, or offer introspection to Postern's client`,
-    );
-  }
   const response = await introspectionRequest(
     metadata,
     client,

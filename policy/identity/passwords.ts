@@ -1,17 +1,13 @@
 /** What a client may send as its password: a token of the issuer's, or a one-time password. */
 import type {
   BearerSignIns,
-  Clock,
   ConnectionAttempt,
   Gatekeeper,
   IdentityProvider,
   TokenDiscovery,
 } from "../ports.ts";
 import type { Identity } from "../types.ts";
-import { AttemptLimiter } from "./attempt_limiter.ts";
-import { asPosternError } from "../errors.ts";
 import { authFailed } from "./errors.ts";
-import { issuerUnreachable } from "./fetch_limits.ts";
 import type { OneTimePasswords, PasswordAttempt } from "./one_time_passwords.ts";
 import { looksLikeToken } from "./token.ts";
 
@@ -27,32 +23,6 @@ export function attemptOf(attempt: ConnectionAttempt): PasswordAttempt {
 export const sendsInSecret = ({ client }: ConnectionAttempt): boolean =>
   client.tls !== null || isLoopback(client.address);
 
-/** A token from a connection: over TLS only, and not more than so many wrong ones from one address. */
-export function createTokenVerifier(
-  provider: Pick<IdentityProvider, "verifyToken">,
-  clock: Clock,
-): (attempt: ConnectionAttempt, token: string) => Promise<Identity> {
-  const perAddress = new AttemptLimiter(20, "from this address", clock);
-  return async (attempt, token) => {
-    if (!sendsInSecret(attempt)) {
-      throw authFailed(
-        "A password or token is taken over TLS only: on this connection others could read it",
-        "Connect with TLS (sslmode=require), or without a password to sign in by browser",
-      );
-    }
-    // A signature cannot be guessed; opaque tokens could be, and each guess is a request to the issuer.
-    if (looksLikeToken(token)) return await provider.verifyToken(token);
-    const { address } = attempt.client;
-    perAddress.check(address);
-    try {
-      return await provider.verifyToken(token);
-    } catch (error) {
-      if (asPosternError(error).rule !== issuerUnreachable) perAddress.fail(address);
-      throw error;
-    }
-  };
-}
-
 export interface PresentedSignIns {
   /** Gatekeeper.verifyPassword: null where the password is empty, which is what a client without one sends. */
   readonly verifyPassword: Gatekeeper["verifyPassword"];
@@ -63,15 +33,25 @@ export interface PresentedSignIns {
 export function createPresentedSignIns(
   provider: Pick<IdentityProvider, "verifyToken"> & TokenDiscovery,
   passwords: OneTimePasswords,
-  { everyone, clock }: { readonly everyone: boolean; readonly clock: Clock },
+  { everyone }: { readonly everyone: boolean },
 ): PresentedSignIns {
-  const verifyToken = createTokenVerifier(provider, clock);
+  const verify = async (attempt: ConnectionAttempt, token: string): Promise<Identity> => {
+    if (!sendsInSecret(attempt)) throw readable();
+    return await provider.verifyToken(token, attempt.client.address);
+  };
   return {
     async verifyPassword(attempt, password) {
       if (password === "") return null;
-      if (looksLikeToken(password) || !sendsInSecret(attempt)) return await verifyToken(attempt, password);
+      if (!sendsInSecret(attempt)) throw readable();
+      if (looksLikeToken(password)) return await verify(attempt, password);
       return passwords.verify(attemptOf(attempt), password);
     },
-    bearer: { everyone, verify: verifyToken, discovery: () => provider.discovery() },
+    bearer: { everyone, verify, discovery: () => provider.discovery() },
   };
 }
+
+const readable = () =>
+  authFailed(
+    "A password or token is taken over TLS only: on this connection others could read it",
+    "Connect with TLS (sslmode=require), or without a password to sign in by browser",
+  );

@@ -18,13 +18,14 @@ import {
   validateAuthResponse,
   WWWAuthenticateChallengeError,
 } from "oauth4webapi";
-import { PosternError } from "../errors.ts";
+import { asPosternError, PosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, IdentityProvider, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
+import { AttemptLimiter } from "./attempt_limiter.ts";
 import { type Claims, groupsValue, identityOf } from "./claims.ts";
 import { askOperator, authFailed, quoted } from "./errors.ts";
-import { objection } from "./fetch_limits.ts";
+import { issuerUnreachable, objection } from "./fetch_limits.ts";
 import { type Flow, Flows } from "./flows.ts";
 import { Issuer } from "./issuer.ts";
 import { introspect, type IntrospectionDeps, withUserInfo } from "./introspection.ts";
@@ -47,6 +48,7 @@ class Provider implements IdentityProvider, TokenDiscovery {
   readonly #verifier: TokenVerifier;
   readonly #flows: Flows;
   readonly #client: Client;
+  readonly #guesses: AttemptLimiter;
 
   constructor(
     private readonly options: IdentityOptions,
@@ -56,6 +58,7 @@ class Provider implements IdentityProvider, TokenDiscovery {
     this.#issuer = new Issuer(options.issuer, clock, log);
     this.#verifier = new TokenVerifier(this.#issuer, options, clock);
     this.#flows = new Flows(clock);
+    this.#guesses = new AttemptLimiter(20, "from this address", clock);
     this.#client = { client_id: options.clientId };
   }
 
@@ -106,9 +109,21 @@ class Provider implements IdentityProvider, TokenDiscovery {
     }
   }
 
-  async verifyToken(token: string): Promise<Identity> {
-    const signed = looksLikeToken(token);
+  async verifyToken(token: string, address?: string): Promise<Identity> {
+    // A signature cannot be guessed; opaque tokens could be, and each guess is a request to the issuer.
+    if (address === undefined || looksLikeToken(token)) return await this.#verified(token);
+    this.#guesses.check(address);
     try {
+      return await this.#verified(token);
+    } catch (error) {
+      if (asPosternError(error).rule !== issuerUnreachable) this.#guesses.fail(address);
+      throw error;
+    }
+  }
+
+  async #verified(token: string): Promise<Identity> {
+    try {
+      const signed = !await this.#mustAsk(token);
       const claims: Claims = signed
         ? await this.#verifier.verify(token, { audiences: audiencesOf(this.options) })
         : await introspect(token, this.#asking);
@@ -125,6 +140,12 @@ class Provider implements IdentityProvider, TokenDiscovery {
     } catch (error) {
       throw refusal(error);
     }
+  }
+
+  /** Whether only the issuer can say what this token is. What looks like a broken signed one is told so instead. */
+  async #mustAsk(token: string): Promise<boolean> {
+    if (!/^[\w~+/-]+(\.[\w~+/-]+)?=*$/.test(token) || this.options.clientSecret === undefined) return false;
+    return (await this.#issuer.metadata()).introspection_endpoint !== undefined;
   }
 
   async discovery(): Promise<{ configurationUrl: string; scope: string }> {
@@ -158,8 +179,7 @@ class Provider implements IdentityProvider, TokenDiscovery {
 
   get #asking(): IntrospectionDeps {
     const { options, clock } = this;
-    const known = (metadata: AuthorizationServer) => this.#authentication(metadata);
-    const authentication = options.clientSecret === undefined ? null : known;
+    const authentication = (metadata: AuthorizationServer) => this.#authentication(metadata);
     return { issuer: this.#issuer, client: this.#client, authentication, options, clock };
   }
 

@@ -5,7 +5,16 @@ import { ensureBundle } from "../../ui/bundle.ts";
 import { loadAssets, type RunningDashboard, startDashboard } from "../../ui/api/mod.ts";
 import { freePort } from "../support/ports.ts";
 import { program, testNeeding } from "../support/programs.ts";
-import { ada, FakeGateway, type FakePerson, grace, roles, testLines } from "../unit/ui/fakes.ts";
+import {
+  ada,
+  FakeGateway,
+  type FakePerson,
+  grace,
+  roles,
+  testCli,
+  testLines,
+  testListener,
+} from "../unit/ui/fakes.ts";
 
 const chromiumPath: string | null = program("chromium") ?? program("chromium-browser");
 
@@ -30,6 +39,8 @@ export async function startTestDashboard(
     live: gateway.live,
     access: gateway.access,
     connectLines: testLines,
+    listenerOf: testListener,
+    cli: testCli,
     roles,
     url,
     assets: await loadAssets(),

@@ -2,6 +2,7 @@
 import { getCookie } from "hono/cookie";
 import type { MiddlewareHandler } from "hono";
 import type { Role } from "../contract.ts";
+import { bearerOf, type BearerSessions } from "./bearer.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
 import { type DashboardContext, type DashboardEnv, HttpRefusal } from "./http.ts";
 import { hasRole, type RoleGroups, viewerOf } from "./roles.ts";
@@ -73,7 +74,9 @@ export function rightHost(url: URL): MiddlewareHandler<DashboardEnv> {
 export function rightOrigin(url: URL): MiddlewareHandler<DashboardEnv> {
   return async (c, next) => {
     const changes = c.req.method !== "GET" && c.req.method !== "HEAD";
-    if (changes || c.req.path.startsWith("/api/")) {
+    // No other site's page can make a browser send this header: such a request comes from a program.
+    const byProgram = bearerOf(c) !== null;
+    if (!byProgram && (changes || c.req.path.startsWith("/api/"))) {
       const origin = c.req.header("origin");
       const site = c.req.header("sec-fetch-site");
       const foreign = (origin !== undefined && origin !== url.origin) ||
@@ -92,15 +95,26 @@ export function rightOrigin(url: URL): MiddlewareHandler<DashboardEnv> {
   };
 }
 
+export interface GuardDeps {
+  readonly sessions: BrowserSessions;
+  readonly bearers: BearerSessions;
+  readonly roles: () => RoleGroups;
+  readonly url: URL;
+}
+
 /** Finds the session, and refuses who is not signed in or lacks every role that the route wants. */
 export function admitted(
-  access: Access,
-  deps: { readonly sessions: BrowserSessions; readonly roles: () => RoleGroups; readonly url: URL },
+  { access, bearer }: { readonly access: Access; readonly bearer?: true },
+  deps: GuardDeps,
 ): MiddlewareHandler<DashboardEnv> {
   const { session: name } = cookieNames(deps.url);
   return async (c, next) => {
     if (access !== "public") {
-      const session = deps.sessions.find(getCookie(c, name));
+      const token = bearerOf(c);
+      if (token !== null && bearer !== true) throw noTokens();
+      const session = token === null
+        ? deps.sessions.find(getCookie(c, name))
+        : await deps.bearers.of(c, token);
       if (session === null) throw notSignedIn();
       const viewer = viewerOf(session.identity, deps.roles());
       if (!hasRole(viewer, access)) throw wrongRole(access);
@@ -113,6 +127,15 @@ export function admitted(
 
 export function notSignedIn(): HttpRefusal {
   return new HttpRefusal(401, "NotSignedIn", "You are not signed in, or your session has ended", "Sign in");
+}
+
+function noTokens(): HttpRefusal {
+  return new HttpRefusal(
+    401,
+    "NotForTokens",
+    "This is for the dashboard in a browser: it takes no token",
+    "Open the dashboard and sign in there",
+  );
 }
 
 function wrongRole(access: readonly Role[]): HttpRefusal {

@@ -13,7 +13,7 @@ import type {
   ReachableTarget,
   SignIns,
 } from "../../policy/ports.ts";
-import type { ConnectLine, ErrorBody } from "../contract.ts";
+import type { ConnectLine, ErrorBody, Listening } from "../contract.ts";
 import type { Assets } from "./assets.ts";
 import type { BrowserSession, BrowserSessionLimits } from "./browser_sessions.ts";
 import type { RoleGroups, Viewer } from "./roles.ts";
@@ -32,6 +32,10 @@ export interface DashboardDeps {
     user: string,
     password: string | null,
   ) => readonly ConnectLine[];
+  /** Where clients of that protocol reach this Postern; null where nothing listens for it. */
+  readonly listenerOf: (protocol: string) => Listening | null;
+  /** What a program needs to sign its person in at the issuer; no client id where none is configured. */
+  readonly cli: { readonly issuer: string; readonly clientId: string | null };
   /** Groups that give a role. */
   readonly roles: RoleGroups;
   /** What links and cookies belong to: scheme, host and port, without a path. */

@@ -1,6 +1,7 @@
 /** The dashboard: an HTTP application over policy's ports, and the listener that serves it. */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { BearerSessions } from "./bearer.ts";
 import { BrowserSessions, defaultBrowserLimits } from "./browser_sessions.ts";
 import { admitted, rightHost, rightOrigin, securityHeaders } from "./guard.ts";
 import { type DashboardDeps, type DashboardEnv, HttpRefusal, notFound, refusalOf } from "./http.ts";
@@ -51,9 +52,10 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
       throw new HttpRefusal(413, "TooLarge", `A request's body may have at most ${BODY_BYTES_MAX} bytes`);
     },
   }));
-  for (const { method, path, access, handle } of routes) {
-    app.on(method, path, admitted(access, { sessions, roles: () => deps.roles, url }), handle);
-  }
+  const bearers = new BearerSessions(deps.identity, deps.clock);
+  const guard = { sessions, bearers, roles: () => deps.roles, url };
+  for (const route of routes) app.on(route.method, route.path, admitted(route, guard), route.handle);
+
   return { app, routes, sessions, streams };
 }
 

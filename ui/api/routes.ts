@@ -4,7 +4,7 @@ import type { BrowserSessions } from "./browser_sessions.ts";
 import { connectRoutes } from "./connect.ts";
 import { exportRoute } from "./export.ts";
 import type { Access } from "./guard.ts";
-import type { Me } from "../contract.ts";
+import type { About, Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { LiveRoutes } from "./live.ts";
 import { ReplayRoutes } from "./replay.ts";
@@ -18,9 +18,12 @@ export interface Route {
   /** As Hono matches it. */
   readonly path: string;
   readonly access: Access;
+  /** Whether a program may come with a token of the issuer's, in the place of a browser's cookie. */
+  readonly bearer?: true;
   readonly handle: (c: DashboardContext) => Response | Promise<Response>;
 }
 
+const bearer = true;
 const everyone: Access = ["engineer"];
 const auditors: Access = ["auditor", "admin"];
 
@@ -41,24 +44,31 @@ export function routesOf(
   const page = (c: DashboardContext) => c.html(deps.assets.page());
   return [
     { method: "GET", path: "/healthz", access: "public", handle: (c) => c.json({ ok: true }) },
+    { method: "GET", path: "/.well-known/postern", access: "public", handle: (c) => c.json(aboutOf(deps)) },
     { method: "GET", path: "/assets/:name", access: "public", handle: (c) => assetOf(c, deps) },
     ...pages.map((path): Route => ({ method: "GET", path, access: "public", handle: page })),
     { method: "GET", path: "/connect/:secret", access: "public", handle: connect.page },
     { method: "GET", path: "/auth/login", access: "public", handle: auth.login },
     { method: "GET", path: "/auth/callback", access: "public", handle: auth.callback },
     { method: "POST", path: "/auth/logout", access: everyone, handle: auth.logout },
-    { method: "GET", path: "/api/me", access: everyone, handle: (c) => c.json(meOf(c, deps)) },
+    { method: "GET", path: "/api/me", access: everyone, bearer, handle: (c) => c.json(meOf(c, deps)) },
     { method: "GET", path: "/api/stream", access: everyone, handle: (c) => streams.open(c) },
     { method: "GET", path: "/api/connect/:secret", access: everyone, handle: connect.show },
     { method: "POST", path: "/api/connect/:secret", access: everyone, handle: connect.consent },
-    { method: "GET", path: "/api/targets", access: everyone, handle: targets.list },
-    { method: "POST", path: "/api/targets/:name/password", access: everyone, handle: targets.password },
-    { method: "GET", path: "/api/requests", access: everyone, handle: requests.list },
-    { method: "GET", path: "/api/requests/:id", access: everyone, handle: requests.one },
+    { method: "GET", path: "/api/targets", access: everyone, bearer, handle: targets.list },
+    {
+      method: "POST",
+      path: "/api/targets/:name/password",
+      access: everyone,
+      bearer,
+      handle: targets.password,
+    },
+    { method: "GET", path: "/api/requests", access: everyone, bearer, handle: requests.list },
+    { method: "GET", path: "/api/requests/:id", access: everyone, bearer, handle: requests.one },
     // Who may decide this very request is up to its rule: Approvals refuses everybody else.
     { method: "POST", path: "/api/requests/:id/decision", access: everyone, handle: requests.decide },
     { method: "GET", path: "/api/history", access: everyone, handle: requests.history },
-    { method: "GET", path: "/api/sessions", access: everyone, handle: replay.list },
+    { method: "GET", path: "/api/sessions", access: everyone, bearer, handle: replay.list },
     { method: "GET", path: "/api/sessions/:id", access: everyone, handle: replay.one },
     { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
@@ -69,6 +79,11 @@ export function routesOf(
     { method: "GET", path: "/api/search", access: everyone, handle: searchRoute(deps) },
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];
+}
+
+/** For `postern login`, which knows nothing but this address. */
+function aboutOf({ cli, version }: DashboardDeps): About {
+  return { version, issuer: cli.issuer, clientId: cli.clientId };
 }
 
 function meOf(c: DashboardContext, deps: DashboardDeps): Me {

@@ -1,12 +1,15 @@
 /** What the viewer may connect to, and one-time passwords for clients that cannot show a sign-in link. */
 import { askPasswordSchema, type OneTimePassword, type ReachableTarget } from "../contract.ts";
-import { addressOf, bodyOf, type DashboardContext, type DashboardDeps, HttpRefusal } from "./http.ts";
+import {
+  addressOf,
+  bodyOf,
+  type DashboardContext,
+  type DashboardDeps,
+  HttpRefusal,
+  notFound,
+} from "./http.ts";
 
-export function targetRoutes({ access, connectLines, clock }: DashboardDeps) {
-  /** Asked with a password that is none: whether there is any way to connect. */
-  const listens = (target: { name: string; protocol: string }) =>
-    connectLines(target, "user", "none").length > 0;
-
+export function targetRoutes({ access, connectLines, listenerOf, clock }: DashboardDeps) {
   return {
     list(c: DashboardContext): Response {
       const { identity } = c.get("viewer");
@@ -14,7 +17,7 @@ export function targetRoutes({ access, connectLines, clock }: DashboardDeps) {
         name: target.name,
         environment: target.environment,
         database: target.database,
-        listening: listens(target),
+        listening: listenerOf(target.protocol) !== null,
         lines: [...connectLines(target, identity.name, null)],
       }));
       return c.json({ targets });
@@ -25,7 +28,8 @@ export function targetRoutes({ access, connectLines, clock }: DashboardDeps) {
       const { identity } = c.get("viewer");
       const name = c.req.param("name") ?? "";
       const target = access.targets(identity).find((one) => one.name === name);
-      if (target !== undefined && !listens(target)) {
+      const at = target === undefined ? null : listenerOf(target.protocol);
+      if (target !== undefined && at === null) {
         throw new HttpRefusal(
           503,
           "NotListening",
@@ -35,8 +39,9 @@ export function targetRoutes({ access, connectLines, clock }: DashboardDeps) {
       }
       // Whatever is not among the reachable ones is refused here, by policy.
       const { user, password, expiresAt } = await access.issuePassword(identity, name, addressOf(c));
-      const lines = target === undefined ? [] : [...connectLines(target, user, password)];
-      const body: OneTimePassword = { now: clock(), user, expiresAt, lines };
+      if (target === undefined || at === null) throw notFound("target");
+      const lines = [...connectLines(target, user, password)];
+      const body: OneTimePassword = { now: clock(), user, password, expiresAt, lines, at };
       return c.json(body);
     },
   };

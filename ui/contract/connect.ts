@@ -24,13 +24,34 @@ export type ReachableTarget = z.infer<typeof targetSchema>;
 export const targetsSchema = z.strictObject({ targets: z.array(targetSchema) });
 export type Targets = z.infer<typeof targetsSchema>;
 
+/** Where clients connect: `tls` says what is spoken there. */
+export const listeningSchema = z.strictObject({
+  protocol: z.string(),
+  host: z.string(),
+  port: z.number(),
+  tls: z.enum(["none", "offered", "required"]),
+});
+export type Listening = z.infer<typeof listeningSchema>;
+
+/** `GET /.well-known/postern`: what a program must know to sign its person in; public. */
+export const aboutSchema = z.strictObject({
+  version: z.string(),
+  issuer: z.string(),
+  /** The public client for programs; null where none is configured. */
+  clientId: z.string().nullable(),
+});
+export type About = z.infer<typeof aboutSchema>;
+
 export const askPasswordSchema = z.strictObject({});
 /** A one-time password: in its lines, and in this answer only. */
 export const passwordSchema = z.strictObject({
   now: z.number(),
   user: z.string(),
+  password: z.string(),
   expiresAt: z.number(),
   lines,
+  /** For programs. */
+  at: listeningSchema,
 });
 export type OneTimePassword = z.infer<typeof passwordSchema>;
 

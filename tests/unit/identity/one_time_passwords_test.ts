@@ -196,7 +196,6 @@ Deno.test("a password in the clear counts over TLS or on loopback only, an empty
   };
   const { verifyPassword: verify } = createPresentedSignIns(provider, passwords, {
     everyone: false,
-    clock: Date.now,
   });
   const { user, password } = passwords.issue(ada, "orders");
   const from = (address: string, tls: string | null) => ({

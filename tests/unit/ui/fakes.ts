@@ -68,6 +68,8 @@ export function identityOf(person: FakePerson, now: number): Identity {
   };
 }
 
+export const tokenOf = ({ name }: { readonly name: string }): string => `token-of-${name.replace("@", "-")}`;
+
 /** Whoever the `code` names is signed in. The issuer's page is left out: it redirects at once. */
 export class FakeIdentityProvider implements IdentityProvider {
   readonly #flows = new Map<string, string>();
@@ -97,8 +99,12 @@ export class FakeIdentityProvider implements IdentityProvider {
     return Promise.resolve(identityOf(person, this.clock()));
   }
 
-  verifyToken(): Promise<Identity> {
-    return Promise.reject(new PosternError("AuthFailed", "No tokens here"));
+  /** `token-of-NAME` is NAME's. */
+  verifyToken(token: string): Promise<Identity> {
+    const person = people.find(({ name }) => token === tokenOf({ name }));
+    return person === undefined
+      ? Promise.reject(new PosternError("AuthFailed", "This is no token"))
+      : Promise.resolve({ ...identityOf(person, this.clock()), method: "token" });
   }
 }
 
@@ -197,6 +203,18 @@ export const targets: readonly Target[] = [
 ];
 
 /** The real lines of one protocol: what the dashboard shows is what people copy. */
+export const testListener: DashboardDeps["listenerOf"] = (protocol) => ({
+  protocol,
+  host: "db.example.test",
+  port: 5432,
+  tls: "required",
+});
+
+export const testCli: DashboardDeps["cli"] = {
+  issuer: "https://issuer.example.test",
+  clientId: "postern-cli",
+};
+
 export const testLines: DashboardDeps["connectLines"] = ({ name }, user, password) =>
   connectLines({ host: "db.example.test", port: 5432, target: name, user, password, tls: "required" });
 

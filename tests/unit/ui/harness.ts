@@ -1,7 +1,7 @@
 /** The dashboard without a listener, and browsers that keep its cookies. */
 import assert from "node:assert/strict";
 import { createDashboard, type DashboardDeps } from "../../../ui/api/mod.ts";
-import { FakeGateway, type FakePerson, roles, testLines } from "./fakes.ts";
+import { FakeGateway, type FakePerson, roles, testCli, testLines, testListener } from "./fakes.ts";
 
 export const origin = "https://postern.example.test";
 
@@ -28,6 +28,8 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
     live: gateway.live,
     access: gateway.access,
     connectLines: testLines,
+    listenerOf: testListener,
+    cli: testCli,
     roles,
     url: origin,
     assets: {

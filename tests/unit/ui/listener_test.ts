@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type DashboardDeps, startDashboard } from "../../../ui/api/mod.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { freePort } from "../../support/ports.ts";
-import { devin, FakeGateway, roles, testLines } from "./fakes.ts";
+import { devin, FakeGateway, roles, testCli, testLines, testListener } from "./fakes.ts";
 
 function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
   return {
@@ -14,6 +14,8 @@ function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
     live: gateway.live,
     access: gateway.access,
     connectLines: testLines,
+    listenerOf: testListener,
+    cli: testCli,
     roles,
     url,
     assets: { file: () => null, page: () => "<!DOCTYPE html>" },

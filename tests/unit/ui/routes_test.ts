@@ -24,6 +24,7 @@ const post = {
 /** `METHOD path` -> the address asked for, the body, and the answers. Other people's things are not found. */
 const expected: Readonly<Record<string, { path?: string; body?: unknown; answers: Answers }>> = {
   "GET /healthz": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /.well-known/postern": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /assets/:name": { path: "/assets/none.js", answers: [404, 404, 404, 404, 404, 404] },
   "GET /": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /requests/:id": { path: "/requests/ID", answers: [200, 200, 200, 200, 200, 200] },
@@ -91,6 +92,7 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
   await names.close();
   assert.deepEqual(routes.toSorted(), Object.keys(expected).toSorted(), "a route without its row here");
 
+  const table: string[] = [];
   for (const [route, { path, body, answers }] of Object.entries(expected)) {
     const [method, pattern] = route.split(" ") as ["GET" | "POST", string];
     const got: number[] = [];
@@ -114,8 +116,11 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
       await response.body?.cancel();
       await harness.close();
     }
+    table.push(`${route.padEnd(46)} ${got.map((status) => String(status).padStart(9)).join("")}`);
     assert.deepEqual(got, answers, `${route} for nobody, engineer, approver, auditor, admin, other approver`);
   }
+  const heads = ["nobody", "engineer", "approver", "auditor", "admin", "other"];
+  console.log([`${"".padEnd(46)} ${heads.map((head) => head.padStart(9)).join("")}`, ...table].join("\n"));
 });
 
 Deno.test("an engineer sees their own requests and sessions only", async () => {

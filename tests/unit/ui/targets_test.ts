@@ -120,7 +120,7 @@ Deno.test("no password for another site, a foreign body, a broken record, or too
 });
 
 Deno.test("where nothing listens for a target, that is said and no password is made", async () => {
-  const harness = startHarness({ connectLines: () => [] });
+  const harness = startHarness({ connectLines: () => [], listenerOf: () => null });
   try {
     const browser = await harness.signedIn(devin);
     const { targets } = targetsSchema.parse(await browser.json("/api/targets"));
