@@ -7,6 +7,7 @@ import {
   type Parsed,
   policyChecks,
   policyShape,
+  type Problem,
   secret,
   toPolicyConfig,
 } from "./policy/config.ts";
@@ -28,15 +29,15 @@ import {
   targetQuery,
 } from "./proxy/mod.ts";
 import { startControl } from "./ui/api/control.ts";
+import { opsSchema, startOps } from "./ui/api/ops.ts";
 import { dashboardSchema, loadAssets, type RunningDashboard, startDashboard } from "./ui/api/mod.ts";
 import {
-  type ConfigReader,
+  type Checked,
+  configOf,
+  type ConfigText,
   createCommands,
-  readText,
   Reloading,
   runCommand,
-  say,
-  UsageError,
   type Values,
 } from "./ui/cli/mod.ts";
 
@@ -47,6 +48,7 @@ const configSchema = z.strictObject({
   dashboard: dashboardSchema,
   /** The folder of the session store; made where it is missing. */
   data: z.string().min(1).default("./data"),
+  metrics: opsSchema.optional(),
   /** A PostgreSQL database for the session store, to share with other nodes; embedded where left out. */
   store: z.strictObject({ url: secret }).optional(),
   log: z.strictObject({
@@ -55,13 +57,6 @@ const configSchema = z.strictObject({
   }).prefault({}),
   ...policyShape(protocols),
 });
-
-export interface ConfigText {
-  readonly text: string;
-  /** Its path: references to files are relative to its folder. */
-  readonly file: string;
-  readonly env: (name: string) => string | undefined;
-}
 
 function readConfig({ text, file, env }: ConfigText): Parsed<z.output<typeof configSchema>> {
   return parseConfig(text, configSchema, {
@@ -140,7 +135,14 @@ async function startParts(
   await Promise.all(dialects.map((dialect) => dialect.ready()));
   const journal = await openJournal({ folder: data, url: config.store?.url.reveal() ?? null, clock, log });
   started.push(() => journal.close());
-  const { gatekeeper, inForce, ...ports } = createPolicy(policy, { journal, url, targetQuery, clock, log });
+  const { gatekeeper, inForce, metrics, ...ports } = createPolicy(policy, {
+    journal,
+    url,
+    targetQuery,
+    connections: () => proxy.connections(),
+    clock,
+    log,
+  });
   const proxy = await startProxy({
     gatekeeper,
     addresses: listenAddresses(config.listen),
@@ -170,6 +172,11 @@ async function startParts(
     limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
   }, { hostname: config.dashboard.listen.host, port: config.dashboard.listen.port, ...dashboardTls(config) });
   started.push(() => dashboard.close());
+  started.push(() => Promise.resolve(metrics.close()));
+  if (config.metrics !== undefined) {
+    const ops = startOps({ metrics, health: ports.health, log }, config.metrics);
+    started.push(() => ops.close());
+  }
   const reloading = reloadingOf(config, { inForce, proxy, dashboard, journal, log });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
   const reread = source.reread ?? (() => source);
@@ -218,6 +225,7 @@ function reloadingOf(config: Config, { inForce, proxy, dashboard, journal, log }
 /** Sections that a reload leaves as they are; the listeners' addresses are among them, too. */
 const restartOnly = [
   "data",
+  "metrics",
   "store",
   "identity",
   "log",
@@ -236,56 +244,28 @@ const dashboardTls = ({ dashboard: { tls } }: Config) =>
 
 // ---- commands ----------------------------------------------------------------------------------------------
 
-const configReader: ConfigReader = {
-  policy: (values) => toPolicyConfig(usableConfig(configOf(values)), protocols),
-  dataFolder: (values) => usableConfig(configOf(values)).data,
-};
+const usable = (values: Values) => usableConfig(configOf(values));
 
-const commands = createCommands({
-  serve: {
-    usage: "--config FILE",
-    about: "runs it",
-    options: { config: "string" },
-    operands: [0, 0],
-    run: (_, values) => serve(values),
-  },
-  check: {
-    usage: "FILE",
-    about: "every error of a config, with line and column",
-    options: {},
-    operands: [1, 1],
-    run: ([file]) => check(file ?? ""),
-  },
-}, { version, config: configReader, targetQuery, openJournal: (folder) => openJournal({ folder }) });
-
-function configOf(values: Values): ConfigText {
-  const { config } = values;
-  if (typeof config !== "string") throw new UsageError("Name the config: --config FILE");
-  return { text: readText(config), file: config, env: (name) => Deno.env.get(name) };
-}
-
-async function serve(values: Values): Promise<number> {
-  const reread = () => configOf(values);
-  const gateway = await startGateway({ ...reread(), reread });
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
-  // What goes wrong is in the log: nobody else hears of it.
-  const reload = () => void Promise.try(() => gateway.reload(reread(), "SIGHUP")).catch(() => {});
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", reload);
-  await stopped;
-  await gateway.close(10_000);
-  return 0;
-}
-
-async function check(file: string): Promise<number> {
-  const parsed = readConfig({ text: readText(file), file, env: (name) => Deno.env.get(name) });
-  for (const warning of parsed.warnings) console.error(`${formatProblem(file, warning)} (warning)`);
-  if (!parsed.ok) return await say(parsed.problems.map((one) => formatProblem(file, one)).join("\n"), 1);
+function checked(source: ConfigText): Checked {
+  const parsed = readConfig(source);
+  const texts = (problems: readonly Problem[]) => problems.map((one) => formatProblem(source.file, one));
+  const warnings = texts(parsed.warnings);
+  if (!parsed.ok) return { problems: texts(parsed.problems), warnings, summary: "" };
   const { targets, rules } = toPolicyConfig(parsed.value, protocols);
-  return await say(`${file}: good, ${targets.length} targets, ${rules.length} rules`);
+  return { problems: [], warnings, summary: `${targets.length} targets, ${rules.length} rules` };
 }
 
 if (import.meta.main) {
-  const code = await runCommand(commands, Deno.args);
-  Deno.exit(code);
+  const commands = createCommands({
+    version,
+    start: startGateway,
+    check: checked,
+    config: {
+      policy: (values) => toPolicyConfig(usable(values), protocols),
+      dataFolder: (values) => usable(values).data,
+    },
+    targetQuery,
+    openJournal: (folder) => openJournal({ folder }),
+  });
+  Deno.exit(await runCommand(commands, Deno.args));
 }

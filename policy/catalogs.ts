@@ -2,15 +2,26 @@
 import type { Clock, TargetQuery } from "./ports.ts";
 import type { Catalog, Dialect } from "./sql/dialect.ts";
 import type { Target } from "./types.ts";
-import { PosternError } from "./errors.ts";
+import { asPosternError, PosternError } from "./errors.ts";
 
 export interface Catalogs {
   /** The catalog of a database, read if need be. Rejects with TargetUnavailable or PolicyDenied. */
   load(target: Target, database: string): Promise<void>;
   /** The newest catalog that was read; null where none was, or where it is too old to be trusted. */
   current(target: Target, database: string): Catalog | null;
+  /** What is known of each database that was asked for. */
+  states(): readonly CatalogState[];
   /** A DDL passed, or a result did not fit its plan: read it again soon. */
   refresh(target: Target, database: string): void;
+}
+
+export interface CatalogState {
+  readonly target: string;
+  readonly database: string;
+  /** When the newest catalog was read; null where none was. Epoch milliseconds. */
+  readonly readAt: number | null;
+  /** What went wrong at the last reading; null where it went well. */
+  readonly problem: string | null;
 }
 
 export interface CatalogDeps {
@@ -25,6 +36,9 @@ export interface CatalogDeps {
 }
 
 interface Entry {
+  readonly target: string;
+  readonly database: string;
+  problem: string | null;
   catalog: Catalog | null;
   reading: Promise<void> | null;
   /** Asked for while a reading was under way, which may have missed the change. */
@@ -45,7 +59,16 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
     const key = [target.name, target.host, target.port, database].join("\n");
     let entry = entries.get(key);
     if (entry === undefined) {
-      entries.set(key, entry = { catalog: null, reading: null, again: false, triedAt: -Infinity });
+      entry = {
+        target: target.name,
+        database,
+        problem: null,
+        catalog: null,
+        reading: null,
+        again: false,
+        triedAt: -Infinity,
+      };
+      entries.set(key, entry);
     }
     return entry;
   };
@@ -60,6 +83,10 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
     entry.triedAt = deps.clock();
     entry.reading = dialect.readCatalog(target, database, deps.queryOf(target.protocol)).then((catalog) => {
       entry.catalog = catalog;
+      entry.problem = null;
+    }).catch((error) => {
+      entry.problem = asPosternError(error).message;
+      throw error;
     }).finally(() => {
       entry.reading = null;
       if (entry.again) inBackground(entry, target, database);
@@ -93,6 +120,13 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
       if (due && entry.reading === null) inBackground(entry, target, database);
       return old < staleMs ? entry.catalog : null;
     },
+    states: () =>
+      [...entries.values()].map(({ target, database, catalog, problem }) => ({
+        target,
+        database,
+        readAt: catalog?.readAt ?? null,
+        problem,
+      })),
     refresh(target, database) {
       const entry = entryOf(target, database);
       if (entry.reading !== null) entry.again = true;

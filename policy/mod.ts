@@ -13,7 +13,9 @@ import {
 } from "./identity/mod.ts";
 import { shareSignIns } from "./identity/shared_sign_ins.ts";
 import { compilePolicy, PolicyInForce } from "./in_force.ts";
+import { HealthCheck, storeProbe, targetProbes } from "./health.ts";
 import type { Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import type { Access, Clock, EvidenceJournal, IdentityProvider, TargetQuery } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
@@ -24,6 +26,8 @@ export interface PolicyDeps {
   readonly url: string;
   /** Postern's own query on a target, in that target's protocol. */
   readonly targetQuery: TargetQuery;
+  /** Client connections being served, for the metrics. */
+  readonly connections: () => number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -38,10 +42,12 @@ export interface PolicyPorts {
   readonly inForce: PolicyInForce;
   /** What programs on people's machines need to sign in at the issuer. */
   readonly cli: { readonly issuer: string; readonly clientId: string | null };
+  readonly metrics: Metrics;
+  readonly health: HealthCheck;
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
-  const { journal, url, targetQuery, clock, log } = deps;
+  const { journal, url, targetQuery, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
   const identity = createIdentityProvider({
@@ -56,12 +62,21 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     pendingMax: () => inForce.current.limits.pendingApprovalsMax,
   });
   const passwords = new OneTimePasswords({ clock });
+  const catalogs = createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log });
+  const metrics = new Metrics({
+    sessions: () => gatekeeper.ids().length,
+    connections,
+    pendingApprovals: () => approvals.pending().length,
+  }, clock);
+  journal.subscribe((event) => metrics.observe(event));
+  const health = new HealthCheck(() => [storeProbe(journal), ...targetProbes(inForce, catalogs)], clock);
   const gatekeeper = createGatekeeper({
     inForce,
     journal,
     recorder: new Recorder(journal, () => inForce.current.reads, log),
     approvals,
-    catalogs: createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log }),
+    catalogs,
+    meter: metrics,
     startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
       windowMs: config.identity.shareSignInMs,
       clock,
@@ -73,7 +88,8 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     clock,
   });
   const access = createAccess({ inForce, passwords, journal });
-  return { gatekeeper, identity, signIns, approvals, access, inForce, cli: cliOf(config.identity) };
+  const cli = cliOf(config.identity);
+  return { gatekeeper, identity, signIns, approvals, access, inForce, cli, metrics, health };
 }
 
 /** A confidential client's id is no use to a program that holds no secret. */

@@ -22,6 +22,13 @@ export * from "./ports_evidence.ts";
 /** Milliseconds since the epoch. Injected wherever time decides, so that tests own it. */
 export type Clock = () => number;
 
+/** Told what Postern adds to each statement, in milliseconds. */
+export interface Meter {
+  judged(ms: number): void;
+  /** Until it may be forwarded, holds left out. */
+  recorded(ms: number): void;
+}
+
 /** Runs SQL text on a target over Postern's own connection; rows as text. Rejects with TargetUnavailable. */
 export type TargetQuery = (target: Target, database: string, sql: string) => Promise<(string | null)[][]>;
 

@@ -7,7 +7,7 @@ import { decide, type Place } from "./decide.ts";
 import { PosternError } from "./errors.ts";
 import type { PolicyInForce } from "./in_force.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
-import type { Clock, Hold, Journal, Session } from "./ports.ts";
+import type { Clock, Hold, Journal, Meter, Session } from "./ports.ts";
 import type { Recorder } from "./recorder.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
 import type {
@@ -29,6 +29,7 @@ export interface SessionDeps {
   readonly approvals: ApprovalService;
   readonly catalogs: Catalogs;
   readonly inForce: PolicyInForce;
+  readonly meter: Meter;
   readonly clock: Clock;
 }
 
@@ -87,9 +88,12 @@ export class GatedSession implements Session {
   }
 
   judge(text: string, state: SqlState): Judgement {
-    const { clock, inForce } = this.deps;
+    const { clock, inForce, meter } = this.deps;
+    const began = performance.now();
     const understood = this.#analyst.analyse(text, state);
-    return decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
+    const judgement = decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
+    meter.judged(performance.now() - began);
+    return judgement;
   }
 
   maskOf(origin: string): MaskRule | null {
@@ -108,7 +112,9 @@ export class GatedSession implements Session {
     if (approval !== undefined) this.#waited.delete(approval);
     const isRead = run.judgement.verdict === "allow" &&
       run.judgement.statements.every(({ facts }) => facts.kind === "read");
+    const began = performance.now();
     await this.deps.recorder.record(draft, isRead);
+    this.deps.meter.recorded(performance.now() - began);
     if (draft.data.forwarded) {
       const changesCatalog = run.judgement.statements.some(({ facts }) =>
         facts.kind !== "read" && facts.kind !== "transaction" && facts.kind !== "session" &&

@@ -129,6 +129,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   oauth4webapi: ["policy/identity/"],
   postgres: ["policy/store/"],
   preact: ["ui/app/"],
+  "prom-client": ["policy/"],
   "preact-iso": ["ui/app/"],
   validator: ["policy/"],
   yaml: ["policy/", "main.ts"],

@@ -1,6 +1,5 @@
 /** The dashboard's listener: plain HTTP or TLS, whose certificate can be replaced while it serves. */
-import type { DashboardEnv } from "./http.ts";
-import type { Hono } from "hono";
+import type { Bindings } from "./http.ts";
 import type { Log } from "../../policy/log.ts";
 
 export interface DashboardListener {
@@ -23,7 +22,7 @@ export interface HttpListener {
 
 /** Throws what Deno.serve throws, `Deno.errors.AddrInUse` for a taken port. */
 export function listenHttp(
-  app: Pick<Hono<DashboardEnv>, "fetch">,
+  app: { fetch(request: Request, bindings: Bindings): Response | Promise<Response> },
   { hostname, port, tls }: DashboardListener,
   log: Log,
 ): HttpListener {

@@ -1,15 +1,17 @@
-/** The commands that need no running gateway of their own, in the order in which `postern help` lists them. */
+/** All commands, in the order in which `postern help` lists them. */
 import type { EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
 import { auditCommands } from "./audit.ts";
 import { explainCommands } from "./explain.ts";
 import { helpCommand } from "./help.ts";
+import { serveCommands, type ServeDeps } from "./serve.ts";
 import { reloadCommands } from "./reload.ts";
 import { type Commands, type ConfigReader, say } from "./run.ts";
 
+export { type Checked, configOf } from "./serve.ts";
 export { Reloading } from "./reload.ts";
 export * from "./run.ts";
 
-export interface CliDeps {
+export interface CliDeps extends ServeDeps {
   readonly version: string;
   readonly config: ConfigReader;
   readonly targetQuery: TargetQuery;
@@ -17,13 +19,10 @@ export interface CliDeps {
   readonly openJournal: (folder: string) => Promise<EvidenceJournal>;
 }
 
-/** `own` are listed first: those that run the gateway. */
-export function createCommands(
-  own: Commands,
-  { version, config, targetQuery, openJournal }: CliDeps,
-): Commands {
+export function createCommands(deps: CliDeps): Commands {
+  const { version, config, targetQuery, openJournal } = deps;
   const commands: Commands = {
-    ...own,
+    ...serveCommands(deps),
     ...reloadCommands(config),
     ...explainCommands(config, targetQuery),
     ...auditCommands(config, openJournal),

@@ -23,6 +23,14 @@ export interface Command {
 /** By name, of one word or of two. */
 export type Commands = Readonly<Record<string, Command>>;
 
+/** A config as it stands in its file. */
+export interface ConfigText {
+  readonly text: string;
+  /** Its path: references to files are relative to its folder. */
+  readonly file: string;
+  readonly env: (name: string) => string | undefined;
+}
+
 /** Reads the config that `--config FILE` names; throws UsageError or a PosternError that lists its problems. */
 export interface ConfigReader {
   policy(values: Values): PolicyConfig;

@@ -13,6 +13,7 @@ const catalogs: Catalogs = {
   load: () => Promise.resolve(),
   current: () => catalog,
   refresh: () => {},
+  states: () => [],
 };
 const target = {
   name: place.target,

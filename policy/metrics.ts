@@ -1,0 +1,178 @@
+/** What Postern counts and measures of itself, in the Prometheus text format. Names and labels are stable. */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { known } from "./audit/events.ts";
+import type { Clock, Meter } from "./ports.ts";
+import type { AuditEvent } from "./types.ts";
+
+/** Asked at each scrape. */
+export interface MetricSources {
+  readonly sessions: () => number;
+  readonly connections: () => number;
+  readonly pendingApprovals: () => number;
+}
+
+const secondsShort = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+const secondsLong = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600];
+const secondsHeld = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400];
+
+/** How often the event loop is asked how late it is. */
+const LOOP_INTERVAL_MS = 500;
+
+export class Metrics implements Meter {
+  readonly #registry = new Registry();
+  /** When a pending request was asked for, by its id: epoch milliseconds. */
+  readonly #requested = new Map<string, number>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  readonly #events = this.#counter("postern_events_total", "Events made durable in the record", ["type"]);
+  readonly #statements = this.#counter("postern_statements_total", "Statements judged", ["kind", "verdict"]);
+  readonly #forwarded = this.#counter("postern_statements_forwarded_total", "Statements sent to a target", [
+    "target",
+  ]);
+  readonly #failed = this.#counter("postern_statements_failed_total", "Statements that a target refused", [
+    "target",
+  ]);
+  readonly #masked = this.#counter(
+    "postern_statements_masked_total",
+    "Statements that touched a masked column",
+    ["target"],
+  );
+  readonly #signIns = this.#counter("postern_sign_ins_total", "Sign-ins of clients", ["result"]);
+  readonly #refused = this.#counter("postern_sessions_refused_total", "Connections refused after sign-in", [
+    "code",
+    "rule",
+  ]);
+  readonly #rows = this.#counter("postern_result_bytes_total", "Bytes of results sent to clients", [
+    "target",
+  ]);
+  readonly #duration = this.#histogram(
+    "postern_statement_seconds",
+    "From a statement's way to the target to the end of its result",
+    secondsLong,
+    ["target"],
+  );
+  readonly #held = this.#histogram(
+    "postern_hold_seconds",
+    "How long a statement waited for a person",
+    secondsHeld,
+    ["outcome"],
+  );
+  readonly #judged = this.#histogram(
+    "postern_judge_seconds",
+    "What judging added to a statement",
+    secondsShort,
+    [],
+  );
+  readonly #recorded = this.#histogram(
+    "postern_record_seconds",
+    "What recording added to a statement before it was forwarded, holds left out",
+    secondsShort,
+    [],
+  );
+  readonly #loop = this.#histogram(
+    "postern_event_loop_delay_seconds",
+    "How late a timer of the event loop was",
+    secondsShort,
+    [],
+  );
+
+  constructor(sources: MetricSources, private readonly clock: Clock) {
+    this.#gauge("postern_sessions", "Sessions that run", sources.sessions);
+    this.#gauge("postern_connections", "Client connections being served", sources.connections);
+    this.#gauge("postern_pending_approvals", "Statements that wait for a person", sources.pendingApprovals);
+    this.#gauge("process_resident_memory_bytes", "Resident memory", () => Deno.memoryUsage().rss);
+    this.#gauge("process_heap_bytes", "Memory of the JavaScript heap", () => Deno.memoryUsage().heapUsed);
+    const startedAt = clock() / 1000;
+    this.#gauge("process_start_time_seconds", "When it started, seconds since the epoch", () => startedAt);
+    let due = performance.now() + LOOP_INTERVAL_MS;
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      this.#loop.observe(Math.max(0, now - due) / 1000);
+      due = now + LOOP_INTERVAL_MS;
+    }, LOOP_INTERVAL_MS);
+    Deno.unrefTimer(this.#timer as unknown as number);
+  }
+
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  judged(ms: number): void {
+    this.#judged.observe(ms / 1000);
+  }
+
+  recorded(ms: number): void {
+    this.#recorded.observe(ms / 1000);
+  }
+
+  /** Subscribed to the record. */
+  observe(event: AuditEvent): void {
+    this.#events.inc({ type: event.type });
+    const one = known(event);
+    const target = event.target ?? "";
+    switch (one?.type) {
+      case "statement.judged":
+        this.#statements.inc({ kind: one.data.kind, verdict: one.data.verdict });
+        if (one.data.forwarded) this.#forwarded.inc({ target });
+        if (one.data.masked.length > 0) this.#masked.inc({ target });
+        break;
+      case "statement.finished":
+        this.#duration.observe({ target }, one.data.durationMs / 1000);
+        this.#rows.inc({ target }, one.data.bytes);
+        if (one.data.error !== null) this.#failed.inc({ target });
+        break;
+      case "signin.succeeded":
+        this.#signIns.inc({ result: "succeeded" });
+        break;
+      case "signin.failed":
+        this.#signIns.inc({ result: "failed" });
+        break;
+      case "session.refused":
+        this.#refused.inc({ code: one.data.code, rule: one.data.rule });
+        break;
+      case "approval.requested":
+        this.#requested.set(one.data.id, event.at);
+        break;
+      case "approval.decided":
+      case "approval.withdrawn":
+        this.#ended(one.data.id, one.data.state);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #ended(id: string, state: string): void {
+    const at = this.#requested.get(id);
+    if (at === undefined || state === "pending") return;
+    this.#requested.delete(id);
+    this.#held.observe({ outcome: state }, Math.max(0, this.clock() - at) / 1000);
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram<L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[],
+  ): Histogram<L> {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}
