@@ -14,7 +14,7 @@ import {
 import { PosternError } from "./policy/errors.ts";
 import { createLog, type Log } from "./policy/log.ts";
 import { compilePolicy, type PolicyInForce } from "./policy/in_force.ts";
-import { createPolicy } from "./policy/mod.ts";
+import { createPolicy, type PolicyPorts } from "./policy/mod.ts";
 import type { EvidenceJournal } from "./policy/ports.ts";
 import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
@@ -130,8 +130,7 @@ async function startParts(
 ): Promise<Gateway> {
   const clock = Date.now;
   const policy = toPolicyConfig(config, protocols);
-  const { data, dashboard: { url, sessions } } = config;
-  const assets = await loadAssets();
+  const { data, dashboard: { url } } = config;
   await Promise.all(dialects.map((dialect) => dialect.ready()));
   const journal = await openJournal({ folder: data, url: config.store?.url.reveal() ?? null, clock, log });
   started.push(() => journal.close());
@@ -155,28 +154,8 @@ async function startParts(
     await ports.approvals.close("Postern is shutting down");
     await proxy.close(drainMs);
   });
-  const dashboard = startDashboard({
-    ...ports,
-    connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
-    listenerOf: (protocol) => proxy.listenerOf(url, protocol),
-    journal,
-    live: gatekeeper,
-    get roles() {
-      return inForce.current.roles;
-    },
-    url,
-    assets,
-    clock,
-    log,
-    version,
-    limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
-  }, { hostname: config.dashboard.listen.host, port: config.dashboard.listen.port, ...dashboardTls(config) });
-  started.push(() => dashboard.close());
-  started.push(() => Promise.resolve(metrics.close()));
-  if (config.metrics !== undefined) {
-    const ops = startOps({ metrics, health: ports.health, log }, config.metrics);
-    started.push(() => ops.close());
-  }
+  const fronts: Fronts = { policy: { ...ports, gatekeeper, inForce, metrics }, proxy, journal, log };
+  const dashboard = await startDashboards(config, fronts, started);
   const reloading = reloadingOf(config, { inForce, proxy, dashboard, journal, log });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
   const reread = source.reread ?? (() => source);
@@ -196,6 +175,46 @@ async function startParts(
       await undo();
     },
   };
+}
+
+interface Fronts {
+  readonly policy: PolicyPorts;
+  readonly proxy: Proxy;
+  readonly journal: EvidenceJournal;
+  readonly log: Log;
+}
+
+/** What people and machines look at: the dashboard, and the address for whatever watches Postern. */
+async function startDashboards(
+  config: Config,
+  { policy, proxy, journal, log }: Fronts,
+  started: Undo["started"],
+): Promise<RunningDashboard> {
+  const { listen, url, sessions } = config.dashboard;
+  const { gatekeeper, inForce, metrics, ...ports } = policy;
+  const dashboard = startDashboard({
+    ...ports,
+    connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
+    listenerOf: (protocol) => proxy.listenerOf(url, protocol),
+    journal,
+    live: gatekeeper,
+    get roles() {
+      return inForce.current.roles;
+    },
+    url,
+    assets: await loadAssets(),
+    clock: Date.now,
+    log,
+    version,
+    limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
+  }, { hostname: listen.host, port: listen.port, ...dashboardTls(config) });
+  started.push(() => dashboard.close());
+  started.push(() => Promise.resolve(metrics.close()));
+  if (config.metrics !== undefined) {
+    const ops = startOps({ metrics, health: ports.health, log }, config.metrics);
+    started.push(() => ops.close());
+  }
+  return dashboard;
 }
 
 interface ReloadedParts {
