@@ -50,14 +50,53 @@ interface Entry {
 const retryMs = 5_000;
 
 export function createCatalogs(deps: CatalogDeps): Catalogs {
-  const entries = new Map<string, Entry>();
-  const freshMs = deps.freshMs ?? 60_000;
-  const staleMs = deps.staleMs ?? 600_000;
+  return new KnownCatalogs(deps);
+}
 
-  const entryOf = (target: Target, database: string): Entry => {
+class KnownCatalogs implements Catalogs {
+  readonly #entries = new Map<string, Entry>();
+  readonly #freshMs: number;
+  readonly #staleMs: number;
+
+  constructor(private readonly deps: CatalogDeps) {
+    this.#freshMs = deps.freshMs ?? 60_000;
+    this.#staleMs = deps.staleMs ?? 600_000;
+  }
+
+  async load(target: Target, database: string): Promise<void> {
+    const entry = this.#entryOf(target, database);
+    if (entry.catalog !== null && this.#age(entry.catalog) < this.#freshMs) return;
+    await this.#read(entry, target, database);
+  }
+
+  current(target: Target, database: string): Catalog | null {
+    const entry = this.#entryOf(target, database);
+    if (entry.catalog === null) return null;
+    const old = this.#age(entry.catalog);
+    const due = old >= this.#freshMs && this.deps.clock() - entry.triedAt >= retryMs;
+    if (due && entry.reading === null) this.#inBackground(entry, target, database);
+    return old < this.#staleMs ? entry.catalog : null;
+  }
+
+  states(): CatalogState[] {
+    return [...this.#entries.values()].map(({ target, database, catalog, problem }) => ({
+      target,
+      database,
+      readAt: catalog?.readAt ?? null,
+      problem,
+    }));
+  }
+
+  refresh(target: Target, database: string): void {
+    const entry = this.#entryOf(target, database);
+    if (entry.reading !== null) entry.again = true;
+    else this.#inBackground(entry, target, database);
+  }
+
+  #entryOf(target: Target, database: string): Entry {
     // With its address: after a reload the name may stand for another server.
     const key = [target.name, target.host, target.port, database].join("\n");
-    let entry = entries.get(key);
+    let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = {
         target: target.name,
@@ -68,20 +107,21 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
         again: false,
         triedAt: -Infinity,
       };
-      entries.set(key, entry);
+      this.#entries.set(key, entry);
     }
     return entry;
-  };
+  }
 
-  const read = (entry: Entry, target: Target, database: string): Promise<void> => {
+  #read(entry: Entry, target: Target, database: string): Promise<void> {
     if (entry.reading !== null) return entry.reading;
-    const dialect = deps.dialectOf(target.protocol);
+    const { dialectOf, queryOf, clock } = this.deps;
+    const dialect = dialectOf(target.protocol);
     if (dialect === undefined) {
       return Promise.reject(new PosternError("Internal", `No dialect for the protocol ${target.protocol}`));
     }
     entry.again = false;
-    entry.triedAt = deps.clock();
-    entry.reading = dialect.readCatalog(target, database, deps.queryOf(target.protocol)).then((catalog) => {
+    entry.triedAt = clock();
+    entry.reading = dialect.readCatalog(target, database, queryOf(target.protocol)).then((catalog) => {
       entry.catalog = catalog;
       entry.problem = null;
     }).catch((error) => {
@@ -89,48 +129,22 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
       throw error;
     }).finally(() => {
       entry.reading = null;
-      if (entry.again) inBackground(entry, target, database);
+      if (entry.again) this.#inBackground(entry, target, database);
     });
     return entry.reading;
-  };
+  }
 
-  const inBackground = (entry: Entry, target: Target, database: string): void => {
-    read(entry, target, database).catch((error) => {
-      deps.log("warn", "a target's catalog could not be read", {
+  #inBackground(entry: Entry, target: Target, database: string): void {
+    this.#read(entry, target, database).catch((error) => {
+      this.deps.log("warn", "a target's catalog could not be read", {
         target: target.name,
         database,
         error: String(error),
       });
     });
-  };
+  }
 
-  const age = (catalog: Catalog): number => deps.clock() - catalog.readAt;
-
-  return {
-    async load(target, database) {
-      const entry = entryOf(target, database);
-      if (entry.catalog !== null && age(entry.catalog) < freshMs) return;
-      await read(entry, target, database);
-    },
-    current(target, database) {
-      const entry = entryOf(target, database);
-      if (entry.catalog === null) return null;
-      const old = age(entry.catalog);
-      const due = old >= freshMs && deps.clock() - entry.triedAt >= retryMs;
-      if (due && entry.reading === null) inBackground(entry, target, database);
-      return old < staleMs ? entry.catalog : null;
-    },
-    states: () =>
-      [...entries.values()].map(({ target, database, catalog, problem }) => ({
-        target,
-        database,
-        readAt: catalog?.readAt ?? null,
-        problem,
-      })),
-    refresh(target, database) {
-      const entry = entryOf(target, database);
-      if (entry.reading !== null) entry.again = true;
-      else inBackground(entry, target, database);
-    },
-  };
+  #age(catalog: Catalog): number {
+    return this.deps.clock() - catalog.readAt;
+  }
 }
