@@ -1,7 +1,9 @@
 /** The config's `targets:` section. */
 import { inspect } from "node:util";
+import { type CountryCode, isSupportedCountry } from "libphonenumber-js";
 import { z } from "zod";
 import { certificate, groupNames, host, privateKey, secret } from "./config_values.ts";
+import type { DetectorSetting } from "./detectors.ts";
 import type { Target } from "./types.ts";
 
 /** What policy must know of each protocol: its id, and the port of a target that names none. */
@@ -13,6 +15,23 @@ export interface ProtocolChoice {
 const targetName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
   error: "cannot be a target's name: use letters, digits, _ . - (a slash parts it from a database)",
 });
+
+const detectorKinds = ["card", "iban", "ssn", "email", "phone"] as const;
+
+/** `off`, `audit`, `mask`; or one of the two with more said about it. */
+const detectors = z.union([
+  z.enum(["off", "audit", "mask"]).transform((mode): DetectorSetting | undefined =>
+    mode === "off" ? undefined : { mode }
+  ),
+  z.strictObject({
+    mode: z.enum(["audit", "mask"]),
+    kinds: z.array(z.enum(detectorKinds)).min(1).optional(),
+    country: z.string().refine((code): code is CountryCode => isSupportedCountry(code), {
+      error: "must be a country's two letters, such as DE",
+    }).optional(),
+    except: z.strictObject({ groups: groupNames }).optional(),
+  }),
+]).optional();
 
 export function targetsSchema(protocols: readonly ProtocolChoice[]) {
   const target = z.strictObject({
@@ -31,6 +50,7 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
     }).refine((tls) => (tls.certificate === undefined) === (tls.key === undefined), {
       error: "must have both certificate and key, or neither",
     }).prefault({}),
+    detectors,
     account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
   });
   return z.record(targetName, target)
@@ -46,7 +66,7 @@ export function toTargets(section: TargetsSection, protocols: readonly ProtocolC
 
 function toTarget(
   name: string,
-  { port, databases, tls, account, ...rest }: TargetsSection[string],
+  { port, databases, tls, account, detectors, ...rest }: TargetsSection[string],
   protocols: readonly ProtocolChoice[],
 ): Target {
   const target: Target = {
@@ -54,6 +74,7 @@ function toTarget(
     name,
     port: port ?? protocols.find(({ id }) => id === rest.protocol)?.defaultPort ?? 0,
     ...(databases === undefined ? {} : { databases }),
+    ...(detectors === undefined ? {} : { detectors }),
     tls: {
       mode: tls.mode,
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),

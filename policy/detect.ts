@@ -41,9 +41,14 @@ export function detect(text: string, options: DetectOptions = {}): Hit[] {
 
 /** The text with every hit masked; of a card number the last four digits stay. */
 export function maskDetected(text: string, options: DetectOptions = {}): string {
+  return maskHits(text, detect(text, options));
+}
+
+/** `hits` in order and apart, as detect() gives them. */
+export function maskHits(text: string, hits: readonly Hit[]): string {
   const parts: string[] = [];
   let from = 0;
-  for (const { kind, start, end } of detect(text, options)) {
+  for (const { kind, start, end } of hits) {
     const mask = { kind: "partial", keepFirst: 0, keepLast: kind === "card" ? 4 : 0 } as const;
     parts.push(text.slice(from, start), maskText(mask, text.slice(start, end), noKey) ?? "");
     from = end;

@@ -3,6 +3,7 @@ import { createAccess } from "./access.ts";
 import { type ApprovalService, createApprovals } from "./approval.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
+import { DetectionTotals } from "./detectors.ts";
 import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
 import {
   createIdentityProvider,
@@ -44,6 +45,8 @@ export interface PolicyPorts {
   readonly cli: { readonly issuer: string; readonly clientId: string | null };
   readonly metrics: Metrics;
   readonly health: HealthCheck;
+  /** What the detectors found since the start. */
+  readonly detections: DetectionTotals;
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
@@ -61,6 +64,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     log,
     pendingMax: () => inForce.current.limits.pendingApprovalsMax,
   });
+  const detections = new DetectionTotals();
   const passwords = new OneTimePasswords({ clock });
   const catalogs = createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log });
   const metrics = new Metrics({
@@ -72,6 +76,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const health = new HealthCheck(() => [storeProbe(journal), ...targetProbes(inForce, catalogs)], clock);
   const gatekeeper = createGatekeeper({
     inForce,
+    detections,
     journal,
     recorder: new Recorder(journal, () => inForce.current.reads, log),
     approvals,
@@ -89,7 +94,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   });
   const access = createAccess({ inForce, passwords, journal });
   const cli = cliOf(config.identity);
-  return { gatekeeper, identity, signIns, approvals, access, inForce, cli, metrics, health };
+  return { gatekeeper, identity, signIns, approvals, access, inForce, cli, metrics, health, detections };
 }
 
 /** A confidential client's id is no use to a program that holds no secret. */

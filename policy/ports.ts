@@ -115,6 +115,22 @@ export interface Hold {
   withdraw(reason: string): void;
 }
 
+/** Whoever reads the texts of a session's results. */
+export interface Watcher {
+  readonly masks: boolean;
+  /** `origin` as for maskOf(), null for a computed value; `name` is the column's in the result. */
+  watch(origin: string | null, name: string): Watch;
+}
+
+/** Reads texts for what no rule named: card numbers and the like. One for each column of a result. */
+export interface Watch {
+  readonly kind: "watch";
+  /** Whether what it finds is hidden; else it is only counted. */
+  readonly masks: boolean;
+  /** The text as the client gets it: stars for what is hidden. */
+  see(text: string): string;
+}
+
 /** An admitted connection. The data path asks it about every statement. */
 export interface Session {
   readonly id: string;
@@ -129,6 +145,8 @@ export interface Session {
   judge(text: string, state: SqlState): Judgement;
   /** The mask of a column by its origin in the target's catalog (PostgreSQL: table OID, column number). */
   maskOf(origin: string): MaskRule | null;
+  /** Who reads the texts of this session's results; null or absent where its target's detectors are off. */
+  readonly watcher?: Watcher | null;
   /**
    * Records one execution before it is forwarded, or instead of it when refused. Resolves with the statement's
    * id once durable; rejects with StoreFailed, and then nothing may be forwarded. `approval` is the id of the

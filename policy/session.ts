@@ -2,8 +2,10 @@
 import type { ApprovalService } from "./approval.ts";
 import { digestOf } from "./approval.ts";
 import { sessionEnded, statementFinished, statementJudged } from "./audit/events.ts";
+import { valuesDetected } from "./audit/detection_events.ts";
 import type { Catalogs } from "./catalogs.ts";
 import { decide, type Place } from "./decide.ts";
+import { type DetectionTotals, SessionWatcher, watches } from "./detectors.ts";
 import { PosternError } from "./errors.ts";
 import type { PolicyInForce } from "./in_force.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
@@ -30,6 +32,7 @@ export interface SessionDeps {
   readonly catalogs: Catalogs;
   readonly inForce: PolicyInForce;
   readonly meter: Meter;
+  readonly detections: DetectionTotals;
   readonly clock: Clock;
 }
 
@@ -50,6 +53,7 @@ export class GatedSession implements Session {
   readonly database: string;
   readonly readOnly: boolean;
   readonly ended: AbortSignal;
+  readonly watcher: SessionWatcher | null;
   readonly #end = new AbortController();
   readonly #place: SessionPlace;
   readonly #where: Place;
@@ -84,6 +88,10 @@ export class GatedSession implements Session {
       clientAddress: place.client.address,
     };
     this.#analyst = new SessionAnalyst(deps, place);
+    const { detectors } = place.target;
+    this.watcher = detectors !== undefined && watches(detectors, place.identity.groups)
+      ? new SessionWatcher(detectors, (origin) => this.#analyst.nameOf(origin))
+      : null;
     this.#about = { person: place.identity.name, session: place.id, target: place.target.name };
   }
 
@@ -135,9 +143,20 @@ export class GatedSession implements Session {
     this.#track.ended(statement, now);
     const duration = Math.max(0, now - running.at);
     this.deps.journal.note(statementFinished(this.#about, statement, outcome, duration));
+    this.#noteDetections(statement);
     if (running.changesCatalog && outcome.error === null) {
       this.deps.catalogs.refresh(this.target, this.database);
     }
+  }
+
+  /** Results come in the order of their statements: what was found since the last one was found in this one's. */
+  #noteDetections(statement: string): void {
+    const found = this.watcher?.take() ?? [];
+    if (this.watcher === null || found.length === 0) return;
+    const { masks: masked } = this.watcher;
+    this.deps.journal.note(valuesDetected(this.#about, statement, masked, found));
+    const { name: target } = this.target;
+    this.deps.detections.add({ target, database: this.database, masked }, found, this.deps.clock());
   }
 
   async hold(run: StatementRun): Promise<Hold> {

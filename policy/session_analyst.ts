@@ -46,9 +46,8 @@ export class SessionAnalyst {
     return this.#current()?.own.maskOf(origin) ?? null;
   }
 
-  /** null where there is no recent catalog. */
-  get own(): Analyst | null {
-    return this.#current()?.own ?? null;
+  nameOf(origin: string): string | null {
+    return this.#current()?.own.nameOf(origin) ?? null;
   }
 
   #current(): Analysts | null {

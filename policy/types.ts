@@ -1,4 +1,5 @@
 /** The vocabulary of policy: what is known of people, targets, statements, verdicts and events. Types only. */
+import type { DetectorSetting } from "./detectors.ts";
 
 /** Somebody the identity provider vouched for. Times are epoch milliseconds. */
 export interface Identity {
@@ -50,6 +51,8 @@ export interface Target {
     readonly key?: string;
   };
   readonly account: { readonly user: string; readonly password?: string };
+  /** Reads texts of results for what no rule named; off where left out. */
+  readonly detectors?: DetectorSetting;
 }
 
 /**
@@ -213,6 +216,7 @@ export type EventType =
   | "session.ended"
   | "statement.judged"
   | "statement.finished"
+  | "values.detected"
   | "approval.requested"
   | "approval.decided"
   | "approval.withdrawn"

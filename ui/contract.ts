@@ -1,6 +1,7 @@
 /** What the dashboard's API says and the app reads: JSON bodies as zod schemas. Times are epoch milliseconds. */
 export * from "./contract/common.ts";
 export * from "./contract/connect.ts";
+export * from "./contract/detections.ts";
 export * from "./contract/live.ts";
 export * from "./contract/requests.ts";
 export * from "./contract/search.ts";

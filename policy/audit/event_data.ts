@@ -1,5 +1,6 @@
 /** What each type of event carries in `data`. The schemas read records back; the builders are in events.ts. */
 import { z } from "zod";
+import { valuesDetectedData } from "./detection_events.ts";
 import type { EventType } from "../types.ts";
 
 const strings = z.array(z.string()).readonly();
@@ -199,6 +200,8 @@ export const eventData = {
     error: z.strictObject({ code: z.string(), message: z.string() }).readonly().nullable(),
     durationMs: z.number(),
   }).readonly(),
+
+  "values.detected": valuesDetectedData,
 
   "approval.requested": approvalRequestData,
   "approval.decided": approvalChange,

@@ -24,6 +24,8 @@ export interface Analyst {
   after?(text: string, state: SqlState): SqlState;
   /** See Session.maskOf. */
   maskOf(origin: string): MaskRule | null;
+  /** `schema.table.column` of the same; null for what the catalog does not know. */
+  nameOf(origin: string): string | null;
 }
 
 /** The catalog of one database of one target, as JSON for a file, and ready for use. */

@@ -3,6 +3,7 @@
  * Pure; the packets' borders are response.ts's business.
  */
 import { PosternError } from "../../policy/errors.ts";
+import type { Watcher } from "../../policy/ports.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import { has } from "./capabilities.ts";
 import { Reader } from "./codec.ts";
@@ -31,6 +32,8 @@ export interface AnswerOptions {
   readonly client: number;
   readonly plan: ResultPlan;
   readonly masker: Masker;
+  /** Who reads the texts of rows, where the target's detectors are on. */
+  readonly watcher?: Watcher | null;
   /** Masked data is involved: error texts are replaced. */
   readonly tainted: boolean;
   /** For COM_STMT_FETCH: what the rows of the cursor are. */
@@ -197,9 +200,9 @@ export class Answer {
     this.#phase = "rows";
     this.hadRows = true;
     try {
-      const { plan, masker } = this.options;
+      const { plan, masker, watcher } = this.options;
       const masks = this.#columns.map((column, index) => this.#masks[index] ?? plan.ofColumn(column));
-      this.rowPlan = rowPlan(this.#columns, masks, masker);
+      this.rowPlan = rowPlan(this.#columns, masks, masker, watcher);
       return same;
     } catch (thrown) {
       return { kind: "refuse", thrown };

@@ -147,6 +147,7 @@ export class Conversation {
       client: capabilities,
       plan: exchange.plan ?? openPlan,
       masker: this.#masker,
+      watcher: exchange.plan === undefined ? null : this.parts.session.watcher,
       tainted: exchange.tainted ?? false,
       rowBytesMax: deps.limits.maskedRowBytesMax,
       onStatus: (status, change) => this.state.apply(status, change),

@@ -93,8 +93,9 @@ export class Response {
     const isRow = answer.isRow(first, length);
     if (isRow) {
       const whole = answer.rowPlan === null || this.failure !== null;
+      const unread = answer.rowPlan?.optional === true;
       const tooLong = length > this.options.rowBytesMax || length === packetBytesMax;
-      if (!whole && tooLong) this.#refuse(out, rowTooLong(this.options.rowBytesMax));
+      if (!whole && !unread && tooLong) this.#refuse(out, rowTooLong(this.options.rowBytesMax));
       if (whole || tooLong) {
         this.rows++;
         return this.#startPassing(queue, out, length);

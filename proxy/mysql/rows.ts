@@ -5,10 +5,13 @@
  */
 import { PosternError } from "../../policy/errors.ts";
 import type { MaskKind, MaskRule } from "../../policy/types.ts";
+import type { Watch, Watcher } from "../../policy/ports.ts";
 import { maskPartialAscii } from "../wire/mask_bytes.ts";
+import { isJson, mayBeSensitive, watchedText as seenText } from "../wire/watched_text.ts";
 import { charsetOf, decodeText, encodeText } from "./charsets.ts";
 import { Writer } from "./codec.ts";
 import type { Column } from "./columns.ts";
+import { Type } from "./constants.ts";
 import type { RowSink } from "./row_sink.ts";
 import {
   isDateText,
@@ -29,7 +32,8 @@ export type Masker = (mask: MaskKind, text: string) => string | null;
 /** One masked column, and how its values are masked. */
 interface MaskedColumn {
   readonly column: Column;
-  readonly mask: MaskKind;
+  /** A watch where no rule names the column, and detectors read it. */
+  readonly mask: MaskKind | Watch;
   /** `partial` on text in a character set that has ASCII in single bytes: masked without a string in between. */
   readonly partial: { readonly keepFirst: number; readonly keepLast: number } | null;
 }
@@ -40,6 +44,8 @@ export interface RowPlan {
   /** By position. */
   readonly masked: readonly (MaskedColumn | null)[];
   readonly masker: Masker;
+  /** Nothing is hidden, values are only looked at: a row too large for that may pass. */
+  readonly optional: boolean;
 }
 
 /** null where no column is masked. `masks` has as many entries as there are columns. */
@@ -47,18 +53,29 @@ export function rowPlan(
   columns: readonly Column[],
   masks: readonly (MaskRule | null)[],
   masker: Masker,
+  watcher: Watcher | null = null,
 ): RowPlan | null {
-  if (masks.every((mask) => mask === null)) return null;
+  if (watcher === null && masks.every((mask) => mask === null)) return null;
   const masked = columns.map((column, index) => {
-    const mask = masks[index]?.mask;
+    const mask = masks[index]?.mask ?? watchOf(column, watcher);
     return mask === undefined ? null : { column, mask, partial: partialOf(column, mask) };
   });
-  return { columns, masked, masker };
+  if (masked.every((one) => one === null)) return null;
+  return { columns, masked, masker, optional: masked.every((one) => one === null || mayPass(one.mask)) };
 }
+
+function watchOf(column: Column, watcher: Watcher | null): Watch | undefined {
+  const { schema, originTable, originName, name, type } = column;
+  if (watcher === null || !(isTextType(type) || type === Type.json)) return undefined;
+  const known = originTable !== "" && originName !== "";
+  return watcher.watch(known ? `${schema}.${originTable}.${originName}` : null, name);
+}
+
+const mayPass = (mask: MaskKind | Watch): boolean => mask.kind === "watch" && !mask.masks;
 
 const whole = (count: number) => Number.isFinite(count) ? Math.max(0, Math.floor(count)) : 0;
 
-function partialOf(column: Column, mask: MaskKind): MaskedColumn["partial"] {
+function partialOf(column: Column, mask: MaskKind | Watch): MaskedColumn["partial"] {
   if (mask.kind !== "partial" || !isTextType(column.type) || charsetOf(column.collation) === null) {
     return null;
   }
@@ -169,7 +186,7 @@ function writeBinary(
 ): boolean {
   const { column, mask } = masked;
   const { type } = column;
-  if (isTextType(type)) return writeText(row, start, end, masked, masker, sink);
+  if (isTextType(type) || mask.kind === "watch") return writeText(row, start, end, masked, masker, sink);
   const unsigned = (column.flags & unsignedFlag) !== 0;
   const value = row.subarray(start, end);
   const text = isDecimalType(type) ? decodeText(value, "ascii") : valueText(value, type, unsigned);
@@ -208,7 +225,13 @@ function writeText(
   return true;
 }
 
-function maskedText(value: Uint8Array, column: Column, mask: MaskKind, masker: Masker): Uint8Array | null {
+function maskedText(
+  value: Uint8Array,
+  column: Column,
+  mask: MaskKind | Watch,
+  masker: Masker,
+): Uint8Array | null {
+  if (mask.kind === "watch") return watchedText(value, column, mask);
   const { type } = column;
   const ofText = isTextType(type);
   // Numbers and dates are sent as ASCII, whatever their collation says.
@@ -220,6 +243,12 @@ function maskedText(value: Uint8Array, column: Column, mask: MaskKind, masker: M
   if (masked === null || !(ofText || fitsType(masked, type))) return null;
   const bytes = encodeText(masked, charset);
   return bytes === null || !ofText ? bytes : cut(bytes, column, charset === "utf8" || charset === "binary");
+}
+
+function watchedText(value: Uint8Array, { type }: Column, watch: Watch): Uint8Array | null {
+  const shown = mayBeSensitive(value) ? seenText(value, watch) : null;
+  if (shown === null) return value;
+  return type === Type.json && !isJson(shown) ? null : shown;
 }
 
 function fitsType(text: string, type: number): boolean {

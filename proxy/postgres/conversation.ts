@@ -3,6 +3,7 @@
  * that the target still has to answer, and where the transaction stands. No sockets, no clock; the client's
  * side adds to it, the target's side takes away.
  */
+import type { Watch } from "../../policy/ports.ts";
 import type { Judgement, ParameterView, ResultMasks, SqlState } from "../../policy/types.ts";
 import { Queue } from "../wire/queue.ts";
 import type { BindMessage, Column } from "./decode.ts";
@@ -55,6 +56,8 @@ export class Execution {
   index = 0;
   /** null: rows pass as they are. undefined until the columns are known. */
   masks: RowMasker | null | undefined = undefined;
+  /** Detectors read what COPY sends. */
+  copyWatch: Watch | null = null;
   /** Its result was refused; the rest of it is swallowed. */
   withheld = false;
   settled = false;

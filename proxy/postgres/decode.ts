@@ -99,23 +99,26 @@ export function decodeExecute(frame: Uint8Array): { portal: string; rowsMax: num
 export interface Column {
   /** The column in the target's catalog that the value comes from as it is, `oid.number`; null for an expression. */
   readonly origin: string | null;
+  /** As the client sees it; only where it was asked for. */
+  readonly name?: string;
   readonly type: number;
   /** 0 text, 1 binary; always 0 where a statement is described and not a portal. */
   readonly format: number;
 }
 
 /** RowDescription: Int16 count; each String name, Int32 table, Int16 column, Int32 type, Int16 size, Int32 modifier, Int16 format. */
-export function decodeRowDescription(frame: Uint8Array): Column[] {
+export function decodeRowDescription(frame: Uint8Array, names = false): Column[] {
   const reader = body(frame, "a RowDescription message");
   const columns: Column[] = [];
   for (let count = reader.u16be(); count > 0; count--) {
-    reader.untilNul();
+    const name = names ? reader.cstring() : undefined;
+    if (!names) reader.untilNul();
     const table = reader.u32be();
     const number = reader.i16be();
     const type = reader.u32be();
     reader.skip(6);
     const format = reader.u16be();
-    columns.push({ origin: table === 0 || number === 0 ? null : `${table}.${number}`, type, format });
+    columns.push({ origin: table === 0 || number === 0 ? null : `${table}.${number}`, name, type, format });
   }
   reader.end();
   return columns;

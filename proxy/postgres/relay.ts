@@ -44,6 +44,7 @@ export class Relay {
     this.#conversation = new Conversation(options.state, options.stateReported);
     this.#targetSide = new TargetSide(this.#conversation, {
       maskOf: (origin) => session.maskOf(origin),
+      watcher: session.watcher ?? null,
       maskKey: maskKey(deps.maskKey, session.target.name),
       maskedRowBytesMax: deps.limits.maskedRowBytesMax,
       settled: (execution) => this.#finished(execution),

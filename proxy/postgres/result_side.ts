@@ -1,15 +1,18 @@
 /** Results on their way to the client: counted, masked, or withheld where they are not what was judged. */
 import { PosternError } from "../../policy/errors.ts";
+import type { Watcher } from "../../policy/ports.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import type { Conversation, Execution } from "./conversation.ts";
 import type { Column } from "./decode.ts";
 import { toClient } from "./errors.ts";
-import { fromTarget } from "./frames.ts";
+import { fromTarget, headerBytes } from "./frames.ts";
 import { masksOf, withFormats } from "./results.ts";
 import { RowMasker } from "./row_masker.ts";
+import { watchedCopyRow } from "./watched.ts";
 
 export interface ResultSideDeps {
   readonly maskOf: (origin: string) => MaskRule | null;
+  readonly watcher: Watcher | null;
   readonly maskKey: Uint8Array;
   readonly maskedRowBytesMax: number;
   /** An execution came to its end, or will never happen. */
@@ -29,7 +32,9 @@ export class ResultSide {
     const execution = this.running();
     const reply = this.c.replies.first();
     if (execution.withheld || reply?.silent === true) return reply?.read ? "take" : "drop";
-    if (execution.masks !== null) return "take";
+    const { masks } = execution;
+    const passes = masks?.optional === true && bytes > this.deps.maskedRowBytesMax;
+    if (masks !== null && !passes) return "take";
     execution.rows++;
     execution.bytes += bytes;
     return "pass";
@@ -38,6 +43,8 @@ export class ResultSide {
   copyData(bytes: number): Course {
     const execution = this.running();
     if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
+    const { copyWatch } = execution;
+    if (copyWatch !== null && (copyWatch.masks || bytes <= this.deps.maskedRowBytesMax)) return "take";
     execution.bytes += bytes;
     return "pass";
   }
@@ -60,7 +67,7 @@ export class ResultSide {
 
   /** The columns of what comes next are known; false where they are not those that were judged. */
   described(execution: Execution, columns: readonly Column[]): boolean {
-    const masks = masksOf(execution.plan, columns, this.deps.maskOf);
+    const masks = masksOf(execution.plan, columns, this.deps.maskOf, this.deps.watcher);
     if (masks === "refuse") return false;
     execution.masks = masks === null ? null : new RowMasker(masks, this.deps.maskKey);
     return true;
@@ -69,12 +76,38 @@ export class ResultSide {
   copyOut(frame: Uint8Array): Uint8Array | null {
     const execution = this.running();
     if (execution.withheld) return null;
-    return execution.plan?.kind === "clean" ? frame : this.#withhold(
-      new PosternError("PolicyDenied", "COPY of masked columns is not offered through Postern", {
-        rule: "masking",
-        hint: "Use SELECT, where the columns can be masked, or leave them out",
-      }),
-    );
+    if (execution.plan?.kind !== "clean") {
+      return this.#withhold(
+        new PosternError("PolicyDenied", "COPY of masked columns is not offered through Postern", {
+          rule: "masking",
+          hint: "Use SELECT, where the columns can be masked, or leave them out",
+        }),
+      );
+    }
+    const { watcher } = this.deps;
+    if (watcher === null) return frame;
+    // CopyOutResponse: Int8 overall format, 1 for binary.
+    if (watcher.masks && frame[headerBytes] !== 0) {
+      return this.#withhold(
+        new PosternError("PolicyDenied", "COPY in binary format is not offered where detectors mask", {
+          rule: "detectors",
+          hint: "Use COPY in text or CSV format, or SELECT",
+        }),
+      );
+    }
+    const [table] = execution.judgement.statements[execution.index]?.facts.tables ?? [];
+    const name = table === undefined ? "COPY" : `${table.schema}.${table.name} (COPY)`;
+    execution.copyWatch = watcher.watch(null, name);
+    return frame;
+  }
+
+  /** One row that COPY sends, where detectors read it. */
+  copyRow(frame: Uint8Array): Uint8Array {
+    const execution = this.running();
+    const { copyWatch } = execution;
+    const shown = copyWatch === null ? frame : watchedCopyRow(frame, copyWatch);
+    execution.bytes += shown.length;
+    return shown;
   }
 
   refuseColumns(): Uint8Array | null {

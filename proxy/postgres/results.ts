@@ -2,12 +2,15 @@
 import { maskText } from "../../policy/masking.ts";
 import type { MaskKind, MaskRule, ResultMasks } from "../../policy/types.ts";
 import { Writer } from "../wire/writer.ts";
+import type { Watch, Watcher } from "../../policy/ports.ts";
 import type { Column } from "./decode.ts";
 import { binaryText, epochDays } from "./values.ts";
+import { isWatched, watchedValue } from "./watched.ts";
 
 /** One column that is masked. */
 export interface ColumnMask {
-  readonly mask: MaskKind;
+  /** A watch where no rule names the column, and detectors read it. */
+  readonly mask: MaskKind | Watch;
   readonly type: number;
   readonly format: number;
 }
@@ -23,6 +26,7 @@ export function masksOf(
   plan: ResultMasks | undefined,
   columns: readonly Column[],
   maskOf: (origin: string) => MaskRule | null,
+  watcher: Watcher | null = null,
 ): RowMasks | null | "refuse" {
   if (plan === undefined) return "refuse";
   if (plan.kind === "columns" && plan.masks.length !== columns.length) return "refuse";
@@ -32,9 +36,11 @@ export function masksOf(
     if (column === undefined) continue;
     const planned = plan.kind === "columns" ? plan.masks[at] ?? null : null;
     const rule = planned ?? (column.origin === null ? null : maskOf(column.origin));
-    if (rule === null) continue;
+    const mask = rule?.mask ??
+      (watcher !== null && isWatched(column.type) ? watcher.watch(column.origin, column.name ?? "") : null);
+    if (mask === null) continue;
     masks ??= new Array<ColumnMask | null>(columns.length).fill(null);
-    masks[at] = { mask: rule.mask, type: column.type, format: column.format };
+    masks[at] = { mask, type: column.type, format: column.format };
   }
   return masks;
 }
@@ -53,6 +59,7 @@ const encoder = new TextEncoder();
 /** A value that its type can hold, or null. */
 export function maskValue(value: Uint8Array, column: ColumnMask, key: Uint8Array): Uint8Array | null {
   const { mask, type, format } = column;
+  if (mask.kind === "watch") return watchedValue(value, type, format, mask);
   const shape = shapes[type];
   if (shape === undefined || mask.kind === "null") return null;
   const text = format === 0 ? decoder.decode(value) : binaryText(value, type);

@@ -15,7 +15,12 @@ export class RowMasker {
   /** Where the row under way begins. */
   #from = 0;
 
-  constructor(private readonly masks: RowMasks, private readonly key: Uint8Array) {}
+  /** Nothing is hidden, values are only looked at: a row too large for that may pass. */
+  readonly optional: boolean;
+
+  constructor(private readonly masks: RowMasks, private readonly key: Uint8Array) {
+    this.optional = masks.every((one) => one === null || (one.mask.kind === "watch" && !one.mask.masks));
+  }
 
   /**
    * DataRow: Int16 count; each Int32 length (-1 for NULL) and that many bytes. NULL stays NULL. null where the
@@ -28,6 +33,7 @@ export class RowMasker {
     ) {
       return null;
     }
+    if (this.optional) return this.#look(frame);
     this.#from = this.#at;
     let copied = 0;
     let at = headerBytes + 2;
@@ -53,6 +59,21 @@ export class RowMasker {
     this.#arena[this.#from] = fromTarget.dataRow;
     this.#int32(this.#from + 1, this.#at - this.#from - 1);
     return this.#arena.subarray(this.#from, this.#at);
+  }
+
+  /** The row as it is, after its values were seen. */
+  #look(frame: Uint8Array): Uint8Array | null {
+    let at = headerBytes + 2;
+    for (const column of this.masks) {
+      if (at + 4 > frame.length) return null;
+      const length = int32(frame, at);
+      at += 4;
+      if (length < 0) continue;
+      if (at + length > frame.length) return null;
+      if (column !== null) maskValue(frame.subarray(at, at + length), column, this.key);
+      at += length;
+    }
+    return at === frame.length ? frame : null;
   }
 
   #partial(frame: Uint8Array, at: number, length: number, column: RowMasks[number]): boolean {

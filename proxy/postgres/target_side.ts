@@ -36,7 +36,7 @@ export class TargetSide {
 
   readonly #results: ResultSide;
 
-  constructor(private readonly c: Conversation, deps: ResultSideDeps) {
+  constructor(private readonly c: Conversation, private readonly deps: ResultSideDeps) {
     this.#results = new ResultSide(c, deps);
   }
 
@@ -81,6 +81,8 @@ export class TargetSide {
         return this.#parameters(frame);
       case fromTarget.copyInResponse:
         return this.#copyIn(frame);
+      case fromTarget.copyData:
+        return this.#results.copyRow(frame);
       case fromTarget.copyOutResponse:
         return this.#results.copyOut(frame);
       case fromTarget.copyDone:
@@ -92,13 +94,13 @@ export class TargetSide {
 
   /** A message too large to be read whole. Gives what the client gets instead; the caller drops the message. */
   oversized(type: number, bytes: number): Uint8Array | null {
-    if (type !== fromTarget.dataRow) throw unexpected(this.c, type);
+    if (type !== fromTarget.dataRow && type !== fromTarget.copyData) throw unexpected(this.c, type);
     return this.#results.rowTooLarge(bytes);
   }
 
   #rowDescription(frame: Uint8Array): Uint8Array | null {
     const reply = this.c.replies.first();
-    const columns = decodeRowDescription(frame);
+    const columns = decodeRowDescription(frame, this.deps.watcher !== null);
     if (reply?.kind === "describe") {
       this.#describe(columns);
       return this.#answers("describe", frame);
@@ -159,6 +161,7 @@ export class TargetSide {
     }
     execution.index++;
     execution.masks = undefined;
+    execution.copyWatch = null;
     return execution.withheld || reply.silent ? null : frame;
   }
 

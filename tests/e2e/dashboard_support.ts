@@ -38,6 +38,7 @@ export async function startTestDashboard(
     journal: gateway.journal,
     live: gateway.live,
     access: gateway.access,
+    detections: gateway.detections,
     connectLines: testLines,
     listenerOf: testListener,
     cli: testCli,

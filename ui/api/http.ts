@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { asPosternError, type PosternErrorCode } from "../../policy/errors.ts";
+import type { DetectionTotals } from "../../policy/detectors.ts";
 import type { Log } from "../../policy/log.ts";
 import type {
   Access,
@@ -26,6 +27,7 @@ export interface DashboardDeps {
   readonly journal: EvidenceJournal;
   readonly live: LiveSessions;
   readonly access: Access;
+  readonly detections: Pick<DetectionTotals, "list">;
   /** Lines to connect with; without a password those that need none. Empty where nothing listens for it. */
   readonly connectLines: (
     target: Pick<ReachableTarget, "name" | "protocol">,

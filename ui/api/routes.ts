@@ -2,6 +2,7 @@
 import { AuthRoutes } from "./auth.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
 import { connectRoutes } from "./connect.ts";
+import { detectionsRoute } from "./detections.ts";
 import { exportRoute } from "./export.ts";
 import type { Access } from "./guard.ts";
 import type { About, Me } from "../contract.ts";
@@ -77,6 +78,7 @@ export function routesOf(
     { method: "GET", path: "/api/live", access: everyone, handle: live.list },
     { method: "POST", path: "/api/live/end", access: everyone, handle: live.endPerson },
     { method: "GET", path: "/api/search", access: everyone, handle: searchRoute(deps) },
+    { method: "GET", path: "/api/detections", access: auditors, handle: detectionsRoute(deps) },
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];
 }

@@ -1,4 +1,5 @@
 /** Events of the record as the steps of a replay. */
+import { detectionText } from "../../policy/audit/detection_events.ts";
 import { known, type KnownEvent } from "../../policy/audit/events.ts";
 import type { AuditEvent } from "../../policy/types.ts";
 import type { Parameter, Step } from "../contract.ts";
@@ -29,6 +30,8 @@ export function stepOf(event: AuditEvent): Step {
       const { address, role, readOnly } = it.data;
       return note(event, `Connected to ${address} as ${role}${readOnly ? ", read only" : ""}`);
     }
+    case "values.detected":
+      return note(event, it.data.found.map(detectionText).join("; "));
     case "session.ended":
       return note(event, it.data.reason);
     case "dashboard.action":

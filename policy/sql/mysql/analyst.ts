@@ -51,6 +51,11 @@ export class MysqlAnalyst implements Analyst {
     return this.#taints.maskOf(origin);
   }
 
+  /** The target names origins so. */
+  nameOf(origin: string): string | null {
+    return origin;
+  }
+
   #mode(state: SqlState): Mode | Refusal {
     let mode = this.#modes.get(state);
     if (mode === undefined) {

@@ -53,6 +53,15 @@ export class PostgresqlAnalyst implements Analyst {
     return maskRuleOf(this.columnsOf(relation)[index]?.taint ?? null);
   }
 
+  nameOf(origin: string): string | null {
+    const [oid = 0, number = 0] = origin.split(".").map(Number);
+    const relation = this.catalog.relationByOid(oid);
+    const column = relation?.columns.find((each) => each.number === number);
+    return relation === undefined || column === undefined
+      ? null
+      : `${relation.schema}.${relation.name}.${column.name}`;
+  }
+
   private columnsOf(relation: Relation) {
     return this.world.definitions.relation(relation, new Findings()).columns;
   }

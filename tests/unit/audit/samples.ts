@@ -1,4 +1,5 @@
 /** Events to test with, one of each type, and a record in memory that exports like the store does. */
+import { valuesDetected } from "../../../policy/audit/detection_events.ts";
 import assert from "node:assert/strict";
 import type { ExportSource, StoredEvent } from "../../../policy/audit/export.ts";
 import { contentOf, digestOf, emptyChain, linkOf } from "../../../policy/audit/chain.ts";
@@ -151,6 +152,9 @@ export function oneOfEach(id = "1"): EventDraft[] {
       { rows: 1, bytes: 17, error: null, tag: "UPDATE 1" },
       12.5,
     ),
+    valuesDetected({ person: identity.name, ...here }, `statement-${id}`, true, [
+      { column: "public.orders.note", kind: "card", count: 214 },
+    ]),
     events.approvalWithdrawn({ ...asked, id: `gone-${id}`, state: "withdrawn", outcome: "Ctrl-C" }),
     events.sessionEnded(here, "the client left"),
     events.dashboardSignIn(identity.name, { succeeded: true, groups: [], address: "10.1.2.3", reason: "" }),

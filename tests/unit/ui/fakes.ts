@@ -1,4 +1,5 @@
 /** Policy's ports in memory, for tests of the dashboard alone. The approvals are the real ones. */
+import { DetectionTotals } from "../../../policy/detectors.ts";
 import { createHash, randomUUID } from "node:crypto";
 import { createAccess } from "../../../policy/access.ts";
 import type { Policy } from "../../../policy/in_force.ts";
@@ -226,6 +227,7 @@ export class FakeGateway {
   readonly live = new FakeLiveSessions();
   readonly identity: FakeIdentityProvider;
   readonly access: Access;
+  readonly detections = new DetectionTotals();
   time: number | null = null;
 
   constructor(start: number | null = null) {

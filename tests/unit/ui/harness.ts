@@ -27,6 +27,7 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
     journal: gateway.journal,
     live: gateway.live,
     access: gateway.access,
+    detections: gateway.detections,
     connectLines: testLines,
     listenerOf: testListener,
     cli: testCli,

@@ -13,6 +13,7 @@ function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
     journal: gateway.journal,
     live: gateway.live,
     access: gateway.access,
+    detections: gateway.detections,
     connectLines: testLines,
     listenerOf: testListener,
     cli: testCli,

@@ -1,0 +1,209 @@
+/** Values that no rule named are found where a target's detectors are on: counted or masked, in every form of a result. */
+import assert from "node:assert/strict";
+import { createConnection } from "mysql2/promise";
+import pg from "pg";
+import { alex, devin, startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
+import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { testNeeding } from "../support/programs.ts";
+import { runPsql } from "../support/psql.ts";
+
+const card = "4111 1111 1111 1111";
+const note = `paid by ${card}, ask ann@example.com`;
+const hidden = "paid by **** **** **** 1111, ask ***********.***";
+const clear = /4111|ann@|078-05/;
+
+const tables = `
+  CREATE TABLE orders (id int PRIMARY KEY, note text, amount bigint, doc json);
+  INSERT INTO orders VALUES (1, '${note}', 4111111111111111, '{"ssn":"078-05-1120","n":1}');
+  INSERT INTO orders VALUES (2, 'nothing here, 12 pieces', 1, '{}'), (3, NULL, NULL, NULL);
+`;
+
+interface Ticket {
+  readonly user: string;
+  readonly password: string;
+}
+
+async function ticket(gateway: TestGateway, target: string): Promise<Ticket> {
+  const user = await gateway.signIn(devin);
+  const page = await user.post(`/api/targets/${target}/password`, {});
+  assert.equal(page.status, 200, page.text);
+  const { user: name, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
+  const password = lines.map(({ line }) =>
+    /(?:PGPASSWORD=|MYSQL_PWD=|--password=)'?([^\s']+)/.exec(line)?.[1]
+  )
+    .find((one) => one !== undefined);
+  assert.ok(password !== undefined, page.text);
+  return { user: name, password };
+}
+
+async function asDevin<T>(gateway: TestGateway, target: string, use: (client: pg.Client) => Promise<T>) {
+  const client = new pg.Client({
+    host: "127.0.0.1",
+    port: gateway.ports.postgresql!,
+    database: target,
+    ...await ticket(gateway, target),
+  });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+type Detections = {
+  detections: { target: string; column: string; kind: string; count: number; text: string }[];
+};
+
+/** The totals of one target once they are there; they are noted after the answer. */
+async function totals(gateway: TestGateway, target: string, least: number): Promise<Map<string, number>> {
+  const auditor = await gateway.signIn(alex);
+  for (let tries = 0;; tries++) {
+    const { detections } = await auditor.json<Detections>("/api/detections");
+    const own = detections.filter((one) => one.target === target);
+    if (own.length >= least) {
+      return new Map(own.map(({ column, kind, count }) => [`${column} ${kind}`, count]));
+    }
+    assert.ok(tries < 200, `only ${JSON.stringify(own)} was found`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+testNeeding(
+  [postgresqlHere, "psql"],
+  "PostgreSQL: detectors mask text, binary, JSON and COPY; or count",
+  async (t) => {
+    const server = await startPostgresql({ sql: tables });
+    const entry = (name: string, detectors: string) =>
+      `${targetYaml(name, "postgresql", server)}    detectors: ${detectors}\n`;
+    const gateway = await startTestGateway({
+      targets: entry("masking", "mask") + entry("counting", "{ mode: audit, kinds: [card] }") +
+        entry("silent", "off") + entry("exempt", "{ mode: mask, except: { groups: [engineers] } }"),
+      sections: `rules:
+  - { name: all, what: { kinds: [read, session, transaction, copy] }, then: allow }
+`,
+      env: { TARGET_PASSWORD: server.password },
+    });
+    const text = "SELECT id, note, amount, doc, note || '!' AS loud FROM orders ORDER BY id";
+    try {
+      for (const binary of [false, true]) {
+        await t.step(`masks ${binary ? "binary" : "text"} rows, and nothing that is no text`, async () => {
+          const { rows } = await asDevin(
+            gateway,
+            "masking",
+            (client) =>
+              client.query({ text: `${text} LIMIT $1`, values: [3], ...(binary ? { binary: true } : {}) }),
+          );
+          assert.equal(rows[0].note, hidden);
+          assert.equal(rows[0].loud, `${hidden}!`);
+          assert.equal(String(rows[0].amount), "4111111111111111", "a number is no text");
+          assert.doesNotMatch(JSON.stringify(rows[0].doc), clear);
+          assert.equal(
+            JSON.parse(typeof rows[0].doc === "string" ? rows[0].doc : JSON.stringify(rows[0].doc)).n,
+            1,
+          );
+          assert.equal(rows[1].note, "nothing here, 12 pieces");
+          assert.equal(rows[2].note, null);
+        });
+      }
+
+      await t.step("masks COPY in text and CSV, also behind an escape; not in binary", async () => {
+        const copy = async (sql: string) => {
+          const { user, password } = await ticket(gateway, "masking");
+          const where = `host=127.0.0.1 port=${gateway.ports.postgresql} user=${user} dbname=masking`;
+          return await runPsql({
+            connection: `${where} sslmode=disable`,
+            args: ["-c", sql],
+            env: { PGPASSWORD: password },
+          });
+        };
+        const found = await copy(`COPY (SELECT 1, E'card\\n${card}', 'x') TO STDOUT`);
+        assert.equal(found.stdout, "1\tcard\\n**** **** **** 1111\tx\n", found.stderr);
+        const csv = await copy("COPY (SELECT id, note FROM orders ORDER BY id) TO STDOUT (FORMAT csv)");
+        assert.equal(csv.stdout, `1,"${hidden}"\n2,"nothing here, 12 pieces"\n3,\n`, csv.stderr);
+        const binary = await copy("COPY orders TO STDOUT (FORMAT binary)");
+        assert.doesNotMatch(binary.stdout, clear);
+        assert.match(binary.stderr, /not offered where detectors mask/);
+      });
+
+      await t.step(
+        "a value too long to search with care is masked coarsely, and long rows pass where only counted",
+        async () => {
+          const long = `SELECT repeat('x 12 ', 200000) || '${card} ann@example.com' AS v`;
+          const { rows } = await asDevin(gateway, "masking", (client) => client.query(long));
+          assert.equal(rows[0].v.length, 1_000_000 + card.length + 16);
+          assert.doesNotMatch(rows[0].v, clear);
+          const counted = await asDevin(gateway, "counting", (client) => client.query(long));
+          assert.match(counted.rows[0].v, clear);
+        },
+      );
+
+      await t.step("only counts where told so, by column and kind; off is off", async () => {
+        for (const target of ["counting", "silent", "exempt"]) {
+          const { rows } = await asDevin(gateway, target, (client) => client.query(text));
+          assert.equal(rows[0].note, note, target);
+        }
+        const counted = await totals(gateway, "counting", 2);
+        assert.deepEqual(Object.fromEntries(counted), { "public.orders.note card": 1, "loud card": 1 });
+        const auditor = await gateway.signIn(alex);
+        const { detections } = await auditor.json<Detections>("/api/detections");
+        assert.ok(detections.some((one) => one.text === "public.orders.note contained 1 card number"));
+        assert.deepEqual(detections.filter(({ target }) => target === "silent" || target === "exempt"), []);
+        const engineer = await gateway.signIn(devin);
+        assert.equal((await engineer.api("/api/detections")).status, 403);
+      });
+
+      await t.step("the record has the counts, and none of the values", async () => {
+        const auditor = await gateway.signIn(alex);
+        const { text: lines } = await auditor.api("/api/audit/export");
+        const events = lines.split("\n").filter((line) => line.includes("values.detected"));
+        assert.ok(events.length > 0, lines.slice(0, 500));
+        assert.ok(events.some((line) => line.includes("public.orders.note")));
+        for (const line of events) assert.doesNotMatch(line, clear);
+      });
+    } finally {
+      await gateway.close();
+      await server.close();
+    }
+  },
+);
+
+testNeeding([mariadbHere], "MariaDB: detectors mask rows of plain and of prepared statements", async () => {
+  const server = await startMariadb({ sql: tables });
+  const gateway = await startTestGateway({
+    targets: `${targetYaml("shop", "mysql", server)}    detectors: mask\n`,
+    env: { TARGET_PASSWORD: server.password },
+  });
+  try {
+    const connection = await createConnection({
+      host: "127.0.0.1",
+      port: gateway.ports.mysql!,
+      database: "shop",
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      ...await ticket(gateway, "shop"),
+    });
+    try {
+      const text = "SELECT id, note, amount, doc, CONCAT(note, '!') AS loud FROM orders ORDER BY id";
+      for (const how of ["query", "execute"] as const) {
+        const [found] = await connection[how](text);
+        const rows = found as Record<string, unknown>[];
+        assert.equal(rows[0]!.note, hidden, how);
+        assert.equal(rows[0]!.loud, `${hidden}!`, how);
+        assert.equal(String(rows[0]!.amount), "4111111111111111", how);
+        assert.doesNotMatch(JSON.stringify(rows[0]!.doc), clear, how);
+        assert.equal(rows[1]!.note, "nothing here, 12 pieces", how);
+        assert.equal(rows[2]!.note, null, how);
+      }
+    } finally {
+      await connection.end();
+    }
+    const found = await totals(gateway, "shop", 4);
+    assert.equal(found.get("app.orders.note card"), 2, JSON.stringify([...found]));
+    assert.equal(found.get("app.orders.doc ssn"), 2, JSON.stringify([...found]));
+  } finally {
+    await gateway.close();
+    await server.close();
+  }
+});
