@@ -37,7 +37,11 @@ async function ticket(gateway: TestGateway, target: string): Promise<Ticket> {
   return { user: name, password };
 }
 
-async function asDevin<T>(gateway: TestGateway, target: string, use: (client: pg.Client) => Promise<T>) {
+async function asDevin(
+  gateway: TestGateway,
+  target: string,
+  config: pg.QueryConfig,
+): Promise<pg.QueryResult> {
   const client = new pg.Client({
     host: "127.0.0.1",
     port: gateway.ports.postgresql!,
@@ -46,7 +50,7 @@ async function asDevin<T>(gateway: TestGateway, target: string, use: (client: pg
   });
   await client.connect();
   try {
-    return await use(client);
+    return await client.query(config);
   } finally {
     await client.end();
   }
@@ -89,15 +93,16 @@ testNeeding(
     try {
       for (const binary of [false, true]) {
         await t.step(`masks ${binary ? "binary" : "text"} rows, and nothing that is no text`, async () => {
-          const { rows } = await asDevin(
-            gateway,
-            "masking",
-            (client) =>
-              client.query({ text: `${text} LIMIT $1`, values: [3], ...(binary ? { binary: true } : {}) }),
-          );
+          const asked = { text: `${text} LIMIT $1`, values: [3], binary };
+          const { rows } = await asDevin(gateway, "masking", asked);
           assert.equal(rows[0].note, hidden);
           assert.equal(rows[0].loud, `${hidden}!`);
-          assert.equal(String(rows[0].amount), "4111111111111111", "a number is no text");
+          // The driver reads large numbers in binary as others: the comparison is with the target's own answer.
+          const bare = new pg.Client({ ...server, connectionString: undefined } as pg.ClientConfig);
+          await bare.connect();
+          const direct = await bare.query(asked);
+          await bare.end();
+          assert.equal(String(rows[0].amount), String(direct.rows[0].amount), "a number is no text");
           assert.doesNotMatch(JSON.stringify(rows[0].doc), clear);
           assert.equal(
             JSON.parse(typeof rows[0].doc === "string" ? rows[0].doc : JSON.stringify(rows[0].doc)).n,
@@ -131,17 +136,17 @@ testNeeding(
         "a value too long to search with care is masked coarsely, and long rows pass where only counted",
         async () => {
           const long = `SELECT repeat('x 12 ', 200000) || '${card} ann@example.com' AS v`;
-          const { rows } = await asDevin(gateway, "masking", (client) => client.query(long));
+          const { rows } = await asDevin(gateway, "masking", { text: long });
           assert.equal(rows[0].v.length, 1_000_000 + card.length + 16);
           assert.doesNotMatch(rows[0].v, clear);
-          const counted = await asDevin(gateway, "counting", (client) => client.query(long));
+          const counted = await asDevin(gateway, "counting", { text: long });
           assert.match(counted.rows[0].v, clear);
         },
       );
 
       await t.step("only counts where told so, by column and kind; off is off", async () => {
         for (const target of ["counting", "silent", "exempt"]) {
-          const { rows } = await asDevin(gateway, target, (client) => client.query(text));
+          const { rows } = await asDevin(gateway, target, { text });
           assert.equal(rows[0].note, note, target);
         }
         const counted = await totals(gateway, "counting", 2);
@@ -187,7 +192,7 @@ testNeeding([mariadbHere], "MariaDB: detectors mask rows of plain and of prepare
     try {
       const text = "SELECT id, note, amount, doc, CONCAT(note, '!') AS loud FROM orders ORDER BY id";
       for (const how of ["query", "execute"] as const) {
-        const [found] = await connection[how](text);
+        const [found] = await (how === "query" ? connection.query(text) : connection.execute(text));
         const rows = found as Record<string, unknown>[];
         assert.equal(rows[0]!.note, hidden, how);
         assert.equal(rows[0]!.loud, `${hidden}!`, how);

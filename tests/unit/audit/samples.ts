@@ -152,7 +152,7 @@ export function oneOfEach(id = "1"): EventDraft[] {
       { rows: 1, bytes: 17, error: null, tag: "UPDATE 1" },
       12.5,
     ),
-    valuesDetected({ person: identity.name, ...here }, `statement-${id}`, true, [
+    valuesDetected(here, `statement-${id}`, true, [
       { column: "public.orders.note", kind: "card", count: 214 },
     ]),
     events.approvalWithdrawn({ ...asked, id: `gone-${id}`, state: "withdrawn", outcome: "Ctrl-C" }),
