@@ -4,7 +4,7 @@ import { detect, type DetectorKind, maskHits } from "./detect.ts";
 import { maskCoarsely } from "./detect_coarse.ts";
 import { anyGlob } from "./glob.ts";
 import { safeName } from "./reasons.ts";
-import type { Watch, Watcher } from "./ports.ts";
+import type { Watch, Watcher } from "./watch.ts";
 
 /** A target's `detectors:`. */
 export interface DetectorSetting {

@@ -1,5 +1,6 @@
 /** What policy offers to, and asks of, the outside: proxy/ and ui/ see policy only through these. */
 import type { PosternError } from "./errors.ts";
+import type { Watcher } from "./watch.ts";
 import type { LiveSession, Progress } from "./live.ts";
 import type {
   ApprovalRequest,
@@ -113,22 +114,6 @@ export interface Hold {
   readonly outcome: Promise<{ state: Exclude<ApprovalState, "pending">; by: string; reason: string }>;
   /** Ctrl-C, disconnect, kill. After an outcome it does nothing. */
   withdraw(reason: string): void;
-}
-
-/** Whoever reads the texts of a session's results. */
-export interface Watcher {
-  readonly masks: boolean;
-  /** `origin` as for maskOf(), null for a computed value; `name` is the column's in the result. */
-  watch(origin: string | null, name: string): Watch;
-}
-
-/** Reads texts for what no rule named: card numbers and the like. One for each column of a result. */
-export interface Watch {
-  readonly kind: "watch";
-  /** Whether what it finds is hidden; else it is only counted. */
-  readonly masks: boolean;
-  /** The text as the client gets it: stars for what is hidden. */
-  see(text: string): string;
 }
 
 /** An admitted connection. The data path asks it about every statement. */

@@ -3,7 +3,7 @@
  * Pure; the packets' borders are response.ts's business.
  */
 import { PosternError } from "../../policy/errors.ts";
-import type { Watcher } from "../../policy/ports.ts";
+import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import { has } from "./capabilities.ts";
 import { Reader } from "./codec.ts";

@@ -5,7 +5,7 @@
  */
 import { PosternError } from "../../policy/errors.ts";
 import type { MaskKind, MaskRule } from "../../policy/types.ts";
-import type { Watch, Watcher } from "../../policy/ports.ts";
+import type { Watch, Watcher } from "../../policy/watch.ts";
 import { maskPartialAscii } from "../wire/mask_bytes.ts";
 import { isJson, mayBeSensitive, watchedText as seenText } from "../wire/watched_text.ts";
 import { charsetOf, decodeText, encodeText } from "./charsets.ts";

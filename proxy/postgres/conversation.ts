@@ -3,7 +3,7 @@
  * that the target still has to answer, and where the transaction stands. No sockets, no clock; the client's
  * side adds to it, the target's side takes away.
  */
-import type { Watch } from "../../policy/ports.ts";
+import type { Watch } from "../../policy/watch.ts";
 import type { Judgement, ParameterView, ResultMasks, SqlState } from "../../policy/types.ts";
 import { Queue } from "../wire/queue.ts";
 import type { BindMessage, Column } from "./decode.ts";

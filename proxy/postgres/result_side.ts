@@ -1,6 +1,6 @@
 /** Results on their way to the client: counted, masked, or withheld where they are not what was judged. */
 import { PosternError } from "../../policy/errors.ts";
-import type { Watcher } from "../../policy/ports.ts";
+import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import type { Conversation, Execution } from "./conversation.ts";
 import type { Column } from "./decode.ts";

@@ -2,7 +2,7 @@
 import { maskText } from "../../policy/masking.ts";
 import type { MaskKind, MaskRule, ResultMasks } from "../../policy/types.ts";
 import { Writer } from "../wire/writer.ts";
-import type { Watch, Watcher } from "../../policy/ports.ts";
+import type { Watch, Watcher } from "../../policy/watch.ts";
 import type { Column } from "./decode.ts";
 import { binaryText, epochDays } from "./values.ts";
 import { isWatched, watchedValue } from "./watched.ts";

@@ -3,7 +3,7 @@
  * counts on it; where it cannot, the value becomes NULL.
  */
 import { Buffer } from "node:buffer";
-import type { Watch } from "../../policy/ports.ts";
+import type { Watch } from "../../policy/watch.ts";
 import { isJson, mayBeSensitive, watchedText } from "../wire/watched_text.ts";
 import { headerBytes } from "./frames.ts";
 import { binaryText } from "./values.ts";

@@ -1,6 +1,6 @@
 /** Values as detectors show them, in any protocol. */
 import { Buffer } from "node:buffer";
-import type { Watch } from "../../policy/ports.ts";
+import type { Watch } from "../../policy/watch.ts";
 
 const zero = 0x30;
 const nine = 0x39;

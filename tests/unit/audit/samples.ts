@@ -110,6 +110,20 @@ const approved: ApprovalRequest = {
   outcome: "approved by noor@example.com",
 };
 
+/** Of the types that no session's story needs. */
+export function alsoHappening(): EventDraft[] {
+  return [
+    valuesDetected(about, "statement-1", true, [{ column: "public.orders.note", kind: "card", count: 214 }]),
+    events.gatewayReloaded({
+      by: "SIGHUP",
+      before: "p0",
+      policy: "p1",
+      changed: ["rules"],
+      needsRestart: [],
+    }),
+  ];
+}
+
 /** One session from its start to its end; `id` tells several apart. */
 export function oneOfEach(id = "1"): EventDraft[] {
   const here = { ...about, session: `session-${id}` };
@@ -152,9 +166,6 @@ export function oneOfEach(id = "1"): EventDraft[] {
       { rows: 1, bytes: 17, error: null, tag: "UPDATE 1" },
       12.5,
     ),
-    valuesDetected(here, `statement-${id}`, true, [
-      { column: "public.orders.note", kind: "card", count: 214 },
-    ]),
     events.approvalWithdrawn({ ...asked, id: `gone-${id}`, state: "withdrawn", outcome: "Ctrl-C" }),
     events.sessionEnded(here, "the client left"),
     events.dashboardSignIn(identity.name, { succeeded: true, groups: [], address: "10.1.2.3", reason: "" }),
