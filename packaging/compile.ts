@@ -10,6 +10,32 @@ import { readdirSync } from "node:fs";
 
 const root = new URL("../", import.meta.url).pathname;
 
+/**
+ * What the binary may do at all: no native libraries, and no program but the databases' own clients, which
+ * `postern connect` starts. Which files and addresses it uses, the config says; the service unit narrows them.
+ */
+const permissions = [
+  ...["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"],
+  ...["--allow-run=psql,mysql,mariadb", "--deny-ffi", "--no-prompt"],
+];
+
+/** What was built from what, beside the dashboard's files: no time of day, so that the same tree gives the same facts. */
+async function writeBuildFacts(): Promise<void> {
+  const git = async (...args: string[]): Promise<string> => {
+    const asked = new Deno.Command("git", { args, cwd: root, stderr: "null" }).output();
+    const { stdout } = await asked.catch(() => ({ stdout: new Uint8Array() }));
+    return new TextDecoder().decode(stdout).trim();
+  };
+  const { version } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
+  const [commit, committed, changes] = await Promise.all([
+    git("rev-parse", "HEAD"),
+    git("log", "-1", "--format=%cI"),
+    git("status", "--porcelain"),
+  ]);
+  const facts = { version, commit: commit || "unknown", committed, changed: changes !== "" };
+  await Deno.writeTextFile(`${root}ui/dist/build.json`, `${JSON.stringify(facts)}\n`);
+}
+
 /** The package's folder in Deno's cache, which is where a compiled binary's packages are taken from. */
 async function cachedPackage(name: string): Promise<string> {
   const { imports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
@@ -36,11 +62,13 @@ async function unusedGrammars(): Promise<string[]> {
 async function main(): Promise<number> {
   const more = [...Deno.args];
   const at = more.indexOf("--with");
+  await writeBuildFacts();
   const other = at < 0 ? undefined : more.splice(at, 2)[1];
   const { code } = await new Deno.Command(other ?? Deno.execPath(), {
     args: [
       ...(other === undefined ? ["compile"] : []),
-      ...["--allow-all", "--no-check", "--frozen", "--node-modules-dir=none", "--exclude-unused-npm"],
+      ...permissions,
+      ...["--no-check", "--frozen", "--node-modules-dir=none", "--exclude-unused-npm"],
       ...["--include", "ui/dist", "--include", "ui/cli/help", "--include", "policy/store/worker.ts"],
       ...(await unusedGrammars()).flatMap((path) => ["--exclude", path]),
       ...(more.includes("--output") ? [] : ["--output", "dist/postern"]),
@@ -48,6 +76,8 @@ async function main(): Promise<number> {
       "main.ts",
     ],
     cwd: root,
+    // The compiler walks the graph of modules by recursion, deeper than its threads' usual 2 MB of stack.
+    env: { RUST_MIN_STACK: String(64 * 1024 * 1024) },
     stdout: "inherit",
     stderr: "inherit",
   }).output();

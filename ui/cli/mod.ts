@@ -5,7 +5,9 @@ import { explainCommands } from "./explain.ts";
 import { helpCommand } from "./help.ts";
 import { serveCommands, type ServeDeps } from "./serve.ts";
 import { reloadCommands } from "./reload.ts";
-import { type Commands, type ConfigReader, say } from "./run.ts";
+import { type Commands, type ConfigReader } from "./run.ts";
+
+import { versionCommand } from "./version.ts";
 
 export { type Checked, configOf } from "./serve.ts";
 export { Reloading } from "./reload.ts";
@@ -26,13 +28,7 @@ export function createCommands(deps: CliDeps): Commands {
     ...reloadCommands(config),
     ...explainCommands(config, targetQuery),
     ...auditCommands(config, openJournal),
-    version: {
-      usage: "",
-      about: "which Postern this is",
-      options: {},
-      operands: [0, 0],
-      run: () => say(`postern ${version}`),
-    },
+    version: versionCommand(version),
     help: helpCommand(version, () => commands),
   };
   return commands;
