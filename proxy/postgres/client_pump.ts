@@ -108,10 +108,15 @@ export class ClientPump {
     if (this.#wait !== null || this.#again !== null) this.pump();
   }
 
-  /** A CancelRequest came: true where a held statement took it, and the target has none to cancel. */
-  cancelHeld(): boolean {
+  /** A CancelRequest came: true where a statement that is held or being recorded took it, and the target has none. */
+  cancelUnsent(): boolean {
     this.#held?.cancel();
-    return this.#held !== null;
+    if (this.#held !== null) return true;
+    let batch: number | null = null;
+    for (const reply of this.#c.replies) if (reply.execution !== null) batch = reply.batch;
+    const taken = this.#executor.cancelRecording(batch);
+    // What was sent of the same pipeline may run still, or its answer may lie in the target's buffer.
+    return taken && batch === null;
   }
 
   /** Nothing new goes out while a cancel is on its way: it must not hit a later statement. */

@@ -4,9 +4,10 @@ import type { Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import { type Conversation, type Execution, type Outgoing, replyTo } from "./conversation.ts";
-import { toClient } from "./errors.ts";
+import { sqlState, toClient } from "./errors.ts";
 import { failingParse, failingQuery } from "./refusals.ts";
 import type { Place, Runnable } from "./steps.ts";
+import { cancelledUnsent } from "./waiting.ts";
 
 export interface ExecutorDeps {
   readonly session: Session;
@@ -26,18 +27,48 @@ export interface Replacement {
 }
 
 export class Executor {
+  /** Whose records are being written, in order. */
+  readonly #recording = new Set<{ readonly batch: number; cancelled: boolean }>();
+
   constructor(private readonly deps: ExecutorDeps) {}
+
+  /**
+   * A CancelRequest while a record is being written: its statement does not go out. `batch`: only where it is
+   * of that one. False where there is none.
+   */
+  cancelRecording(batch: number | null): boolean {
+    for (const one of this.#recording) {
+      if (batch !== null && one.batch !== batch) return false;
+      return one.cancelled = true;
+    }
+    return false;
+  }
 
   /** Forwards once recorded; `kept` is the Bind that waits for it. */
   run(step: Runnable, kept: Outgoing | null, approval: string | undefined): void {
     const { session, conversation, progress, finished, fail } = this.deps;
     const { items, execution } = step.prepare();
+    const recording = { batch: conversation.batch, cancelled: false };
     for (const item of items) conversation.outgoing.push(item);
-    session.record(step.run, approval).then(
+    this.#recording.add(recording);
+    session.record(step.run, approval).finally(() => this.#recording.delete(recording)).then(
       (id) => {
         execution.id = id;
         // An earlier message of its pipeline failed meanwhile.
         if (execution.settled) return finished(execution);
+        if (recording.cancelled) {
+          const answer = cancelledUnsent();
+          execution.settled = true;
+          execution.error = { code: sqlState.queryCanceled, message: answer.message };
+          finished(execution);
+          return this.#instead(
+            toClient(answer, { sqlState: sqlState.queryCanceled }),
+            "cancel",
+            kept,
+            items,
+            step.place,
+          );
+        }
         if (kept !== null) kept.ready = true;
         for (const item of items) item.ready = true;
         progress();
@@ -73,18 +104,29 @@ export class Executor {
 
   /** The store did not take the record: what would have been sent is refused in its place. */
   #unrecorded(error: PosternError, kept: Outgoing | null, items: readonly Outgoing[], place: Place): void {
-    const { log, progress } = this.deps;
-    log("error", "a statement could not be recorded, so it was refused", { problem: error.message });
+    this.deps.log("error", "a statement could not be recorded, so it was refused", {
+      problem: error.message,
+    });
+    this.#instead(toClient(error), "the store failed", kept, items, place);
+  }
+
+  #instead(
+    answer: Uint8Array,
+    rule: string,
+    kept: Outgoing | null,
+    items: readonly Outgoing[],
+    place: Place,
+  ): void {
     const [first, ...rest] = kept === null ? items : [kept, ...items];
     if (first === undefined || first.frame === null) return;
-    fill(first, { place, answer: toClient(error), rule: "the store failed" });
+    fill(first, { place, answer, rule });
     first.ready = true;
     for (const item of rest) {
       item.frame = null;
       item.reply = null;
       item.ready = true;
     }
-    progress();
+    this.deps.progress();
   }
 }
 

@@ -93,7 +93,7 @@ export class Relay {
 
   /** A CancelRequest with this session's key. Settles when the target was told, if there was anything to tell. */
   async cancel(): Promise<void> {
-    if (this.#ended || this.#clientPump.cancelHeld()) return;
+    if (this.#ended || this.#clientPump.cancelUnsent()) return;
     if (!this.#clientPump.busy) return;
     await this.#clientPump.during(this.#cancelAtTarget());
   }

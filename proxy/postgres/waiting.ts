@@ -27,6 +27,14 @@ export function holdNotice(hold: Hold, now: number): Uint8Array {
   );
 }
 
+/** The cancel came while the statement's record was being written. */
+export function cancelledUnsent(): PosternError {
+  return new PosternError(
+    "ApprovalRequired",
+    "canceling statement due to user request; it was recorded and not sent",
+  );
+}
+
 export interface HoldRefusal {
   readonly error: PosternError;
   readonly sqlState?: string;
