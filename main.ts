@@ -142,6 +142,8 @@ async function startParts(
     clock,
     log,
   });
+  await ports.grants.book.load();
+  started.push(() => Promise.resolve(ports.grants.book.close()));
   const proxy = await startProxy({
     gatekeeper,
     addresses: listenAddresses(config.listen),

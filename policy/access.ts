@@ -2,26 +2,32 @@
 import { dashboardAction } from "./audit/events.ts";
 import { mayConnect } from "./decide.ts";
 import { PosternError } from "./errors.ts";
+import type { Grants } from "./grants.ts";
 import type { OneTimePasswords } from "./identity/mod.ts";
 import type { PolicyInForce } from "./in_force.ts";
 import type { Access, Journal } from "./ports.ts";
+import type { Identity, Target } from "./types.ts";
 
 export interface AccessDeps {
   readonly inForce: Pick<PolicyInForce, "current">;
   readonly passwords: OneTimePasswords;
   readonly journal: Pick<Journal, "append">;
+  readonly grants: Pick<Grants, "active">;
 }
 
-export function createAccess({ inForce, passwords, journal }: AccessDeps): Access {
+export function createAccess({ inForce, passwords, journal, grants }: AccessDeps): Access {
+  /** By membership, or by a grant that needs none. */
+  const mayReach = (identity: Identity, target: Target) =>
+    mayConnect(identity, target) || grants.active(identity, target) !== null;
   return {
     targets(identity) {
-      return [...inForce.current.targets.values()].filter((target) => mayConnect(identity, target))
+      return [...inForce.current.targets.values()].filter((target) => mayReach(identity, target))
         .map(({ name, protocol, database, environment }) => ({ name, protocol, database, environment }));
     },
 
     async issuePassword(identity, name, address) {
       const target = inForce.current.targets.get(name);
-      if (target === undefined || !mayConnect(identity, target)) {
+      if (target === undefined || !mayReach(identity, target)) {
         throw new PosternError("PolicyDenied", `There is no target "${name}" that you may reach`, {
           rule: "targets",
           hint: "Ask for membership of one of the target's groups",

@@ -2,11 +2,19 @@
 import { sessionRefused, sessionStarted } from "./audit/events.ts";
 import { everWrites, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
+import { type Grant, isActive } from "./grant.ts";
+import { mayWrite } from "./grant_scope.ts";
+import type { Grants } from "./grants.ts";
+import type { SessionNotice } from "./grant_ports.ts";
 import type { Policy } from "./in_force.ts";
 import type { LiveSession } from "./live.ts";
 import type { ConnectionAttempt, Journal, LiveSessions, Session } from "./ports.ts";
 import { GatedSession, randomId, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
+
+export interface AdmissionDeps extends SessionDeps {
+  readonly grants: Pick<Grants, "active" | "book">;
+}
 
 /** Where a connection wants to go, as it was resolved. */
 export interface Destination {
@@ -19,8 +27,11 @@ export class Admission implements LiveSessions {
   /** Whose admission is under way: they count towards the limit before they have a session. */
   readonly #admitting: Identity[] = [];
 
-  constructor(private readonly deps: SessionDeps) {
+  constructor(private readonly deps: AdmissionDeps) {
     deps.inForce.watch((policy) => this.#review(policy));
+    deps.grants.book.onChange((grant) => {
+      if (!isActive(grant, deps.clock())) this.#endUnder(grant);
+    });
   }
 
   /** Records `session.started` durably; or `session.refused`, and rejects. */
@@ -75,13 +86,23 @@ export class Admission implements LiveSessions {
   ): SessionPlace {
     const { client } = attempt;
     const where = { target, database, clientAddress: client.address };
+    const found = this.deps.grants.active(identity, target);
+    const grant = found === null ? null : {
+      id: found.id,
+      breakGlass: found.breakGlass,
+      endsAt: found.endsAt ?? 0,
+      scope: found.scope,
+    };
+    if (grant === null && needsGrant(target)) throw noAccess(target);
     return {
       id: randomId(),
       identity,
       target,
       database,
       client,
-      readOnly: !everWrites(identity, where, this.deps.inForce.current.rules),
+      readOnly: !everWrites(identity, where, this.deps.inForce.current.rules) ||
+        (grant !== null && !mayWrite(grant.scope)),
+      grant,
     };
   }
 
@@ -90,7 +111,9 @@ export class Admission implements LiveSessions {
     for (const session of this.#sessions.values()) {
       const { name } = session.target;
       const target = targets.get(name);
-      if (target !== undefined && mayConnect(session.identity, target)) continue;
+      const opened = target !== undefined && this.deps.grants.active(session.identity, target) !== null;
+      const stays = target !== undefined && mayConnect(session.identity, target) && !needsGrant(target);
+      if (opened || stays) continue;
       session.terminate(
         new PosternError("PolicyDenied", `The policy changed: it no longer lets you use ${name}`, {
           rule: target === undefined ? "targets" : `targets.${name}.groups`,
@@ -100,9 +123,17 @@ export class Admission implements LiveSessions {
     }
   }
 
+  /** The grant is over: so are the sessions that it let in. */
+  #endUnder(grant: Grant): void {
+    for (const session of this.#sessions.values()) {
+      if (session.grant?.id === grant.id) session.terminate(accessOver(grant.target, grant.outcome));
+    }
+  }
+
   /** Why this person does not get in there now; null where they do. */
   #objection(identity: Identity, target: Target): PosternError | null {
-    if (!mayConnect(identity, target)) {
+    const granted = this.deps.grants.active(identity, target) !== null;
+    if (!granted && !mayConnect(identity, target)) {
       const groups = target.groups.join(", ");
       return new PosternError(
         "PolicyDenied",
@@ -131,30 +162,75 @@ export class Admission implements LiveSessions {
   }
 
   #open(place: SessionPlace): GatedSession {
-    const { clock, inForce } = this.deps;
-    const until = Math.min(place.identity.expiresAt, clock() + inForce.current.limits.sessionTimeMs);
+    const { clock, grants } = this.deps;
+    const end = this.#endOf(place);
     const session: GatedSession = new GatedSession(this.deps, place, () => {
       clearTimeout(timer);
       this.#sessions.delete(place.id);
     });
+    let warnAt = end.at - Math.min(warningMs, (end.at - clock()) / 4);
     // setTimeout takes at most 2^31 - 1 ms; a later end is checked again then.
     const check = (): void => {
-      const left = until - clock();
-      if (left > 0) timer = setTimeout(check, Math.min(left, 2 ** 31 - 1));
-      else {
-        session.terminate(
-          new PosternError("AuthFailed", "Your access has ended: the sign-in was good until now", {
-            rule: "limits.sessionTime",
-            hint: "Connect again to sign in anew",
-          }),
-        );
+      const now = clock();
+      if (now >= end.at) return session.terminate(end.reason);
+      if (now >= warnAt) {
+        warnAt = Infinity;
+        session.notify(endsSoon(place.target.name, end.at, now));
       }
+      timer = setTimeout(check, Math.min(Math.max(1, Math.min(end.at, warnAt) - now), 2 ** 31 - 1));
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
     check();
     this.#sessions.set(place.id, session);
+    // It may have been revoked while the session's start was being recorded.
+    if (place.grant !== null && grants.active(place.identity, place.target) === null) {
+      session.terminate(accessOver(place.target.name, "it was ended"));
+    }
     return session;
   }
+
+  /** Whatever comes first: the sign-in's end, the longest session, the grant's end. */
+  #endOf({ identity, grant, target }: SessionPlace): { readonly at: number; readonly reason: PosternError } {
+    const { clock, inForce } = this.deps;
+    const at = Math.min(identity.expiresAt, clock() + inForce.current.limits.sessionTimeMs);
+    if (grant !== null && grant.endsAt <= at) {
+      return { at: grant.endsAt, reason: accessOver(target.name, "its time was over") };
+    }
+    const reason = new PosternError("AuthFailed", "Your access has ended: the sign-in was good until now", {
+      rule: "limits.sessionTime",
+      hint: "Connect again to sign in anew",
+    });
+    return { at, reason };
+  }
+}
+
+/** How long before its end a session is told, or a quarter of the whole where that is less. */
+const warningMs = 5 * 60_000;
+
+const needsGrant = ({ access }: Target): boolean => (access?.rules ?? []).length > 0;
+
+function accessOver(target: string, why: string): PosternError {
+  return new PosternError("PolicyDenied", `Your access to ${target} has ended: ${why}`, {
+    rule: "grant",
+    hint: "Ask for it again, in the dashboard or with `postern access`",
+  });
+}
+
+function noAccess(target: Target): PosternError {
+  return new PosternError("PolicyDenied", `You have no access to ${target.name} now`, {
+    rule: `targets.${target.name}.access`,
+    hint: "Ask for it, in the dashboard or with `postern access`",
+  });
+}
+
+function endsSoon(target: string, at: number, now: number): SessionNotice {
+  const seconds = Math.round((at - now) / 1000);
+  const left = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  return {
+    message: `your access to ${target} ends in ${left}, and this session with it`,
+    detail: `It ends at ${new Date(at).toISOString().slice(11, 19)} UTC`,
+    hint: "Finish what is open; ask for access again where you need longer",
+  };
 }
 
 export const attempted = (attempt: ConnectionAttempt) => ({

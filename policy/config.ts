@@ -88,6 +88,8 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
       sessionsPerPerson: z.int().min(1).max(100_000).default(20),
       sessionTime: duration("1m", "30d").default(12 * 3_600_000),
       pendingApprovals: z.int().min(1).max(100_000).default(1000),
+      /** How long a client waits at the door for its person to ask for access. */
+      accessWait: duration("1s", "1d").default(15 * 60_000),
     }).prefault({}),
   };
 }
@@ -111,6 +113,7 @@ export interface PolicyConfig {
     readonly sessionsPerPersonMax: number;
     readonly sessionTimeMs: number;
     readonly pendingApprovalsMax: number;
+    readonly accessWaitMs: number;
   };
   /** SHA-256 over rules and masks in hex: which policy a verdict came from, for the record. */
   readonly digest: string;
@@ -126,7 +129,7 @@ export function toPolicyConfig(
   return {
     identity: toIdentityConfig(identity),
     roles,
-    targets: toTargets(sections.targets, protocols),
+    targets: toTargets(sections.targets, protocols, roles.approver),
     rules,
     masks,
     reads: sections.audit.reads,
@@ -134,6 +137,7 @@ export function toPolicyConfig(
       sessionsPerPersonMax: limits.sessionsPerPerson,
       sessionTimeMs: limits.sessionTime,
       pendingApprovalsMax: limits.pendingApprovals,
+      accessWaitMs: limits.accessWait,
     },
     digest: createHash("sha256").update(JSON.stringify([rules, masks])).digest("hex"),
   };

@@ -32,11 +32,16 @@ export const policyChecks: Check = (data) => {
     ...rules.flatMap((rule, at) => [
       ...duplicateName(rules, at),
       ...unknownTargets(mapOf(rule.where).targets, targets, ["rules", at, "where", "targets"]),
-      ...approverFindings(rule, at, approvers),
+      ...approverFindings(rule, ["rules", at], approvers),
       ...coveredBy(rules, at),
     ]),
     ...listOf(config.masks).flatMap((mask, at) =>
       unknownTargets(mapOf(mask).targets, targets, ["masks", at, "targets"])
+    ),
+    ...targets.flatMap((name) =>
+      listOf(mapOf(mapOf(config.targets)[name]).access).map(mapOf).flatMap((rule, at) =>
+        approverFindings(rule, ["targets", name, "access", at], approvers)
+      )
     ),
     ...(config === data && config.rules === undefined && approvers.length === 0
       ? [{
@@ -69,15 +74,15 @@ function unknownTargets(patterns: unknown, targets: readonly string[], path: Pat
   });
 }
 
-function approverFindings(rule: Map, at: number, fallback: readonly string[]): Finding[] {
+function approverFindings(rule: Map, path: Path, fallback: readonly string[]): Finding[] {
   if (rule.then === "approve") {
     if (rule.approvers !== undefined || fallback.length > 0) return [];
     const message = "approvers is required: say who approves, or name groups in roles.approver";
-    return [{ path: ["rules", at], message, severity: "error" }];
+    return [{ path, message, severity: "error" }];
   }
-  if (rule.then !== "allow" && rule.then !== "deny") return [];
+  if (!["allow", "deny", "grant"].includes(String(rule.then))) return [];
   return ["approvers", "deadline"].filter((key) => rule[key] !== undefined).map((key) => ({
-    path: ["rules", at, key],
+    path: [...path, key],
     message: `has no effect: the rule does not say "then: approve"`,
     severity: "warning" as const,
   }));

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import { type CountryCode, isSupportedCountry } from "libphonenumber-js";
 import { z } from "zod";
+import { accessShape, toTargetAccess } from "./config_access.ts";
 import { certificate, groupNames, host, privateKey, secret } from "./config_values.ts";
 import type { DetectorSetting } from "./detectors.ts";
 import type { Target } from "./types.ts";
@@ -52,6 +53,7 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
     }).prefault({}),
     detectors,
     account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
+    ...accessShape,
   });
   return z.record(targetName, target)
     .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" });
@@ -59,17 +61,25 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
 
 export type TargetsSection = z.output<ReturnType<typeof targetsSchema>>;
 
-/** `protocols` as given to targetsSchema(). */
-export function toTargets(section: TargetsSection, protocols: readonly ProtocolChoice[]): Target[] {
-  return Object.entries(section).map(([name, target]) => toTarget(name, target, protocols));
+/** `protocols` as given to targetsSchema(); `approvers` decide where an access rule names nobody. */
+export function toTargets(
+  section: TargetsSection,
+  protocols: readonly ProtocolChoice[],
+  approvers: readonly string[],
+): Target[] {
+  return Object.entries(section).map(([name, target]) => {
+    const access = toTargetAccess(target, approvers);
+    return guarded({ ...toTarget(name, target, protocols), ...(access === undefined ? {} : { access }) });
+  });
 }
 
 function toTarget(
   name: string,
-  { port, databases, tls, account, detectors, ...rest }: TargetsSection[string],
+  { port, databases, tls, account, detectors, access: _access, breakGlass: _glass, ...rest }:
+    TargetsSection[string],
   protocols: readonly ProtocolChoice[],
 ): Target {
-  const target: Target = {
+  return {
     ...rest,
     name,
     port: port ?? protocols.find(({ id }) => id === rest.protocol)?.defaultPort ?? 0,
@@ -86,7 +96,6 @@ function toTarget(
       ...(account.password === undefined ? {} : { password: account.password.reveal() }),
     },
   };
-  return guarded(target);
 }
 
 /** A target holds its credentials as texts; logged or serialised whole, it shows `***` in their place. */

@@ -1,7 +1,10 @@
 /** The way in: which target, and who. Whether they may, admission.ts says. */
-import { Admission, type Destination, recordRefusal } from "./admission.ts";
+import type { AccessWaits } from "./access_waits.ts";
+import { Admission, type AdmissionDeps, type Destination, recordRefusal } from "./admission.ts";
+import { mayConnect } from "./decide.ts";
 import { PosternError } from "./errors.ts";
 import { GateSignIns, type SignInDeps } from "./gate_sign_ins.ts";
+import type { AccessWait } from "./grant_ports.ts";
 import { globMatcher } from "./glob.ts";
 import type { LiveSession } from "./live.ts";
 import type {
@@ -13,10 +16,9 @@ import type {
   Session,
   SignIn,
 } from "./ports.ts";
-import type { SessionDeps } from "./session.ts";
 import type { Identity } from "./types.ts";
 
-export type GatekeeperDeps = SessionDeps & SignInDeps;
+export type GatekeeperDeps = AdmissionDeps & SignInDeps & { readonly waits: AccessWaits };
 
 export interface GatekeeperService extends Gatekeeper, LiveSessions {
   /** Ends every session: Postern shuts down. */
@@ -76,6 +78,13 @@ class Gate implements GatekeeperService {
 
   get bearer(): BearerSignIns {
     return this.#signIns.bearer;
+  }
+
+  access(attempt: ConnectionAttempt, identity: Identity): AccessWait | null {
+    const { target } = this.resolve(attempt);
+    // Who may not even ask is refused by admit(), with the reason.
+    if (!mayConnect(identity, target)) return null;
+    return this.deps.waits.wait(attempt, identity, target);
   }
 
   async admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session> {

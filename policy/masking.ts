@@ -24,8 +24,8 @@ export interface MaskSet {
   readonly lookup: MaskLookup;
 }
 
-/** `masksFor(groups, target)`, with every pattern compiled once. */
-export type MaskSets = (groups: readonly string[], target: string) => MaskSet;
+/** `masksFor(groups, target, unmask)`: `unmask` are globs `schema.table.column` that a grant shows as they are. */
+export type MaskSets = (groups: readonly string[], target: string, unmask?: readonly string[]) => MaskSet;
 
 export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
   const compiled = settings.map((setting) => ({
@@ -36,14 +36,23 @@ export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
     exempt: anyGlob(setting.except?.groups ?? []),
   }));
   const sets = new Map<string, MaskSet>();
-  return (groups, target) => {
+  return (groups, target, unmask = []) => {
     const effective = compiled.filter((one) => one.target(target) && !groups.some(one.exempt));
-    const key = createHash("sha256").update(effective.map(({ digest }) => digest).join()).digest("hex")
-      .slice(0, 32);
+    const digests = effective.map(({ digest }) => digest).join();
+    const key = createHash("sha256").update(JSON.stringify([digests, unmask])).digest("hex").slice(0, 32);
     let set = sets.get(key);
-    if (set === undefined) sets.set(key, set = { key, lookup: lookupOf(effective) });
+    if (set === undefined) {
+      const lookup = lookupOf(effective);
+      sets.set(key, set = { key, lookup: unmask.length === 0 ? lookup : withoutMasks(lookup, unmask) });
+    }
     return set;
   };
+}
+
+/** Names exactly as the catalog spells them, as for every rule that allows. */
+function withoutMasks(lookup: MaskLookup, unmask: readonly string[]): MaskLookup {
+  const shown = columnMatcher(unmask, { ignoreCase: false });
+  return (schema, table, column) => shown.named(schema, table, column) ? null : lookup(schema, table, column);
 }
 
 /** One person's masks on one target. */

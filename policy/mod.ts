@@ -1,9 +1,11 @@
 /** Who may do what, composed over one journal: the only thing of policy that starts anything. */
 import { createAccess } from "./access.ts";
+import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals } from "./approval.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
 import { DetectionTotals } from "./detectors.ts";
+import { Grants } from "./grants.ts";
 import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
 import {
   createIdentityProvider,
@@ -47,6 +49,7 @@ export interface PolicyPorts {
   readonly health: HealthCheck;
   /** What the detectors found since the start. */
   readonly detections: DetectionTotals;
+  readonly grants: Grants;
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
@@ -65,6 +68,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     pendingMax: () => inForce.current.limits.pendingApprovalsMax,
   });
   const detections = new DetectionTotals();
+  const grants = new Grants({ inForce, journal, clock, log });
   const passwords = new OneTimePasswords({ clock });
   const catalogs = createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log });
   const metrics = new Metrics({
@@ -91,10 +95,29 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     }),
     passwords,
     clock,
+    grants,
+    waits: new AccessWaits({
+      grants,
+      url,
+      clock,
+      waitMs: () => inForce.current.limits.accessWaitMs,
+    }),
   });
-  const access = createAccess({ inForce, passwords, journal });
+  const access = createAccess({ inForce, passwords, journal, grants });
   const cli = cliOf(config.identity);
-  return { gatekeeper, identity, signIns, approvals, access, inForce, cli, metrics, health, detections };
+  return {
+    gatekeeper,
+    identity,
+    signIns,
+    approvals,
+    access,
+    inForce,
+    grants,
+    cli,
+    metrics,
+    health,
+    detections,
+  };
 }
 
 /** A confidential client's id is no use to a program that holds no secret. */

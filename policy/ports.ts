@@ -2,6 +2,8 @@
 import type { PosternError } from "./errors.ts";
 import type { Watcher } from "./watch.ts";
 import type { LiveSession, Progress } from "./live.ts";
+import type { Grant } from "./grant.ts";
+import type { AccessWait, SessionNotice } from "./grant_ports.ts";
 import type {
   ApprovalRequest,
   ApprovalState,
@@ -100,6 +102,8 @@ export interface Gatekeeper {
   challenge?(attempt: ConnectionAttempt): PasswordChallenge | null;
   /** Tokens by a mechanism that is made for them. Absent where none are taken that way. */
   readonly bearer?: BearerSignIns;
+  /** What is missing where access is for a time and this person has none now; null where `admit` may be called. */
+  access?(attempt: ConnectionAttempt, identity: Identity): AccessWait | null;
   /** Membership, limits, catalog; records `session.started` durably, or `session.refused` and rejects. */
   admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session>;
 }
@@ -144,6 +148,8 @@ export interface Session {
   watch?(progress: () => Progress | null): void;
   /** Asks for approval; resolves once the request is durable and visible to approvers. */
   hold(run: StatementRun): Promise<Hold>;
+  /** Called when the person is to be told something, such as that the access ends soon. */
+  onNotice?(listener: (notice: SessionNotice) => void): void;
   /** Ends it once; later calls do nothing. */
   close(reason: string): void;
 }
@@ -213,6 +219,8 @@ export interface SessionSummary {
   readonly statements: number;
   readonly denied: number;
   readonly held: number;
+  /** What let it in for a time; null where membership was enough. */
+  readonly grant: { readonly id: string; readonly breakGlass: boolean } | null;
 }
 
 export interface EventFilter {
@@ -249,6 +257,9 @@ export interface Journal {
   approval(id: string): Promise<ApprovalRequest | null>;
   /** Newest first; `limit` and `before` as for sessions. */
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
+  grant(id: string): Promise<Grant | null>;
+  /** `open`: all that are requested or granted, `limit` aside. Otherwise newest first, as for sessions. */
+  grants(filter: { open?: boolean; before?: number; limit: number }): Promise<Grant[]>;
   /** Flushes what is under way and closes. */
   close(): Promise<void>;
 }

@@ -8,6 +8,8 @@ import { decide, type Place } from "./decide.ts";
 import { type DetectionTotals, SessionWatcher, watches } from "./detectors.ts";
 import { PosternError } from "./errors.ts";
 import type { PolicyInForce } from "./in_force.ts";
+import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
+import { type ScopeFilter, scopeFilter } from "./grant_scope.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
 import type { Clock, Hold, Journal, Meter, Session } from "./ports.ts";
 import type { Recorder } from "./recorder.ts";
@@ -44,6 +46,8 @@ export interface SessionPlace {
   readonly database: string;
   readonly client: ClientInfo;
   readonly readOnly: boolean;
+  /** What let them in for a time; null where membership is enough. */
+  readonly grant: SessionGrant | null;
 }
 
 export class GatedSession implements Session {
@@ -56,6 +60,7 @@ export class GatedSession implements Session {
   readonly watcher: SessionWatcher | null;
   readonly #end = new AbortController();
   readonly #place: SessionPlace;
+  readonly #within: ScopeFilter;
   readonly #where: Place;
   readonly #about: { readonly person: string; readonly session: string; readonly target: string };
   /** Forwarded and not finished: when it began, and whether the catalog may differ after it. */
@@ -65,6 +70,7 @@ export class GatedSession implements Session {
   readonly #analyst: SessionAnalyst;
   readonly #track = new LiveTrack();
   readonly #startedAt: number;
+  readonly #listeners: ((notice: SessionNotice) => void)[] = [];
   #statements = 0;
   #closed = false;
 
@@ -74,6 +80,7 @@ export class GatedSession implements Session {
     private readonly onClose: () => void,
   ) {
     this.#place = place;
+    this.#within = place.grant === null ? (judgement) => judgement : scopeFilter(place.grant.scope);
     this.id = place.id;
     this.identity = place.identity;
     this.target = place.target;
@@ -99,7 +106,8 @@ export class GatedSession implements Session {
     const { clock, inForce, meter } = this.deps;
     const began = performance.now();
     const understood = this.#analyst.analyse(text, state);
-    const judgement = decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
+    const ruled = decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
+    const judgement = this.#within(ruled);
     meter.judged(performance.now() - began);
     return judgement;
   }
@@ -196,6 +204,19 @@ export class GatedSession implements Session {
       current: this.#track.current(),
       idleSince: this.#track.idleSince,
     };
+  }
+
+  onNotice(listener: (notice: SessionNotice) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Tells the person something that ends nothing. */
+  notify(notice: SessionNotice): void {
+    for (const listener of this.#listeners) listener(notice);
+  }
+
+  get grant(): SessionGrant | null {
+    return this.#place.grant;
   }
 
   /** Ends it from this side: the data path tells the client `reason` and closes. */

@@ -1,5 +1,6 @@
 /** What one session's texts mean: by the newest catalog and the policy in force, both of which may change under it. */
 import type { Catalogs } from "./catalogs.ts";
+import type { SessionGrant } from "./grant_ports.ts";
 import type { Policy, PolicyInForce } from "./in_force.ts";
 import type { Analyst, Catalog, NotUnderstood, Understood } from "./sql/dialect.ts";
 import type { Identity, MaskRule, SqlState, Target } from "./types.ts";
@@ -31,6 +32,7 @@ export class SessionAnalyst {
       readonly identity: Identity;
       readonly target: Target;
       readonly database: string;
+      readonly grant?: SessionGrant | null;
     },
   ) {}
 
@@ -51,12 +53,12 @@ export class SessionAnalyst {
   }
 
   #current(): Analysts | null {
-    const { identity, target, database } = this.place;
+    const { identity, target, database, grant } = this.place;
     const catalog = this.deps.catalogs.current(target, database);
     if (catalog === null) return null;
     const policy = this.deps.inForce.current;
     if (this.#analysts?.catalog !== catalog || this.#analysts.policy !== policy) {
-      const masks = policy.masksFor(identity.groups, target.name);
+      const masks = policy.masksFor(identity.groups, target.name, grant?.scope.unmask);
       const all = policy.masksFor([], target.name);
       this.#analysts = {
         catalog,

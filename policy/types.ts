@@ -1,5 +1,6 @@
 /** The vocabulary of policy: what is known of people, targets, statements, verdicts and events. Types only. */
 import type { DetectorSetting } from "./detectors.ts";
+import type { TargetAccess } from "./grant.ts";
 
 /** Somebody the identity provider vouched for. Times are epoch milliseconds. */
 export interface Identity {
@@ -43,6 +44,8 @@ export interface Target {
   readonly environment: string;
   /** Who may connect at all; the rules judge statements after that. */
   readonly groups: readonly string[];
+  /** Membership is not enough: access is asked for, and lasts for a time. */
+  readonly access?: TargetAccess;
   readonly tls: {
     readonly mode: "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
     /** PEM text. */
@@ -205,6 +208,19 @@ export interface StatementOutcome {
   readonly tag: string;
 }
 
+/** Each carries the whole grant as it is then. `glass` is a break-glass grant, opened at once. */
+export type AccessEventType =
+  | "access.requested"
+  | "access.reviewed"
+  | "access.granted"
+  | "access.glass"
+  | "access.refused"
+  | "access.expired"
+  | "access.withdrawn"
+  | "access.ended"
+  | "access.revoked"
+  | "access.examined";
+
 export type EventType =
   | "gateway.started"
   | "gateway.reloaded"
@@ -220,6 +236,7 @@ export type EventType =
   | "approval.requested"
   | "approval.decided"
   | "approval.withdrawn"
+  | AccessEventType
   | "dashboard.signin"
   | "dashboard.action";
 

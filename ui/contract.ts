@@ -1,4 +1,5 @@
 /** What the dashboard's API says and the app reads: JSON bodies as zod schemas. Times are epoch milliseconds. */
+export * from "./contract/access.ts";
 export * from "./contract/common.ts";
 export * from "./contract/connect.ts";
 export * from "./contract/detections.ts";

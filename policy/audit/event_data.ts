@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { valuesDetectedData } from "./detection_events.ts";
 import type { EventType } from "../types.ts";
+import { accessEventData, grantScopeData } from "./access_events.ts";
 
 const strings = z.array(z.string()).readonly();
 const millis = z.number();
@@ -144,6 +145,13 @@ export const eventData = {
     role: z.string(),
     readOnly: z.boolean(),
     policy: z.string(),
+    /** What let them in for a time; left out where membership was enough. */
+    grant: z.strictObject({
+      id: z.string(),
+      breakGlass: z.boolean(),
+      endsAt: millis,
+      scope: grantScopeData,
+    }).readonly().optional(),
   }).readonly(),
 
   "session.refused": z.strictObject({
@@ -206,6 +214,8 @@ export const eventData = {
   "approval.requested": approvalRequestData,
   "approval.decided": approvalChange,
   "approval.withdrawn": approvalChange,
+
+  ...accessEventData,
 
   "dashboard.signin": z.strictObject({
     succeeded: z.boolean(),

@@ -15,6 +15,7 @@ import type {
   StatementRun,
   Target,
 } from "../types.ts";
+import type { SessionGrant } from "../grant_ports.ts";
 import { type EventData, eventData } from "./event_data.ts";
 
 export type { EventData } from "./event_data.ts";
@@ -126,6 +127,7 @@ export const sessionStarted = (session: {
   readonly database: string;
   readonly readOnly: boolean;
   readonly policy: string;
+  readonly grant?: SessionGrant | null;
 }) =>
   draft("session.started", {
     person: session.identity.name,
@@ -141,7 +143,15 @@ export const sessionStarted = (session: {
     role: session.target.account.user,
     readOnly: session.readOnly,
     policy: session.policy,
+    ...(session.grant == null ? {} : { grant: sessionGrantOf(session.grant) }),
   });
+
+const sessionGrantOf = ({ id, breakGlass, endsAt, scope }: SessionGrant) => ({
+  id,
+  breakGlass,
+  endsAt,
+  scope: { kinds: scope.kinds, tables: scope.tables, unmask: scope.unmask },
+});
 
 export const sessionRefused = (
   target: string | null,

@@ -2,8 +2,10 @@
 import type { StoredEvent } from "../audit/export.ts";
 import type { SignedHead } from "../audit/heads.ts";
 import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } from "../ports.ts";
+import type { Grant } from "../grant.ts";
 import type { ApprovalRequest } from "../types.ts";
 import type { Appended, EngineOptions } from "./engine.ts";
+import type { GrantFilter } from "./grants.ts";
 import type { Encoded } from "./projection.ts";
 import type { EventsPage, SessionFilter } from "./queries.ts";
 
@@ -36,6 +38,8 @@ export interface Calls {
   search: { argument: StatementSearch; answer: StatementsFound };
   /** Brings the search index forward by at most so many events; how many it went through. */
   index: { argument: number; answer: number };
+  grant: { argument: string; answer: Grant | null };
+  grants: { argument: GrantFilter; answer: Grant[] };
   upkeep: { argument: null; answer: null };
   close: { argument: null; answer: null };
 }

@@ -9,6 +9,7 @@ import type {
   StatementsFound,
 } from "../ports.ts";
 import type { Clock } from "../ports.ts";
+import type { Grant } from "../grant.ts";
 import type { ApprovalRequest, AuditEvent, EventDraft } from "../types.ts";
 import { AppendQueue, type QueueLimits, queueLimits } from "./append_queue.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
@@ -164,6 +165,14 @@ class StoreJournal implements EvidenceJournal {
   async search(search: StatementSearch): Promise<StatementsFound> {
     await this.#indexer.catchUp();
     return await this.#client.call("search", search);
+  }
+
+  grant(id: string): Promise<Grant | null> {
+    return this.#client.call("grant", id);
+  }
+
+  grants(filter: Parameters<EvidenceJournal["grants"]>[0]): Promise<Grant[]> {
+    return this.#client.call("grants", filter);
   }
 
   close(): Promise<void> {

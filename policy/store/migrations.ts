@@ -106,6 +106,17 @@ export const migrations: readonly (readonly string[])[] = [
        statements int8 NOT NULL
      )`,
   ],
+  [
+    `CREATE TABLE grants (
+       id text PRIMARY KEY,
+       person text NOT NULL,
+       requested_at int8 NOT NULL,
+       state text NOT NULL,
+       body text NOT NULL
+     )`,
+    `CREATE INDEX grants_requested ON grants (requested_at)`,
+    `CREATE INDEX grants_open ON grants (id) WHERE state IN ('requested', 'granted')`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

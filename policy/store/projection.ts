@@ -5,7 +5,9 @@
 import { contentOf, digestOf, type Head, linkOf } from "../audit/chain.ts";
 import { type EventData, eventData } from "../audit/event_data.ts";
 import type { EventDraft } from "../types.ts";
+import { isAccessEvent } from "../audit/access_events.ts";
 import { column, listOf, listValue, type Statement } from "./database.ts";
+import { keepGrants } from "./grants.ts";
 
 /** One event, encoded once; it crosses to the Worker as it is. */
 export interface Encoded {
@@ -34,7 +36,7 @@ const projected: ReadonlySet<string> = new Set<EventDraft["type"]>([
  * here, alone, and not the batch that it would travel in.
  */
 export function encode(draft: EventDraft, at: number): Encoded {
-  if (projected.has(draft.type)) {
+  if (projected.has(draft.type) || isAccessEvent(draft.type)) {
     const { error } = eventData[draft.type].safeParse(draft.data);
     if (error !== undefined) {
       throw new TypeError(`a ${draft.type} event has the wrong data: ${error.message}`);
@@ -84,6 +86,8 @@ export function statementsFor(batch: Sealed, node: string): Statement[] {
     event.type === "approval.decided" || event.type === "approval.withdrawn"
   );
   if (changed.length > 0) statements.push(changeApprovals(changed));
+  const grants = keepGrants(batch.events);
+  if (grants !== null) statements.push(grants);
   return statements;
 }
 

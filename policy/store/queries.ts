@@ -149,6 +149,7 @@ function toSession([started, endedAt, endReason, statements, denied, held]: Row)
     statements: Number(statements),
     denied: Number(denied),
     held: Number(held),
+    grant: data.grant === undefined ? null : { id: data.grant.id, breakGlass: data.grant.breakGlass },
   };
 }
 

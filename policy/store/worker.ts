@@ -4,6 +4,7 @@ import { PosternError } from "../errors.ts";
 import type { AnswerMessage, CallHandlers, CallMessage, CallName, Failure } from "./calls.ts";
 import type { Database } from "./database.ts";
 import { Engine } from "./engine.ts";
+import { readGrant, readGrants } from "./grants.ts";
 import {
   readApproval,
   readApprovals,
@@ -50,6 +51,8 @@ const handlers: CallHandlers = {
   approvals: (filter) => readApprovals(opened().db, filter),
   search: (wanted) => searchStatements(opened().db, wanted),
   index: (limit) => indexNext(opened().db, limit),
+  grant: (id) => readGrant(opened().db, id),
+  grants: (filter) => readGrants(opened().db, filter),
   async upkeep() {
     await opened().upkeep();
     return null;

@@ -32,6 +32,8 @@ const reads: ReadonlySet<CallName> = new Set<CallName>([
   "approval",
   "approvals",
   "search",
+  "grant",
+  "grants",
 ]);
 
 export class WorkerClient {

@@ -100,7 +100,10 @@ export class Connection {
       });
       const identity = await this.#identify(said, auth);
       clearTimeout(timer);
-      if (identity !== null) await this.#admit(said, identity);
+      if (identity !== null) {
+        await this.#granted(said, identity);
+        await this.#admit(said, identity);
+      }
       await auth.accept();
       const status = this.#conversation?.state.status ?? Status.autocommit;
       const ok = encodeOk({ status }, said.login.capabilities);
@@ -126,6 +129,24 @@ export class Connection {
     if (mayKill && (attempt.database === "" || !links.underWay(attempt))) return null;
     if (attempt.database === "") throw noTarget();
     return await auth.byLink();
+  }
+
+  /**
+   * Who has no access yet cannot be shown a notice here: the error carries the link, and the next connection
+   * waits where the request is under way.
+   */
+  async #granted({ attempt }: Hello, identity: Identity): Promise<void> {
+    const wait = this.deps.gatekeeper.access?.(attempt, identity) ?? null;
+    if (wait === null) return;
+    try {
+      const { asked, message } = wait.standing;
+      if (asked) return await Promise.race([wait.outcome, this.#gone.promise]);
+      throw new PosternError("PolicyDenied", `${message}: ask for it at ${wait.url}, then connect again`, {
+        rule: `targets.${wait.target}.access`,
+      });
+    } finally {
+      wait.abandon();
+    }
   }
 
   async #admit({ attempt, alias, login }: Hello, identity: Identity): Promise<void> {

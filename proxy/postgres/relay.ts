@@ -8,7 +8,7 @@ import { cancelAtTarget } from "./cancel.ts";
 import { ClientPump } from "./client_pump.ts";
 import { Conversation, type Execution } from "./conversation.ts";
 import { terminate } from "./encode.ts";
-import { sqlState, toClient } from "./errors.ts";
+import { notice, sqlState, toClient } from "./errors.ts";
 import { TargetPump } from "./target_pump.ts";
 import { TargetSide } from "./target_side.ts";
 
@@ -78,6 +78,9 @@ export class Relay {
     target.on("close", this.#onTargetGone);
     session.ended.addEventListener("abort", this.#onAbort, { once: true });
     deps.stopping.addEventListener("abort", this.#onAbort, { once: true });
+    session.onNotice?.(({ message, detail, hint }) => {
+      if (!this.#ended) this.#targetPump.send(notice(message, detail, hint));
+    });
     this.#watchIdle();
     if (session.ended.aborted || deps.stopping.aborted) this.#onAbort();
     else if (client.destroyed || client.readableEnded) this.#onClientGone();

@@ -5,6 +5,7 @@ import type { ConnectionAttempt, Session } from "../../policy/ports.ts";
 import type { Identity, SqlState } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
 import type { HandshakeReader } from "../wire/handshake_reader.ts";
+import { grantedAt } from "./access_wait.ts";
 import { CancelKeys } from "./cancel.ts";
 import { backendKeyData, negotiateProtocolVersion, parameterStatus, readyForQuery } from "./encode.ts";
 import { sqlState, toClient } from "./errors.ts";
@@ -96,6 +97,8 @@ async function admitted(
   startup: Startup,
   deps: ConnectionDeps,
 ): Promise<void> {
+  const wait = deps.gatekeeper.access?.(attempt, identity) ?? null;
+  if (wait !== null && !await grantedAt(wait, reader, deps)) return;
   const session = await deps.gatekeeper.admit(attempt, identity);
   let link: TargetLink | null = null;
   try {

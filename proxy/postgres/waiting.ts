@@ -1,5 +1,6 @@
 /** What people read while they wait: for their sign-in, for an approval; and when the wait ends. */
 import { PosternError } from "../../policy/errors.ts";
+import type { AccessWait } from "../../policy/grant_ports.ts";
 import type { Hold, SignIn } from "../../policy/ports.ts";
 import { notice, sqlState } from "./errors.ts";
 
@@ -16,6 +17,11 @@ export function signInNotice(target: string, signIn: SignIn, now: number): Uint8
     `${signIn.url}   (code ${signIn.code})`,
     `Open the link in a browser; waiting until ${untilText(signIn.deadlineAt, now)}`,
   );
+}
+
+export function accessNotice({ standing, url }: AccessWait, now: number): Uint8Array {
+  const { message, hint, deadlineAt } = standing;
+  return notice(message, url, `${hint}; waiting until ${untilText(deadlineAt, now)}`);
 }
 
 export function holdNotice(hold: Hold, now: number): Uint8Array {

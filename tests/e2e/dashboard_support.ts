@@ -39,6 +39,7 @@ export async function startTestDashboard(
     live: gateway.live,
     access: gateway.access,
     detections: gateway.detections,
+    grants: gateway.grants,
     connectLines: testLines,
     listenerOf: testListener,
     cli: testCli,

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { asPosternError, type PosternErrorCode } from "../../policy/errors.ts";
 import type { DetectionTotals } from "../../policy/detectors.ts";
 import type { Log } from "../../policy/log.ts";
+import type { AccessDesk } from "../../policy/grant_ports.ts";
 import type {
   Access,
   Approvals,
@@ -28,6 +29,8 @@ export interface DashboardDeps {
   readonly live: LiveSessions;
   readonly access: Access;
   readonly detections: Pick<DetectionTotals, "list">;
+  /** Access for a time. */
+  readonly grants: AccessDesk;
   /** Lines to connect with; without a password those that need none. Empty where nothing listens for it. */
   readonly connectLines: (
     target: Pick<ReachableTarget, "name" | "protocol">,

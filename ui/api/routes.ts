@@ -1,4 +1,5 @@
 /** Every route with who may use it: the one table that is served, and that tests walk. */
+import { accessTable } from "./access.ts";
 import { AuthRoutes } from "./auth.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
 import { connectRoutes } from "./connect.ts";
@@ -29,7 +30,17 @@ const everyone: Access = ["engineer"];
 const auditors: Access = ["auditor", "admin"];
 
 /** Pages of the app: the same document, which asks the API for what it shows. */
-const pages = ["/", "/requests/:id", "/history", "/live", "/sessions", "/sessions/:id", "/connect"];
+const pages = [
+  "/",
+  "/requests/:id",
+  "/history",
+  "/live",
+  "/sessions",
+  "/sessions/:id",
+  "/connect",
+  "/access",
+  "/access/:id",
+];
 
 export function routesOf(
   deps: DashboardDeps,
@@ -64,6 +75,7 @@ export function routesOf(
       bearer,
       handle: targets.password,
     },
+    ...accessTable(deps),
     { method: "GET", path: "/api/requests", access: everyone, bearer, handle: requests.list },
     { method: "GET", path: "/api/requests/:id", access: everyone, bearer, handle: requests.one },
     // Who may decide this very request is up to its rule: Approvals refuses everybody else.

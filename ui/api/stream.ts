@@ -2,8 +2,11 @@
  * Server-sent events: that something happened, to those who may know it. A browser that comes back names the
  * last event it has (Last-Event-ID is the record's sequence number) and gets what it missed from the record.
  */
+import { isAccessEvent } from "../../policy/audit/access_events.ts";
 import { known } from "../../policy/audit/events.ts";
+import type { Grant } from "../../policy/grant.ts";
 import type { AuditEvent } from "../../policy/types.ts";
+import { seesGrant } from "./access.ts";
 import type { BrowserSession, BrowserSessions } from "./browser_sessions.ts";
 import { cursorSchema, type DashboardContext, type DashboardDeps, HttpRefusal } from "./http.ts";
 import { seesAll, seesRequest, type Viewer } from "./roles.ts";
@@ -110,6 +113,10 @@ export class EventStreams {
       const approvers = this.#approvers.get(id) ??
         this.deps.approvals.pending().find((request) => request.id === id)?.approvers;
       if (approvers && seesRequest(viewer, { person: event.person ?? "", approvers })) return true;
+    }
+    if (isAccessEvent(event.type)) {
+      const { person, approvers } = event.data as unknown as Grant;
+      if (seesGrant(viewer, { person, approvers })) return true;
     }
     // A replay that this browser was let see goes on live.
     return event.session !== null && /^(statement|session|approval)\./.test(event.type) &&

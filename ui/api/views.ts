@@ -88,6 +88,8 @@ export function rowOf(session: SessionSummary, viewer: Viewer, live: ReadonlySet
 
 export function changeOf(event: AuditEvent): Change {
   const { sequence, at, type, person, session, target } = event;
-  const request = type.startsWith("approval.") && typeof event.data.id === "string" ? event.data.id : null;
+  const request = /^(?:approval|access)\./.test(type) && typeof event.data.id === "string"
+    ? event.data.id
+    : null;
   return { sequence, at, type, person, session, target, request };
 }

@@ -12,7 +12,7 @@ export const changeSchema = z.strictObject({
   person: z.string().nullable(),
   session: z.string().nullable(),
   target: z.string().nullable(),
-  /** The id of the request, for `approval.*`. */
+  /** The id of the request, for `approval.*` and `access.*`. */
   request: z.string().nullable(),
 });
 export type Change = z.infer<typeof changeSchema>;

@@ -1,8 +1,10 @@
 /** A journal in memory that keeps the port's promises, for tests of the dashboard alone. */
 import { createHash } from "node:crypto";
+import { isAccessEvent } from "../../../policy/audit/access_events.ts";
 import { eventData } from "../../../policy/audit/event_data.ts";
 import { known } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
+import type { Grant } from "../../../policy/grant.ts";
 import type { Clock, EvidenceJournal, Journal, SessionSummary } from "../../../policy/ports.ts";
 import type { ApprovalRequest, AuditEvent, EventDraft } from "../../../policy/types.ts";
 
@@ -113,6 +115,25 @@ export class FakeJournal implements EvidenceJournal {
     );
   }
 
+  grant(id: string): Promise<Grant | null> {
+    return Promise.resolve(this.#grants().find((grant) => grant.id === id) ?? null);
+  }
+
+  grants(filter: Parameters<Journal["grants"]>[0]): Promise<Grant[]> {
+    const { open = false, before = Infinity, limit } = filter;
+    const all = this.#grants().filter(({ requestedAt }) => requestedAt < before);
+    if (!open) return Promise.resolve(all.slice(0, limit));
+    return Promise.resolve(all.filter(({ state }) => state === "requested" || state === "granted"));
+  }
+
+  #grants(): Grant[] {
+    const found = new Map<string, Grant>();
+    for (const { type, data } of this.all) {
+      if (isAccessEvent(type)) found.set(String(data.id), data as unknown as Grant);
+    }
+    return [...found.values()].reverse();
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -148,6 +169,7 @@ export class FakeJournal implements EvidenceJournal {
           statements: 0,
           denied: 0,
           held: 0,
+          grant: it.grant === undefined ? null : { id: it.grant.id, breakGlass: it.grant.breakGlass },
         });
       } else if (before !== undefined) {
         found.set(before.id, { ...before, ...changeOf(before, type, at, data) });

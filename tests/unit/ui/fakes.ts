@@ -2,7 +2,8 @@
 import { DetectionTotals } from "../../../policy/detectors.ts";
 import { createHash, randomUUID } from "node:crypto";
 import { createAccess } from "../../../policy/access.ts";
-import type { Policy } from "../../../policy/in_force.ts";
+import { Grants } from "../../../policy/grants.ts";
+import { type Policy, PolicyInForce } from "../../../policy/in_force.ts";
 import { type ApprovalService, createApprovals } from "../../../policy/approval.ts";
 import { sessionEnded, sessionStarted, statementFinished } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
@@ -228,6 +229,7 @@ export class FakeGateway {
   readonly identity: FakeIdentityProvider;
   readonly access: Access;
   readonly detections = new DetectionTotals();
+  readonly grants: Grants;
   time: number | null = null;
 
   constructor(start: number | null = null) {
@@ -235,8 +237,15 @@ export class FakeGateway {
     const clock = () => this.time ?? Date.now();
     this.journal = new FakeJournal(clock);
     this.identity = new FakeIdentityProvider(clock);
+    const inForce = new PolicyInForce({
+      targets: new Map(targets.map((one) => [one.name, one])),
+      limits: { pendingApprovalsMax: 1000 },
+      roles,
+    } as unknown as Policy);
+    this.grants = new Grants({ inForce, journal: this.journal, clock, log: () => {} });
     this.access = createAccess({
-      inForce: { current: { targets: new Map(targets.map((one) => [one.name, one])) } as unknown as Policy },
+      inForce,
+      grants: this.grants,
       passwords: new OneTimePasswords({ clock }),
       journal: this.journal,
     });
@@ -344,6 +353,7 @@ export class FakeGateway {
   }
 
   async close(): Promise<void> {
+    this.grants.book.close();
     await this.approvals.close("the test is over");
   }
 }

@@ -28,6 +28,7 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
     live: gateway.live,
     access: gateway.access,
     detections: gateway.detections,
+    grants: gateway.grants,
     connectLines: testLines,
     listenerOf: testListener,
     cli: testCli,

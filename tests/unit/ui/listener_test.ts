@@ -14,6 +14,7 @@ function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
     live: gateway.live,
     access: gateway.access,
     detections: gateway.detections,
+    grants: gateway.grants,
     connectLines: testLines,
     listenerOf: testListener,
     cli: testCli,

@@ -1,0 +1,140 @@
+/**
+ * The grants that are open, kept in step with the record: what decides first becomes durable first, one step of
+ * a grant at a time, so that steps that race have one winner. What is open survives a restart: it is read back
+ * from the store. Time alone ends a grant, whether or not the record takes the event of it.
+ */
+import { accessChanged, isAccessEvent } from "./audit/access_events.ts";
+import { PosternError } from "./errors.ts";
+import { type Grant, moved } from "./grant.ts";
+import type { Clock, Journal } from "./ports.ts";
+import type { AccessEventType, AuditEvent } from "./types.ts";
+
+export interface GrantBookDeps {
+  readonly journal: Pick<Journal, "append" | "grant" | "grants" | "subscribe">;
+  readonly clock: Clock;
+  readonly log: (level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
+}
+
+export interface GrantStep {
+  readonly type: AccessEventType;
+  readonly grant: Grant;
+}
+
+/** Called with each grant as it changes; `wait` is the door that a new request came through. */
+export type GrantListener = (grant: Grant, wait: string | null) => void;
+
+export class GrantBook {
+  /** Requested and granted ones. */
+  readonly #open = new Map<string, Grant>();
+  /** The step under way, by grant: the next one waits for it. */
+  readonly #steps = new Map<string, Promise<unknown>>();
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #listeners = new Set<GrantListener>();
+  readonly #unsubscribe: () => void;
+
+  constructor(private readonly deps: GrantBookDeps) {
+    this.#unsubscribe = deps.journal.subscribe((event) => this.#learn(event));
+  }
+
+  /** Reads back what is open. Rejects with StoreFailed. */
+  async load(): Promise<void> {
+    for (const grant of await this.deps.journal.grants({ open: true, limit: 0 })) this.#keep(grant, null);
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  onChange(listener: GrantListener): void {
+    this.#listeners.add(listener);
+  }
+
+  all(): readonly Grant[] {
+    return [...this.#open.values()];
+  }
+
+  async find(id: string): Promise<Grant | null> {
+    return this.#open.get(id) ?? await this.deps.journal.grant(id);
+  }
+
+  /** A grant's first event. Rejects with StoreFailed. */
+  async begin(type: AccessEventType, grant: Grant, wait: string | null): Promise<Grant> {
+    const begun = this.deps.journal.append(accessChanged(type, grant)).then(() => this.#keep(grant, wait));
+    this.#busy(grant.id, begun);
+    await begun;
+    return grant;
+  }
+
+  /** The next step of a grant, after the one that is under way. Rejects with what `next` throws, or StoreFailed. */
+  step(id: string, next: (grant: Grant) => GrantStep): Promise<Grant> {
+    const before = this.#steps.get(id) ?? Promise.resolve();
+    const step = before.catch(() => {}).then(async () => {
+      const grant = await this.find(id);
+      if (grant === null) throw new PosternError("PolicyDenied", "There is no such request");
+      const after = next(grant);
+      await this.deps.journal.append(accessChanged(after.type, after.grant));
+      this.#keep(after.grant, null);
+      return after.grant;
+    });
+    this.#busy(id, step);
+    return step;
+  }
+
+  #busy(id: string, step: Promise<unknown>): void {
+    this.#steps.set(id, step);
+    const over = () => {
+      if (this.#steps.get(id) === step) this.#steps.delete(id);
+    };
+    step.then(over, over);
+  }
+
+  #keep(grant: Grant, wait: string | null): void {
+    clearTimeout(this.#timers.get(grant.id));
+    this.#timers.delete(grant.id);
+    if (grant.state === "requested" || grant.state === "granted") {
+      this.#open.set(grant.id, grant);
+      this.#schedule(grant);
+    } else this.#open.delete(grant.id);
+    for (const listener of this.#listeners) listener(grant, wait);
+  }
+
+  /** setTimeout takes at most 2^31 - 1 ms; a later end is looked at again then. */
+  #schedule(grant: Grant): void {
+    const at = grant.state === "requested" ? grant.deadlineAt : grant.endsAt ?? 0;
+    const left = Math.max(0, at - this.deps.clock());
+    const due = () => left > 2 ** 31 - 2 ? this.#schedule(grant) : this.#over(grant.id);
+    this.#timers.set(grant.id, setTimeout(due, Math.min(left, 2 ** 31 - 1)));
+  }
+
+  #over(id: string): void {
+    this.step(
+      id,
+      (grant) =>
+        grant.state === "requested"
+          ? { type: "access.expired", grant: moved(grant, "expired", { outcome: "nobody decided in time" }) }
+          : { type: "access.ended", grant: moved(grant, "ended", { outcome: "its time was over" }) },
+    )
+      .catch((error) => {
+        this.deps.log("error", "the end of an access could not be recorded", {
+          grant: id,
+          error: String(error),
+        });
+        // It counts no more, by the clock; the next start records its end.
+        const grant = this.#open.get(id);
+        if (grant !== undefined) { for (const listener of this.#listeners) listener(grant, null); }
+      });
+  }
+
+  /** Other nodes on the same store decide as well; what comes from here is known already. */
+  #learn(event: AuditEvent): void {
+    if (!isAccessEvent(event.type) || this.#steps.has(String(event.data.id))) return;
+    const grant = event.data as unknown as Grant;
+    const mine = this.#open.get(grant.id);
+    const isOpen = grant.state === "requested" || grant.state === "granted";
+    const news = mine === undefined ? isOpen : mine.state !== grant.state ||
+      mine.reviews.length < grant.reviews.length || mine.examined === null && grant.examined !== null;
+    if (news) this.#keep(grant, null);
+  }
+}
