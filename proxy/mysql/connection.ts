@@ -4,6 +4,7 @@ import { asPosternError, PosternError } from "../../policy/errors.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import type { ConnectionDeps } from "../protocol.ts";
+import { accessGranted } from "./access_wait.ts";
 import { Channel } from "./channel.ts";
 import { ClientAuth } from "./client_auth.ts";
 import { handleCommand } from "./commands.ts";
@@ -101,7 +102,7 @@ export class Connection {
       const identity = await this.#identify(said, auth);
       clearTimeout(timer);
       if (identity !== null) {
-        await this.#granted(said, identity);
+        await accessGranted(said, identity, { gatekeeper: this.deps.gatekeeper, gone: this.#gone.promise });
         await this.#admit(said, identity);
       }
       await auth.accept();
@@ -129,24 +130,6 @@ export class Connection {
     if (mayKill && (attempt.database === "" || !links.underWay(attempt))) return null;
     if (attempt.database === "") throw noTarget();
     return await auth.byLink();
-  }
-
-  /**
-   * Who has no access yet cannot be shown a notice here: the error carries the link, and the next connection
-   * waits where the request is under way.
-   */
-  async #granted({ attempt }: Hello, identity: Identity): Promise<void> {
-    const wait = this.deps.gatekeeper.access?.(attempt, identity) ?? null;
-    if (wait === null) return;
-    try {
-      const { asked, message } = wait.standing;
-      if (asked) return await Promise.race([wait.outcome, this.#gone.promise]);
-      throw new PosternError("PolicyDenied", `${message}: ask for it at ${wait.url}, then connect again`, {
-        rule: `targets.${wait.target}.access`,
-      });
-    } finally {
-      wait.abandon();
-    }
   }
 
   async #admit({ attempt, alias, login }: Hello, identity: Identity): Promise<void> {

@@ -70,7 +70,7 @@ testNeeding(
       listen: "  limits: { holdNotice: 1s }",
     };
     const gateway = await startTestGateway(options);
-    let restarted: Gateway | null = null;
+    const restarted: Gateway[] = [];
     try {
       await t.step(
         "low risk: the notice names the link, a rule grants at once, the scope decides",
@@ -166,13 +166,15 @@ testNeeding(
         assert.equal(page.status, 200, page.text);
         const { grant } = JSON.parse(page.text) as Granted;
         await gateway.gateway.close();
-        restarted = await startGateway({
-          text: await Deno.readTextFile(gateway.configFile),
-          file: gateway.configFile,
-          env: (name) =>
-            ({ CLIENT_SECRET: "test-client-secret", ...options.env } as Record<string, string>)[name],
-          log: createLog({ level: "error", format: "text" }),
-        });
+        restarted.push(
+          await startGateway({
+            text: await Deno.readTextFile(gateway.configFile),
+            file: gateway.configFile,
+            env: (name) =>
+              ({ CLIENT_SECRET: "test-client-secret", ...options.env } as Record<string, string>)[name],
+            log: createLog({ level: "error", format: "text" }),
+          }),
+        );
         const [psql] = await knock(gateway);
         await psql.expect(/demo=[>#]/);
         const approver = await gateway.signIn(ada);
@@ -186,8 +188,8 @@ testNeeding(
         await psql.close();
       });
     } finally {
-      await restarted?.close();
-      await gateway.close();
+      for (const one of restarted) await one.close();
+      await (restarted.length > 0 ? gateway.issuer.close() : gateway.close());
       await target.close();
       await Deno.remove(folder, { recursive: true });
     }
