@@ -30,14 +30,13 @@ export class GrantBook {
   readonly #steps = new Map<string, Promise<unknown>>();
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #listeners = new Set<GrantListener>();
-  readonly #unsubscribe: () => void;
+  #unsubscribe: () => void = () => {};
 
-  constructor(private readonly deps: GrantBookDeps) {
-    this.#unsubscribe = deps.journal.subscribe((event) => this.#learn(event));
-  }
+  constructor(private readonly deps: GrantBookDeps) {}
 
-  /** Reads back what is open. Rejects with StoreFailed. */
+  /** Reads back what is open, and follows what other nodes on the store decide. Rejects with StoreFailed. */
   async load(): Promise<void> {
+    this.#unsubscribe = this.deps.journal.subscribe((event) => this.#learn(event));
     for (const grant of await this.deps.journal.grants({ open: true, limit: 0 })) this.#keep(grant, null);
   }
 

@@ -3,13 +3,13 @@ import { canonical } from "../../../policy/audit/canonical.ts";
 import { eventData } from "../../../policy/audit/event_data.ts";
 import * as events from "../../../policy/audit/events.ts";
 import type { AuditEvent, Judgement } from "../../../policy/types.ts";
-import { about, alsoHappening, oneOfEach, request, run } from "./samples.ts";
+import { about, accessOfEach, alsoHappening, oneOfEach, request, run } from "./samples.ts";
 
 const placed = (draft: object) =>
   ({ ...draft, at: 1, sequence: 1, previous: "0".repeat(64), hash: "0".repeat(64) }) as AuditEvent;
 
 Deno.test("each type of event has a builder, whose data has the type's shape and is JSON", () => {
-  const drafts = [...oneOfEach(), ...alsoHappening()];
+  const drafts = [...oneOfEach(), ...alsoHappening(), ...accessOfEach()];
   assert.deepEqual([...new Set(drafts.map((draft) => draft.type))].sort(), Object.keys(eventData).sort());
   for (const draft of drafts) {
     const { error } = eventData[draft.type].safeParse(draft.data);

@@ -3,11 +3,14 @@ import { valuesDetected } from "../../../policy/audit/detection_events.ts";
 import assert from "node:assert/strict";
 import type { ExportSource, StoredEvent } from "../../../policy/audit/export.ts";
 import { contentOf, digestOf, emptyChain, linkOf } from "../../../policy/audit/chain.ts";
+import { accessChanged, accessEventData } from "../../../policy/audit/access_events.ts";
 import * as events from "../../../policy/audit/events.ts";
 import { newPrivateKey, type SignedHead, signer } from "../../../policy/audit/heads.ts";
 import type { Verification } from "../../../policy/audit/verify.ts";
+import type { Grant } from "../../../policy/grant.ts";
 import type { EventFilter } from "../../../policy/ports.ts";
 import type {
+  AccessEventType,
   ApprovalRequest,
   EventDraft,
   Identity,
@@ -123,6 +126,35 @@ export function alsoHappening(): EventDraft[] {
     }),
   ];
 }
+const grant: Grant = {
+  id: "grant-1",
+  person: identity.name,
+  subject: identity.subject,
+  issuer: identity.issuer,
+  groups: identity.groups,
+  target: target.name,
+  environment: target.environment,
+  reason: "ticket 4711",
+  durationMs: 3_600_000,
+  scope: { kinds: ["read"], tables: ["public.*"], unmask: [] },
+  rule: "ask-first",
+  breakGlass: false,
+  approvers: ["dba"],
+  quorum: 1,
+  address: "10.1.2.3",
+  waiting: true,
+  requestedAt: 1,
+  deadlineAt: 2,
+  startsAt: 3,
+  endsAt: 4,
+  state: "granted",
+  reviews: [{ by: "noor@example.com", approve: true, reason: "", at: 3 }],
+  outcome: "",
+  examined: { by: "noor@example.com", words: "right so", at: 5 },
+};
+
+export const accessOfEach = (): EventDraft[] =>
+  (Object.keys(accessEventData) as AccessEventType[]).map((type) => accessChanged(type, grant));
 
 /** One session from its start to its end; `id` tells several apart. */
 export function oneOfEach(id = "1"): EventDraft[] {

@@ -2,6 +2,8 @@
 import { DetectionTotals } from "../../../policy/detectors.ts";
 import { createHash, randomUUID } from "node:crypto";
 import { createAccess } from "../../../policy/access.ts";
+import { accessChanged } from "../../../policy/audit/access_events.ts";
+import type { Grant } from "../../../policy/grant.ts";
 import { Grants } from "../../../policy/grants.ts";
 import { type Policy, PolicyInForce } from "../../../policy/in_force.ts";
 import { type ApprovalService, createApprovals } from "../../../policy/approval.ts";
@@ -183,6 +185,36 @@ export function requestOf(parts: Partial<ApprovalRequest>, now: number): Approva
   };
 }
 
+export function grantOf(now: number, parts: Partial<Grant> = {}): Grant {
+  return {
+    id: `grant-${++counter}`,
+    person: devin.name,
+    subject: devin.name,
+    issuer: "https://issuer.example.test",
+    groups: devin.groups,
+    target: "orders-prod",
+    environment: "production",
+    reason: "ticket 4711",
+    durationMs: 3_600_000,
+    scope: { kinds: ["read"], tables: null, unmask: [] },
+    rule: "ask-first",
+    breakGlass: false,
+    approvers: ["db-approvers"],
+    quorum: 1,
+    address: "10.0.0.9",
+    waiting: false,
+    requestedAt: now,
+    deadlineAt: now + 3_600_000,
+    startsAt: null,
+    endsAt: null,
+    state: "requested",
+    reviews: [],
+    outcome: "",
+    examined: null,
+    ...parts,
+  };
+}
+
 function targetOf(name: string, environment: string, groups: readonly string[]): Target {
   return {
     name,
@@ -295,6 +327,13 @@ export class FakeGateway {
       readOnly: false,
       policy: "policy-1",
     }));
+  }
+
+  /** A request of devin's for access, which db-approvers decide. */
+  async askedAccess(parts: Partial<Grant> = {}): Promise<Grant> {
+    const grant = grantOf(this.clock(), parts);
+    await this.journal.append(accessChanged("access.requested", grant));
+    return grant;
   }
 
   async endSession(id: string, person: FakePerson, target = "orders-prod"): Promise<void> {

@@ -32,6 +32,37 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "GET /live": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions/:id": { path: "/sessions/session-1", answers: [200, 200, 200, 200, 200, 200] },
+  "GET /access": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /access/:id": { path: "/access/GRANT", answers: [200, 200, 200, 200, 200, 200] },
+  "GET /api/access": { answers: [401, 200, 200, 200, 200, 200] },
+  "POST /api/access": {
+    body: { target: "orders-prod", reason: "ticket 4711", durationMs: 60_000 },
+    // Membership is enough there, so that nobody may ask.
+    answers: [401, 403, 403, 403, 403, 403],
+  },
+  "GET /api/access/desk": { answers: [401, 200, 200, 200, 200, 200] },
+  "GET /api/access/:id": { path: "/api/access/GRANT", answers: [401, 200, 200, 200, 200, 404] },
+  "POST /api/access/:id/decision": {
+    path: "/api/access/GRANT/decision",
+    body: { approve: false, reason: "not now" },
+    answers: [401, 403, 200, 403, 403, 404],
+  },
+  "POST /api/access/:id/withdraw": {
+    path: "/api/access/GRANT/withdraw",
+    body: {},
+    answers: [401, 200, 403, 403, 403, 404],
+  },
+  // It is not granted yet: whoever may end it is told so.
+  "POST /api/access/:id/end": {
+    path: "/api/access/GRANT/end",
+    body: { words: "over" },
+    answers: [401, 403, 403, 403, 403, 404],
+  },
+  "POST /api/access/:id/review": {
+    path: "/api/access/GLASS/review",
+    body: { words: "right so" },
+    answers: [401, 403, 200, 403, 200, 200],
+  },
   "GET /connect": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /connect/:secret": { path: "/connect/secret", answers: [302, 200, 200, 200, 200, 200] },
   "GET /auth/login": { answers: [302, 302, 302, 302, 302, 302] },
@@ -104,6 +135,8 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
       await gateway.session("session-1");
       await gateway.statement("session-1", "SELECT 1");
       const hold = await gateway.hold();
+      const asked = await gateway.askedAccess();
+      const broken = await gateway.askedAccess({ breakGlass: true, approvers: [], state: "ended" });
       gateway.signIns.pages.set("secret", {
         code: "ABC",
         target: "orders-prod",
@@ -111,7 +144,8 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
         deadlineAt: gateway.clock() + 60_000,
       });
       const browser = visitor === null ? harness.browser() : await harness.signedIn(visitor);
-      const address = (path ?? pattern).replace("ID", hold.request.id);
+      const address = (path ?? pattern).replace("ID", hold.request.id)
+        .replace("GRANT", asked.id).replace("GLASS", broken.id);
       const response = method === "GET" ? await browser.fetch(address) : await browser.post(address, body);
       got.push(response.status);
       await response.body?.cancel();
