@@ -1,0 +1,77 @@
+/** The record, as who appends to it and who reads it see it. */
+import type { Grant } from "./grant.ts";
+import type { StatementSearch, StatementsFound } from "./ports_evidence.ts";
+import type { ApprovalRequest, AuditEvent, ClientInfo, EventDraft } from "./types.ts";
+
+/** One row of the sessions list. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly person: string;
+  readonly target: string;
+  readonly database: string;
+  readonly client: ClientInfo;
+  readonly method: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly endReason: string | null;
+  readonly statements: number;
+  readonly denied: number;
+  readonly held: number;
+  /** What let it in for a time; null where membership was enough. */
+  readonly grant: { readonly id: string; readonly breakGlass: boolean } | null;
+}
+
+export interface EventFilter {
+  readonly session?: string;
+  readonly person?: string;
+  readonly target?: string;
+  readonly types?: readonly string[];
+  /** Epoch milliseconds, inclusive. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly text?: string;
+  /** Only events after this sequence number. */
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+/** The record: append and read. */
+export interface Journal {
+  /** Resolves once durable, in the order of the calls; rejects with StoreFailed. */
+  append(draft: EventDraft): Promise<AuditEvent>;
+  /** Same, but nobody waits: failures are counted and logged. */
+  note(draft: EventDraft): void;
+  /** Called with each event once it is durable. Returns the way to stop. */
+  subscribe(listener: (event: AuditEvent) => void): () => void;
+  /** In order of sequence; 1,000 where the filter names no limit. */
+  events(filter: EventFilter): Promise<AuditEvent[]>;
+  /** The whole record in order of sequence, for export; constant memory. */
+  export(filter: EventFilter): AsyncIterable<AuditEvent>;
+  /** Newest first. May give a few more than `limit`: those of the same millisecond as the last, for `before` skips it. */
+  sessions(
+    filter: { person?: string; target?: string; before?: number; limit: number },
+  ): Promise<SessionSummary[]>;
+  session(id: string): Promise<SessionSummary | null>;
+  approval(id: string): Promise<ApprovalRequest | null>;
+  /** Newest first; `limit` and `before` as for sessions. */
+  approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
+  grant(id: string): Promise<Grant | null>;
+  /** `open`: all that are requested or granted, `limit` aside. Otherwise newest first, as for sessions. */
+  grants(filter: { open?: boolean; before?: number; limit: number }): Promise<Grant[]>;
+  /** Flushes what is under way and closes. */
+  close(): Promise<void>;
+}
+
+/** `jsonl` carries its proof (policy/audit/export.ts); `csv` is for spreadsheets, without one. */
+export type ExportFormat = "jsonl" | "csv";
+
+/** A journal whose record can be searched, and taken out with its proof. */
+export interface EvidenceJournal extends Journal {
+  /** Within a second in a record of a million statements. */
+  search(search: StatementSearch): Promise<StatementsFound>;
+  /**
+   * The export as text lines, each with its line break; constant memory. `limit` is not used: a filtered
+   * export holds digests in place of what was left out, so that it still verifies.
+   */
+  lines(filter: EventFilter, format?: ExportFormat): AsyncIterable<string>;
+}
