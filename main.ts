@@ -285,6 +285,8 @@ if (import.meta.main) {
       policy: (values) => toPolicyConfig(usable(values), protocols),
       dataFolder: (values) => usable(values).data,
     },
+    protocols: protocols.map(({ id }) => id),
+    schema: configSchema,
     targetQuery,
     openJournal: (folder) => openJournal({ folder }),
   });

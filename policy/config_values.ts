@@ -107,7 +107,7 @@ export const secret: z.ZodType<Secret> = reference.transform((from, context) => 
   if ("text" in found) return new Secret("file" in from ? found.text.replace(/\r?\n$/, "") : found.text);
   context.addIssue({ code: "custom", message: found.problem });
   return z.NEVER;
-});
+}).meta({ format: "secret" });
 
 const pemLabels = { certificate: /^(?:X509 |TRUSTED )?CERTIFICATE$/, key: /^(?:[A-Z0-9]+ )*PRIVATE KEY$/ };
 
@@ -118,7 +118,7 @@ function pemText(label: keyof typeof pemLabels) {
     if (problem === null && "text" in found) return found.text;
     context.addIssue({ code: "custom", message: problem ?? "cannot be read" });
     return z.NEVER;
-  });
+  }).meta({ format: label });
 }
 
 function pemProblem(text: string, label: keyof typeof pemLabels): string | null {
@@ -138,7 +138,8 @@ function pemProblem(text: string, label: keyof typeof pemLabels): string | null 
 export const certificate: z.ZodType<string> = pemText("certificate");
 
 /** PEM of a private key. */
-export const privateKey: z.ZodType<Secret> = pemText("key").transform((text) => new Secret(text));
+export const privateKey: z.ZodType<Secret> = pemText("key").transform((text) => new Secret(text))
+  .meta({ format: "key" });
 
 /** Whether the key is that of the certificate, the first one where there is a chain. */
 export function pairFits(tls: { certificate: string; key: Secret }): boolean {
@@ -171,7 +172,7 @@ export const address = z.string().transform((text, context) => {
   }
   const host = v6 ?? name ?? "";
   return { host: host === "" ? "::" : host, port };
-});
+}).meta({ format: "address" });
 
 const unitsMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -187,7 +188,7 @@ export function duration(least: string, most: string) {
         : `must be from ${least} to ${most}`;
       context.addIssue({ code: "custom", message });
       return z.NEVER;
-    });
+    }).meta({ format: "duration", range: `${least} to ${most}` });
 }
 
 function durationMs(text: string): number | null {
@@ -210,7 +211,7 @@ export function size(least: string, most: string) {
       context.addIssue({ code: "custom", message });
       return z.NEVER;
     },
-  );
+  ).meta({ format: "size", range: `${least} to ${most}` });
 }
 
 function sizeBytes(text: string): number | null {

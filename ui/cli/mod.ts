@@ -1,9 +1,12 @@
 /** All commands, in the order in which `postern help` lists them. */
+import type { z } from "zod";
 import type { EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
 import { auditCommands } from "./audit.ts";
+import { configCommands } from "./config.ts";
 import { explainCommands } from "./explain.ts";
 import { helpCommand } from "./help.ts";
 import { serveCommands, type ServeDeps } from "./serve.ts";
+import { initCommands } from "./init.ts";
 import { reloadCommands } from "./reload.ts";
 import { type Commands, type ConfigReader } from "./run.ts";
 
@@ -16,16 +19,22 @@ export * from "./run.ts";
 export interface CliDeps extends ServeDeps {
   readonly version: string;
   readonly config: ConfigReader;
+  /** Their ids. */
+  readonly protocols: readonly string[];
+  /** Of the whole config. */
+  readonly schema: z.ZodType;
   readonly targetQuery: TargetQuery;
   /** The record of a data folder that nobody else uses. */
   readonly openJournal: (folder: string) => Promise<EvidenceJournal>;
 }
 
 export function createCommands(deps: CliDeps): Commands {
-  const { version, config, targetQuery, openJournal } = deps;
+  const { version, config, schema, protocols, targetQuery, openJournal } = deps;
   const commands: Commands = {
+    ...initCommands(protocols),
     ...serveCommands(deps),
     ...reloadCommands(config),
+    ...configCommands(schema),
     ...explainCommands(config, targetQuery),
     ...auditCommands(config, openJournal),
     version: versionCommand(version),
