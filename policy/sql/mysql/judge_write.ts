@@ -2,6 +2,7 @@
 import { isSystemSchema, type TableData } from "./catalog_data.ts";
 import type { Flow } from "./flow.ts";
 import { hideGiven } from "./hidden.ts";
+import { objectToConflicts } from "./conflicts.ts";
 import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
 import { decides, sorts, walkExpr } from "./lineage_expression.ts";
 import { walkFrom } from "./lineage_from.ts";
@@ -35,6 +36,9 @@ function judgeInsert(walk: Walk, insert: Insert): Judged {
   );
   if (insert.columns.length === 0) scope.sources.forEach((source) => flows.push(...writesAll(walk, source)));
   hideGiven(walk, insert, flows);
+  if (insert.ignore || insert.verb === "REPLACE" || insert.update.length > 0) {
+    objectToConflicts(walk, scope.sources[0], insert.columns.length > 0 ? insert.columns : null);
+  }
   for (const value of insert.values) assigned(walk, value, scope);
   if (insert.query !== null) {
     const { outputs } = walkQuery(walk, insert.query, rootScope(), null, "result");
@@ -100,6 +104,10 @@ function judgeUpdate(walk: Walk, update: Update): Judged {
   const scope = withScope(walk, update);
   walkFrom(walk, update.from, scope);
   assign(walk, update.set, scope);
+  if (update.ignore) {
+    const names = update.set.map(({ column }) => column.t === "column" ? column.parts.at(-1) ?? "" : "");
+    for (const source of scope.sources) objectToConflicts(walk, source, names);
+  }
   const targets = update.set.map(({ column }) => targetOf(column, scope));
   written(
     walk,

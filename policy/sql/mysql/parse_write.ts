@@ -23,8 +23,13 @@ export function parseWrite(reader: Reader): Insert | Update | Delete | null {
   }
 }
 
-function modifiers(reader: Reader, ...words: string[]): void {
-  while (reader.takeOne(...words) !== "");
+/** Whether IGNORE was among them. */
+function modifiers(reader: Reader, ...words: string[]): boolean {
+  let ignore = false;
+  for (let word = reader.takeOne(...words); word !== ""; word = reader.takeOne(...words)) {
+    ignore ||= word === "IGNORE";
+  }
+  return ignore;
 }
 
 function skipPartition(reader: Reader): void {
@@ -32,7 +37,7 @@ function skipPartition(reader: Reader): void {
 }
 
 function parseInsert(reader: Reader, verb: "INSERT" | "REPLACE"): Insert {
-  modifiers(reader, "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE");
+  const ignore = modifiers(reader, "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE");
   reader.take("INTO");
   const table = tableName(reader);
   skipPartition(reader);
@@ -43,12 +48,14 @@ function parseInsert(reader: Reader, verb: "INSERT" | "REPLACE"): Insert {
     const columns = set.map(({ column }) => column.t === "column" ? column.parts.at(-1) ?? "" : "");
     const given = set.map(({ value }) => value);
     const tail = insertTail(reader);
-    return { ...tail, t: "insert", verb, table, columns, values, rows: null, set: given, query: null };
+    const parts = { table, columns, values, rows: null, set: given, query: null };
+    return { ...tail, t: "insert", verb, ignore, ...parts };
   }
   const columns = columnsOf(reader);
   const rows = reader.isAnyWord("VALUES", "VALUE") ? reader.place + 1 : null;
   const query = source(reader, values);
-  return { ...insertTail(reader), t: "insert", verb, table, columns, values, rows, set: [], query };
+  const parts = { table, columns, values, rows, set: [], query };
+  return { ...insertTail(reader), t: "insert", verb, ignore, ...parts };
 }
 
 /** `(a, b)` after the table; a parenthesis may open a query instead. */
@@ -129,12 +136,12 @@ function assignments(reader: Reader): Assignment[] {
 }
 
 function parseUpdate(reader: Reader): Omit<Update, "ctes" | "recursive"> {
-  modifiers(reader, "LOW_PRIORITY", "IGNORE");
+  const ignore = modifiers(reader, "LOW_PRIORITY", "IGNORE");
   const from = parseFrom(reader);
   if (reader.isWord("FOR")) throw reader.unexpected("SET");
   reader.expect("SET");
   const set = assignments(reader);
-  return { t: "update", from, set, ...restriction(reader) };
+  return { t: "update", ignore, from, set, ...restriction(reader) };
 }
 
 function restriction(reader: Reader): Pick<Update, "where" | "order" | "limit"> {

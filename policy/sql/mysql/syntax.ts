@@ -139,6 +139,8 @@ export interface Assignment {
 export interface Insert {
   readonly t: "insert";
   readonly verb: "INSERT" | "REPLACE";
+  /** Rows that break a constraint are passed over. */
+  readonly ignore: boolean;
   readonly table: TableName;
   readonly columns: readonly string[];
   /** Values that are more than literals and parameters; plain rows leave none. */
@@ -157,6 +159,7 @@ export interface Insert {
 
 export interface Update {
   readonly t: "update";
+  readonly ignore: boolean;
   readonly ctes: readonly Cte[];
   readonly recursive: boolean;
   readonly from: readonly TableRef[];

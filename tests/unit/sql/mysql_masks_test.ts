@@ -358,9 +358,34 @@ Deno.test("writes to masked columns are writes; what they return is masked", () 
     "clean",
   );
   assert.equal(
-    masksOf("INSERT INTO users(id, ssn) VALUES (1, 'x') AS n ON DUPLICATE KEY UPDATE ssn = n.ssn", mysql),
+    masksOf("INSERT INTO users(id, card) VALUES (1, 'x') AS n ON DUPLICATE KEY UPDATE card = n.card", mysql),
     "clean",
   );
+});
+
+Deno.test("the count of changed rows would tell whether a masked value is there already", () => {
+  const codes = (text: string) => factsOf(text).unsafe.map(({ code }) => code);
+  for (
+    const text of [
+      "INSERT INTO users(id, ssn) VALUES (9, '078-05-1120') ON DUPLICATE KEY UPDATE name = 'x'",
+      "INSERT IGNORE INTO users(id, ssn) VALUES (9, '078-05-1120')",
+      "INSERT IGNORE INTO users VALUES (9, 'a', 'b', '078-05-1120', 'c')",
+      "REPLACE INTO users(id, ssn) VALUES (9, '078-05-1120')",
+      "REPLACE INTO users SET id = 9, ssn = '078-05-1120'",
+      "UPDATE IGNORE users SET ssn = '078-05-1120' WHERE id = 9",
+      "UPDATE IGNORE users u JOIN orders o ON o.user_id = u.id SET u.ssn = '1' WHERE o.id = 3",
+      "INSERT IGNORE INTO v_users(id, tax_no) VALUES (9, '078-05-1120')",
+    ]
+  ) assert.ok(codes(text).includes("masked-in-predicate"), text);
+  for (
+    const text of [
+      "INSERT IGNORE INTO users(id, name, card) VALUES (9, 'x', '1')",
+      "REPLACE INTO orders(id, note) VALUES (9, 'x')",
+      "INSERT INTO users(id, name) VALUES (9, 'x') ON DUPLICATE KEY UPDATE name = 'x'",
+      "UPDATE IGNORE users SET name = 'x' WHERE id = 9",
+      "INSERT INTO users(id, ssn) VALUES (9, 'x')",
+    ]
+  ) assert.deepEqual(codes(text), [], text);
 });
 
 Deno.test("masks by origin", () => {
