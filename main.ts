@@ -138,12 +138,14 @@ async function startParts(
     journal,
     url,
     targetQuery,
+    file: source.file,
     connections: () => proxy.connections(),
     clock,
     log,
   });
   await ports.grants.book.load();
   started.push(() => Promise.resolve(ports.grants.book.close()));
+  started.push(() => ports.deliveries.close());
   const proxy = await startProxy({
     gatekeeper,
     addresses: listenAddresses(config.listen),
@@ -250,6 +252,8 @@ const restartOnly = [
   "store",
   "identity",
   "log",
+  "notify",
+  "audit.stream",
   "dashboard.listen",
   "dashboard.url",
   "dashboard.sessions",

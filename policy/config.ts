@@ -9,6 +9,7 @@ import { type IdentityConfig, identitySchema, toIdentityConfig } from "./config_
 import { type ProtocolChoice, targetsSchema, toTargets } from "./config_targets.ts";
 import { duration, groupNames, type Sources, withSources } from "./config_values.ts";
 import type { MaskSetting } from "./masking.ts";
+import { type NotifyConfig, notifySchema, type StreamConfig, streamSchema } from "./notify/config.ts";
 import type { ReadsRecorded } from "./recorder.ts";
 import type { Rule } from "./rules.ts";
 import type { Target } from "./types.ts";
@@ -83,7 +84,9 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
     audit: z.strictObject({
       /** `batched`: reads are recorded a moment after they are forwarded; see recorder.ts for what may be lost. */
       reads: z.enum(["durable", "batched"]).default("durable"),
+      stream: streamSchema,
     }).prefault({}),
+    notify: notifySchema,
     limits: z.strictObject({
       sessionsPerPerson: z.int().min(1).max(100_000).default(20),
       sessionTime: duration("1m", "30d").default(12 * 3_600_000),
@@ -109,6 +112,8 @@ export interface PolicyConfig {
   readonly rules: readonly Rule[];
   readonly masks: readonly MaskSetting[];
   readonly reads: ReadsRecorded;
+  readonly notify: NotifyConfig;
+  readonly stream: StreamConfig;
   readonly limits: {
     readonly sessionsPerPersonMax: number;
     readonly sessionTimeMs: number;
@@ -133,6 +138,8 @@ export function toPolicyConfig(
     rules,
     masks,
     reads: sections.audit.reads,
+    notify: sections.notify,
+    stream: sections.audit.stream,
     limits: {
       sessionsPerPersonMax: limits.sessionsPerPerson,
       sessionTimeMs: limits.sessionTime,

@@ -19,6 +19,7 @@ import { compilePolicy, PolicyInForce } from "./in_force.ts";
 import { HealthCheck, storeProbe, targetProbes } from "./health.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
 import type { Access, Clock, EvidenceJournal, IdentityProvider, TargetQuery } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
@@ -29,6 +30,8 @@ export interface PolicyDeps {
   readonly url: string;
   /** Postern's own query on a target, in that target's protocol. */
   readonly targetQuery: TargetQuery;
+  /** The config file's path, where relative paths of streams start. */
+  readonly file: string;
   /** Client connections being served, for the metrics. */
   readonly connections: () => number;
   readonly clock: Clock;
@@ -50,6 +53,7 @@ export interface PolicyPorts {
   /** What the detectors found since the start. */
   readonly detections: DetectionTotals;
   readonly grants: Grants;
+  readonly deliveries: RunningDeliveries;
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
@@ -105,6 +109,8 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   });
   const access = createAccess({ inForce, passwords, journal, grants });
   const cli = cliOf(config.identity);
+  const { notify, stream } = config;
+  const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
   return {
     gatekeeper,
     identity,
@@ -117,6 +123,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     metrics,
     health,
     detections,
+    deliveries,
   };
 }
 

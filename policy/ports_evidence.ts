@@ -57,3 +57,41 @@ export interface StatementsFound {
   readonly indexedTo: number;
   readonly recordedTo: number;
 }
+
+/** How far each reader of the record has come, durably. Of several nodes on one store, one reads for a name at a time. */
+export interface Cursors {
+  /**
+   * Claims it for some time, or for longer: the last sequence that was done with. null while another node has it.
+   * `start` is where a new one begins; null for the end of the record.
+   */
+  claim(name: string, start: number | null, forMs: number): Promise<number | null>;
+  /** What is up to there is done with. False where another node has it meanwhile. */
+  advance(name: string, sequence: number): Promise<boolean>;
+  /** Lets another node have it at once. */
+  release(name: string): Promise<void>;
+}
+
+/** Something that what happens goes out through: a chat, a mailbox, a collector of logs. */
+export interface DeliveryState {
+  readonly name: string;
+  /** `webhook`, `slack`, `teams`, `email`, `syslog`, `file`. */
+  readonly kind: string;
+  readonly purpose: "notify" | "stream";
+  /** `elsewhere`: another node delivers for it. */
+  readonly state: "waiting" | "working" | "failing" | "elsewhere";
+  /** Everything up to this sequence has gone out, or was given up. */
+  readonly sequence: number;
+  readonly delivered: number;
+  readonly dropped: number;
+  /** In a row. */
+  readonly failures: number;
+  /** Epoch milliseconds; null for never. */
+  readonly deliveredAt: number | null;
+  readonly failedAt: number | null;
+  /** Why it failed last, without anything secret. */
+  readonly reason: string;
+}
+
+export interface Deliveries {
+  states(): readonly DeliveryState[];
+}

@@ -1,6 +1,6 @@
 /** The record, as who appends to it and who reads it see it. */
 import type { Grant } from "./grant.ts";
-import type { StatementSearch, StatementsFound } from "./ports_evidence.ts";
+import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
 import type { ApprovalRequest, AuditEvent, ClientInfo, EventDraft } from "./types.ts";
 
 /** One row of the sessions list. */
@@ -67,6 +67,7 @@ export type ExportFormat = "jsonl" | "csv";
 
 /** A journal whose record can be searched, and taken out with its proof. */
 export interface EvidenceJournal extends Journal {
+  readonly cursors: Cursors;
   /** Within a second in a record of a million statements. */
   search(search: StatementSearch): Promise<StatementsFound>;
   /**

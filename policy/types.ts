@@ -238,7 +238,10 @@ export type EventType =
   | "approval.withdrawn"
   | AccessEventType
   | "dashboard.signin"
-  | "dashboard.action";
+  | "dashboard.action"
+  | "delivery.failing"
+  | "delivery.recovered"
+  | "delivery.dropped";
 
 /** JSON that survives canonicalization (RFC 8785): no undefined, no NaN, no bigint. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

@@ -126,6 +126,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   "libphonenumber-js": ["policy/"],
   "libpg-query": ["policy/sql/"],
   "node-sql-parser": ["policy/sql/"],
+  nodemailer: ["policy/notify/"],
   oauth4webapi: ["policy/identity/"],
   postgres: ["policy/store/"],
   preact: ["ui/app/"],

@@ -3,6 +3,7 @@ export * from "./contract/access.ts";
 export * from "./contract/common.ts";
 export * from "./contract/connect.ts";
 export * from "./contract/detections.ts";
+export * from "./contract/deliveries.ts";
 export * from "./contract/live.ts";
 export * from "./contract/requests.ts";
 export * from "./contract/search.ts";

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { valuesDetectedData } from "./detection_events.ts";
 import type { EventType } from "../types.ts";
 import { accessEventData, grantScopeData } from "./access_events.ts";
+import { deliveryEventData } from "./delivery_events.ts";
 
 const strings = z.array(z.string()).readonly();
 const millis = z.number();
@@ -233,6 +234,7 @@ export const eventData = {
     detail: z.string(),
     address: z.string(),
   }).readonly(),
+  ...deliveryEventData,
 } satisfies Record<EventType, z.ZodType>;
 
 export type EventData = { readonly [T in EventType]: z.infer<(typeof eventData)[T]> };

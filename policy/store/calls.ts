@@ -4,6 +4,7 @@ import type { SignedHead } from "../audit/heads.ts";
 import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } from "../ports.ts";
 import type { Grant } from "../grant.ts";
 import type { ApprovalRequest } from "../types.ts";
+import type { CursorClaim } from "./cursors.ts";
 import type { Appended, EngineOptions } from "./engine.ts";
 import type { GrantFilter } from "./grants.ts";
 import type { Encoded } from "./projection.ts";
@@ -35,6 +36,9 @@ export interface Calls {
   session: { argument: string; answer: SessionSummary | null };
   approval: { argument: string; answer: ApprovalRequest | null };
   approvals: { argument: { before?: number; limit: number }; answer: ApprovalRequest[] };
+  claimCursor: { argument: CursorClaim; answer: number | null };
+  advanceCursor: { argument: { name: string; node: string; sequence: number }; answer: boolean };
+  releaseCursor: { argument: { name: string; node: string }; answer: null };
   search: { argument: StatementSearch; answer: StatementsFound };
   /** Brings the search index forward by at most so many events; how many it went through. */
   index: { argument: number; answer: number };

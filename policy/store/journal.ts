@@ -1,6 +1,7 @@
 /** The Journal of policy/ports.ts on the store. */
 import { exportLines } from "../audit/export.ts";
 import type {
+  Cursors,
   EventFilter,
   EvidenceJournal,
   ExportFormat,
@@ -174,6 +175,16 @@ class StoreJournal implements EvidenceJournal {
   grants(filter: Parameters<EvidenceJournal["grants"]>[0]): Promise<Grant[]> {
     return this.#client.call("grants", filter);
   }
+
+  readonly cursors: Cursors = {
+    claim: (name, start, forMs) =>
+      this.#client.call("claimCursor", { name, start, forMs, node: this.folder.node, at: this.#now() }),
+    advance: (name, sequence) =>
+      this.#client.call("advanceCursor", { name, sequence, node: this.folder.node }),
+    release: async (name) => {
+      await this.#client.call("releaseCursor", { name, node: this.folder.node });
+    },
+  };
 
   close(): Promise<void> {
     return this.#closing ??= this.#close();

@@ -2,6 +2,7 @@
 /// <reference lib="deno.worker" />
 import { PosternError } from "../errors.ts";
 import type { AnswerMessage, CallHandlers, CallMessage, CallName, Failure } from "./calls.ts";
+import { advanceCursor, claimCursor, releaseCursor } from "./cursors.ts";
 import type { Database } from "./database.ts";
 import { Engine } from "./engine.ts";
 import { readGrant, readGrants } from "./grants.ts";
@@ -49,6 +50,9 @@ const handlers: CallHandlers = {
   session: (id) => readSession(opened().db, id),
   approval: (id) => readApproval(opened().db, id),
   approvals: (filter) => readApprovals(opened().db, filter),
+  claimCursor: (claim) => claimCursor(opened().db, claim),
+  advanceCursor: (step) => advanceCursor(opened().db, step),
+  releaseCursor: (held) => releaseCursor(opened().db, held),
   search: (wanted) => searchStatements(opened().db, wanted),
   index: (limit) => indexNext(opened().db, limit),
   grant: (id) => readGrant(opened().db, id),

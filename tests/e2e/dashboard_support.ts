@@ -36,6 +36,7 @@ export async function startTestDashboard(
     signIns: gateway.signIns,
     approvals: gateway.approvals,
     journal: gateway.journal,
+    deliveries: { states: () => [] },
     live: gateway.live,
     access: gateway.access,
     detections: gateway.detections,

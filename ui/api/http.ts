@@ -9,6 +9,7 @@ import type {
   Access,
   Approvals,
   Clock,
+  Deliveries,
   EvidenceJournal,
   IdentityProvider,
   LiveSessions,
@@ -26,6 +27,7 @@ export interface DashboardDeps {
   readonly signIns: SignIns;
   readonly approvals: Approvals;
   readonly journal: EvidenceJournal;
+  readonly deliveries: Deliveries;
   readonly live: LiveSessions;
   readonly access: Access;
   readonly detections: Pick<DetectionTotals, "list">;

@@ -6,7 +6,7 @@ import { connectRoutes } from "./connect.ts";
 import { detectionsRoute } from "./detections.ts";
 import { exportRoute } from "./export.ts";
 import type { Access } from "./guard.ts";
-import type { About, Me } from "../contract.ts";
+import type { About, DeliveriesAnswer, Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { LiveRoutes } from "./live.ts";
 import { ReplayRoutes } from "./replay.ts";
@@ -91,6 +91,7 @@ export function routesOf(
     { method: "POST", path: "/api/live/end", access: everyone, handle: live.endPerson },
     { method: "GET", path: "/api/search", access: everyone, handle: searchRoute(deps) },
     { method: "GET", path: "/api/detections", access: auditors, handle: detectionsRoute(deps) },
+    { method: "GET", path: "/api/deliveries", access: auditors, handle: (c) => c.json(deliveriesOf(deps)) },
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];
 }
@@ -98,6 +99,10 @@ export function routesOf(
 /** For `postern login`, which knows nothing but this address. */
 function aboutOf({ cli, version }: DashboardDeps): About {
   return { version, issuer: cli.issuer, clientId: cli.clientId };
+}
+
+function deliveriesOf({ deliveries, clock }: DashboardDeps): DeliveriesAnswer {
+  return { now: clock(), channels: [...deliveries.states()] };
 }
 
 function meOf(c: DashboardContext, deps: DashboardDeps): Me {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { ExportSource, StoredEvent } from "../../../policy/audit/export.ts";
 import { contentOf, digestOf, emptyChain, linkOf } from "../../../policy/audit/chain.ts";
 import { accessChanged, accessEventData } from "../../../policy/audit/access_events.ts";
+import { deliveryChanged, deliveryDropped } from "../../../policy/audit/delivery_events.ts";
 import * as events from "../../../policy/audit/events.ts";
 import { newPrivateKey, type SignedHead, signer } from "../../../policy/audit/heads.ts";
 import type { Verification } from "../../../policy/audit/verify.ts";
@@ -124,6 +125,21 @@ export function alsoHappening(): EventDraft[] {
       changed: ["rules"],
       needsRestart: [],
     }),
+    ...deliverySamples(),
+  ];
+}
+
+function deliverySamples(): EventDraft[] {
+  const channel = {
+    channel: "ops",
+    kind: "webhook",
+    purpose: "notify",
+    reason: "it answered with status 500",
+  } as const;
+  return [
+    deliveryChanged("delivery.failing", channel),
+    deliveryChanged("delivery.recovered", { ...channel, reason: "" }),
+    deliveryDropped(channel, [1, 2]),
   ];
 }
 const grant: Grant = {

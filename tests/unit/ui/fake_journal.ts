@@ -59,6 +59,12 @@ export class FakeJournal implements EvidenceJournal {
     return Promise.resolve(found.slice(0, limit));
   }
 
+  readonly cursors: EvidenceJournal["cursors"] = {
+    claim: () => Promise.resolve(0),
+    advance: () => Promise.resolve(true),
+    release: () => Promise.resolve(),
+  };
+
   /** Those that the filter's plain members fit; words and templates are the store's own business. */
   search(wanted: Parameters<EvidenceJournal["search"]>[0]): ReturnType<EvidenceJournal["search"]> {
     const { person, target, session, verdict, before = Infinity, limit } = wanted;

@@ -25,6 +25,7 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
     signIns: gateway.signIns,
     approvals: gateway.approvals,
     journal: gateway.journal,
+    deliveries: { states: () => [] },
     live: gateway.live,
     access: gateway.access,
     detections: gateway.detections,

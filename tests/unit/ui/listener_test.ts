@@ -11,6 +11,7 @@ function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
     signIns: gateway.signIns,
     approvals: gateway.approvals,
     journal: gateway.journal,
+    deliveries: { states: () => [] },
     live: gateway.live,
     access: gateway.access,
     detections: gateway.detections,

@@ -115,6 +115,7 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   },
   "GET /api/search": { answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/detections": { answers: [401, 403, 403, 200, 200, 403] },
+  "GET /api/deliveries": { answers: [401, 403, 403, 200, 200, 403] },
   "GET /api/audit/export": { answers: [401, 403, 403, 200, 200, 403] },
 };
 
