@@ -20,6 +20,7 @@ import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
 import {
+  launches,
   listenAddresses,
   listenSchema,
   protocols,
@@ -293,6 +294,7 @@ if (import.meta.main) {
     schema: configSchema,
     targetQuery,
     openJournal: (folder) => openJournal({ folder }),
+    launches,
   });
   Deno.exit(await runCommand(commands, Deno.args));
 }

@@ -3,7 +3,13 @@ import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ListenLimits } from "./config.ts";
 import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
-import { type ConnectionDeps, type ConnectLine, type ConnectRequest, protocols } from "./protocol.ts";
+import {
+  type ConnectionDeps,
+  type ConnectLine,
+  type ConnectRequest,
+  type Launch,
+  protocols,
+} from "./protocol.ts";
 
 export { protocols } from "./protocol.ts";
 export { listenAddresses, type ListenConfig, type ListenLimits, listenSchema } from "./config.ts";
@@ -153,3 +159,11 @@ export const targetQuery: TargetQuery = (target, database, sql) => {
   }
   return protocol.query(target, database, sql);
 };
+
+/** Stock clients to start on this machine, for a Postern that listens there; none for an unknown protocol. */
+export function launches(
+  { protocol, ...at }: Listening,
+  who: { readonly target: string; readonly user: string; readonly password: string },
+): readonly Launch[] {
+  return protocols.find(({ id }) => id === protocol)?.launches({ ...at, ...who }) ?? [];
+}

@@ -63,6 +63,17 @@ export interface ConnectLine {
   readonly line: string;
 }
 
+export interface ConnectWithPassword extends ConnectRequest {
+  readonly password: string;
+}
+
+/** A stock client to start. Its arguments hold no secret; `env` does. */
+export interface Launch {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 export interface Protocol {
   /** The same id as its dialect's in policy/sql: what config names. */
   readonly id: string;
@@ -75,6 +86,8 @@ export interface Protocol {
   readonly query: TargetQuery;
   /** How stock clients connect, the usual one first. Pure; empty where the protocol has no such way. */
   connectLines(request: ConnectRequest): readonly ConnectLine[];
+  /** Stock clients as programs to start, the usual one first. Pure. */
+  launches(request: ConnectWithPassword): readonly Launch[];
 }
 
 export const protocols: readonly Protocol[] = [postgresql, mysql];

@@ -17,18 +17,21 @@ export function connectLines(request: ConnectRequest): readonly ConnectLine[] {
   ];
 }
 
-/** The two clients name their TLS option differently. */
-function clients(request: ConnectRequest): { name: string; line: string }[] {
-  const { host, port, user, target, tls } = request;
+const clients = (request: ConnectRequest): { name: string; line: string }[] =>
+  clientWords(request).map(({ name, words }) => ({ name, line: [name, ...words].map(shellWord).join(" ") }));
+
+/** The arguments without a password. The two clients name their TLS option differently. */
+export function clientWords(
+  { host, port, user, target, tls }: ConnectRequest,
+): { name: string; words: string[] }[] {
   const words = ["-h", host, "-P", String(port), "-u", user];
   // For this very name the clients would take a socket file, and leave the port aside.
   if (host === "localhost") words.push("--protocol=tcp");
-  const lineOf = (name: string, option: string) =>
-    [name, ...words, ...(tls === "none" ? [] : [option]), target].map(shellWord).join(" ");
-  return [
-    { name: "mariadb", line: lineOf("mariadb", "--ssl") },
-    { name: "mysql", line: lineOf("mysql", "--ssl-mode=REQUIRED") },
-  ];
+  const wordsFor = (name: string, option: string) => ({
+    name,
+    words: [...words, ...(tls === "none" ? [] : [option]), target],
+  });
+  return [wordsFor("mariadb", "--ssl"), wordsFor("mysql", "--ssl-mode=REQUIRED")];
 }
 
 const placeOf = ({ host, port, target }: ConnectRequest): string =>

@@ -4,6 +4,7 @@ import type { PosternError } from "../../policy/errors.ts";
 import type { Target } from "../../policy/types.ts";
 import type { Protocol } from "../protocol.ts";
 import { connectLines } from "./connect_lines.ts";
+import { launches } from "./launch.ts";
 import { Connection, type Shared } from "./connection.ts";
 import { ErrorCode } from "./constants.ts";
 import { toClient } from "./errors.ts";
@@ -34,6 +35,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     refuse,
     query: (target, database, sql) => query(target, database, sql, shared.versions),
     connectLines,
+    launches,
   };
 }
 

@@ -15,7 +15,8 @@ export function connectLines(request: ConnectRequest): readonly ConnectLine[] {
 /** Without TLS nothing is said: libpq tries it first by itself. */
 const encrypted = ({ tls }: ConnectRequest): boolean => tls !== "none";
 
-function keywords(request: ConnectRequest): string {
+/** libpq's keyword/value string, without a password. */
+export function keywords(request: ConnectRequest): string {
   const { host, port, user, target } = request;
   const pairs = Object.entries({ host, port: String(port), user, dbname: target });
   if (encrypted(request)) pairs.push(["sslmode", "require"]);

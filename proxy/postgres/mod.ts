@@ -2,6 +2,7 @@
 import type { Protocol } from "../protocol.ts";
 import { connectLines } from "./connect_lines.ts";
 import { sqlState, toClient } from "./errors.ts";
+import { launches } from "./launch.ts";
 import { targetQuery } from "./query.ts";
 import { closeSoon, serve } from "./session.ts";
 
@@ -16,4 +17,5 @@ export const postgresql: Protocol = {
   },
   query: targetQuery,
   connectLines,
+  launches,
 };

@@ -3,10 +3,12 @@ import type { z } from "zod";
 import type { EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
 import { auditCommands } from "./audit.ts";
 import { configCommands } from "./config.ts";
+import { connectCommands, type Launches } from "./connect.ts";
 import { explainCommands } from "./explain.ts";
 import { helpCommand } from "./help.ts";
 import { serveCommands, type ServeDeps } from "./serve.ts";
 import { initCommands } from "./init.ts";
+import { loginCommands } from "./login.ts";
 import { reloadCommands } from "./reload.ts";
 import { type Commands, type ConfigReader } from "./run.ts";
 
@@ -26,6 +28,7 @@ export interface CliDeps extends ServeDeps {
   readonly targetQuery: TargetQuery;
   /** The record of a data folder that nobody else uses. */
   readonly openJournal: (folder: string) => Promise<EvidenceJournal>;
+  readonly launches: Launches;
 }
 
 export function createCommands(deps: CliDeps): Commands {
@@ -37,6 +40,8 @@ export function createCommands(deps: CliDeps): Commands {
     ...configCommands(schema),
     ...explainCommands(config, targetQuery),
     ...auditCommands(config, openJournal),
+    ...loginCommands,
+    ...connectCommands(deps.launches),
     version: versionCommand(version),
     help: helpCommand(version, () => commands),
   };
