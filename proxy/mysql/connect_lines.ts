@@ -43,8 +43,13 @@ function uri(request: ConnectRequest, password: string): string {
   return `mysql://${who}@${placeOf(request)}${mode}`;
 }
 
+/**
+ * The target stands in the user, and no schema is named: the driver asks for tables by the schema that the URL
+ * names, so that must not be the target's name. The `@` stays as it is, since MariaDB's driver decodes nothing.
+ */
 function jdbc(request: ConnectRequest, password: string): string {
-  const query = new URLSearchParams({ user: request.user, password });
-  if (request.tls !== "none") query.set("sslMode", "REQUIRED");
-  return `jdbc:mysql://${placeOf(request)}?${query}`;
+  const { host, port, user, target, tls } = request;
+  const who = `${encodeURIComponent(user)}@${encodeURIComponent(target)}`;
+  const mode = tls === "none" ? "" : "&sslMode=REQUIRED";
+  return `jdbc:mysql://${urlHost(host)}:${port}/?user=${who}&password=${encodeURIComponent(password)}${mode}`;
 }

@@ -109,7 +109,7 @@ testNeeding(
     const { code, stdout, stderr } = await runJava(
       "jdbc_session",
       "postgresql.jar",
-      [url, user, password],
+      [url, user, password, "SELECT pg_sleep(30)"],
       startUp,
     );
     assert.equal(code, 0, stderr);

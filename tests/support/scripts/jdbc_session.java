@@ -4,7 +4,7 @@ import java.sql.*;
 import java.util.*;
 
 /**
- * A JDBC driver through a gateway. Arguments: URL, user, password. Lines of standard input are statements to
+ * A JDBC driver through a gateway. Arguments: URL, user, password, a slow query. Lines of standard input are statements to
  * run, as a GUI runs them at its start; then the driver's metadata calls, and what applications do.
  */
 public class JdbcSession {
@@ -23,7 +23,7 @@ public class JdbcSession {
       }
       System.out.println("statements " + ran);
       metadata(c);
-      application(c);
+      application(c, args[3]);
     }
   }
 
@@ -51,7 +51,7 @@ public class JdbcSession {
     return new ArrayList<>(found);
   }
 
-  static void application(Connection c) throws Exception {
+  static void application(Connection c, String slow) throws Exception {
     // Often enough for a driver to change from unnamed to named statements, and to binary transfer.
     try (PreparedStatement p = c.prepareStatement("SELECT id, note FROM orders WHERE id = ?")) {
       for (int round = 0; round < 12; round++) {
@@ -86,7 +86,7 @@ public class JdbcSession {
     System.out.println("valid " + c.isValid(10));
     try (Statement s = c.createStatement()) {
       s.setQueryTimeout(1);
-      s.executeQuery(System.getProperty("slow", "SELECT pg_sleep(30)"));
+      s.executeQuery(slow);
       System.out.println("never");
     } catch (SQLException e) {
       System.out.println("timeout " + e.getSQLState());

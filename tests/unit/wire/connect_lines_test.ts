@@ -35,7 +35,7 @@ Deno.test("MySQL and MariaDB: each client's own options, a URL, and JDBC", () =>
     "MYSQL_PWD=secret mariadb -h db.example.test -P 6432 -u devin-x2y3 orders-prod",
     "MYSQL_PWD=secret mysql -h db.example.test -P 6432 -u devin-x2y3 orders-prod",
     "mysql://devin-x2y3:secret@db.example.test:6432/orders-prod",
-    "jdbc:mysql://db.example.test:6432/orders-prod?user=devin-x2y3&password=secret",
+    "jdbc:mysql://db.example.test:6432/?user=devin-x2y3@orders-prod&password=secret",
   ]);
   assert.deepEqual(
     texts(mysqlLines({ ...plain, host: "localhost", password: null, tls: "required", user: "$(id)" })),
