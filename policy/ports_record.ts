@@ -1,7 +1,8 @@
 /** The record, as who appends to it and who reads it see it. */
+import type { PosternError } from "./errors.ts";
 import type { Grant } from "./grant.ts";
 import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
-import type { ApprovalRequest, AuditEvent, ClientInfo, EventDraft } from "./types.ts";
+import type { ApprovalRequest, AuditEvent, ClientInfo, EventDraft, EventType } from "./types.ts";
 
 /** One row of the sessions list. */
 export interface SessionSummary {
@@ -37,12 +38,25 @@ export interface EventFilter {
 
 /** The record: append and read. */
 export interface Journal {
-  /** Resolves once durable, in the order of the calls; rejects with StoreFailed. */
+  /** Resolves once durable and at its place, in the order of the calls; rejects with StoreFailed. */
   append(draft: EventDraft): Promise<AuditEvent>;
+  /**
+   * Resolves once durable; its place in the record it gets a moment later. For what many wait for. Rejects with
+   * StoreFailed.
+   */
+  record(draft: EventDraft): Promise<void>;
+  /**
+   * Durable within some hundredths of a second: `settled` is told null then, or why it is not. Throws StoreFailed
+   * where the event is not taken at all.
+   */
+  trail(draft: EventDraft, settled: (error: PosternError | null) => void): void;
   /** Same, but nobody waits: failures are counted and logged. */
   note(draft: EventDraft): void;
-  /** Called with each event once it is durable. Returns the way to stop. */
-  subscribe(listener: (event: AuditEvent) => void): () => void;
+  /**
+   * Called with each event once it has its place, or with those of some types, which is cheaper. Returns the
+   * way to stop.
+   */
+  subscribe(listener: (event: AuditEvent) => void, types?: readonly EventType[]): () => void;
   /** In order of sequence; 1,000 where the filter names no limit. */
   events(filter: EventFilter): Promise<AuditEvent[]>;
   /** The whole record in order of sequence, for export; constant memory. */

@@ -3,6 +3,7 @@
  * `audit.reads: batched`, reads a moment after. What a crash may lose then is at most `TRAILING_MAX` reads, those of
  * the last fraction of a second; writes, refusals and whatever was held are never among them.
  */
+import type { PosternError } from "./errors.ts";
 import type { Journal } from "./ports.ts";
 import type { EventDraft } from "./types.ts";
 
@@ -16,25 +17,27 @@ export class Recorder {
   #failing = false;
 
   constructor(
-    private readonly journal: Pick<Journal, "append">,
+    private readonly journal: Pick<Journal, "record" | "trail">,
     private readonly reads: () => ReadsRecorded,
     private readonly log: (level: "error", message: string, fields?: Record<string, unknown>) => void,
   ) {}
 
   /** Resolves when the statement may be forwarded; rejects with StoreFailed, and then it may not. */
   async record(draft: EventDraft, isRead: boolean): Promise<void> {
-    const durable = this.journal.append(draft);
     // After a failure every statement waits for proof that the store works again.
-    const trails = this.reads() === "batched" && isRead && !this.#failing && this.#trailing < TRAILING_MAX;
-    if (!trails) {
-      await durable;
-      this.#failing = false;
+    if (this.reads() === "batched" && isRead && !this.#failing && this.#trailing < TRAILING_MAX) {
+      this.journal.trail(draft, this.#trailed);
+      this.#trailing++;
       return;
     }
-    this.#trailing++;
-    durable.catch((error) => {
-      this.#failing = true;
-      this.log("error", "a read that was forwarded could not be recorded", { error: String(error) });
-    }).finally(() => this.#trailing--);
+    await this.journal.record(draft);
+    this.#failing = false;
   }
+
+  readonly #trailed = (error: PosternError | null): void => {
+    this.#trailing--;
+    if (error === null) return;
+    this.#failing = true;
+    this.log("error", "a read that was forwarded could not be recorded", { error: String(error) });
+  };
 }

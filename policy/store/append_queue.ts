@@ -1,130 +1,296 @@
 /**
- * Group commit: what is appended while one batch is on its way travels together in the next. One batch at a
- * time, in the order of the calls.
+ * What was appended, on its way through the spool into the database: durable first, for which callers wait,
+ * then, some of them together, at its place in the chain.
  */
+import { eventOf } from "../audit/chain.ts";
 import { PosternError } from "../errors.ts";
-import type { AuditEvent, EventDraft } from "../types.ts";
-import type { Appended } from "./engine.ts";
-import { encode, type Encoded } from "./projection.ts";
+import type { AuditEvent, EventType } from "../types.ts";
+import type { Drained } from "./engine.ts";
+import type { Encoded } from "./projection.ts";
+import { isBefore, metaOf, type Position } from "./spool_format.ts";
+import { full, type QueueLimits } from "./queue_limits.ts";
+import { SpoolWriter } from "./spool_writer.ts";
 
-export interface QueueLimits {
-  /** Events, and characters of them, that may wait for the store. */
-  readonly backlogEvents: number;
-  readonly backlogChars: number;
-  /** Characters of one event. */
-  readonly eventChars: number;
-}
+/** How long events gather for one transaction where nobody waits for their place. */
+const DRAIN_MS = 100;
+/** How long a record may wait for others on its way to the disk where nobody waits for it. */
+const LAZY_MS = 10;
+/** After a failure of the database's, until it is asked again. */
+const RETRY_MS = 500;
 
-export const queueLimits: QueueLimits = {
-  backlogEvents: 20_000,
-  backlogChars: 128 * 1024 * 1024,
-  eventChars: 48 * 1024 * 1024,
-};
-
-/** What one transaction takes at most: more would only make the first of them wait. */
-const BATCH_EVENTS = 512;
-const BATCH_CHARS = 4 * 1024 * 1024;
+/** Told once: null when the event is durable, or why it is not. */
+export type Settled = (error: PosternError | null) => void;
 
 interface Entry {
-  readonly draft: EventDraft;
-  readonly encoded: Encoded;
-  readonly resolve: (event: AuditEvent) => void;
-  readonly reject: (error: unknown) => void;
+  bytes: number;
+  segment: number;
+  end: number;
+  readonly chars: number;
+  /** Kept for those who want to hear of it; null where nobody does. */
+  readonly content: string | null;
+  readonly type: EventType;
+  readonly settled: Settled | null;
+  readonly placed: PromiseWithResolvers<AuditEvent> | null;
+}
+
+interface Flush {
+  readonly to: Position;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+export interface QueueDeps {
+  readonly spool: string;
+  /** The first segment of the spool that may be written. */
+  readonly segment: number;
+  readonly drain: (to: Position, hashes: boolean) => Promise<Drained>;
+  /** Whether somebody wants to hear of such events. */
+  readonly wanted: (type: EventType) => boolean;
+  /** Called with each event that is wanted, once it has its place. */
+  readonly placed: (event: AuditEvent) => void;
+  /** Called with how many came into the chain. */
+  readonly grew: (events: number) => void;
+  readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
 }
 
 export class AppendQueue {
+  readonly #spool: SpoolWriter<Entry>;
+  /** Durable, not in the database yet. */
   #entries: Entry[] = [];
+  #from = 0;
+  #count = 0;
   #chars = 0;
-  #running = false;
-  #idle: (() => void)[] = [];
+  #flushes: Flush[] = [];
+  #draining: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failingSince: number | null = null;
+  /** Up to where the database said that it has the spool. */
+  #reached: Position = { segment: 0, offset: 0 };
 
-  constructor(
-    readonly send: (events: readonly Encoded[]) => Promise<Appended>,
-    /** Called with each event once it is durable, before its promise resolves. */
-    readonly durable: (event: AuditEvent) => void,
-    readonly limits: QueueLimits,
-  ) {}
-
-  /** Resolves once durable. Rejects with StoreFailed; the event may be in the record even so if the store died. */
-  add(draft: EventDraft, at: number): Promise<AuditEvent> {
-    return new Promise((resolve, reject) => {
-      const encoded = this.#admit(draft, at);
-      this.#entries.push({ draft, encoded, resolve, reject });
-      this.#chars += encoded.content.length;
-      if (!this.#running) {
-        this.#running = true;
-        // What the same turn of the event loop appends still gets into the first batch.
-        queueMicrotask(() => this.#run());
-      }
+  constructor(private readonly deps: QueueDeps, private readonly limits: QueueLimits) {
+    this.#spool = new SpoolWriter<Entry>({
+      folder: deps.spool,
+      segment: deps.segment,
+      lazyMs: LAZY_MS,
+      durable: (entries) => this.#durable(entries),
+      failed: (entries, error) => this.#failed(entries, error),
     });
   }
 
-  /** Resolves when nothing waits any more. */
-  async idle(): Promise<void> {
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  /** The end of what is durable. */
+  get end(): Position {
+    return this.#spool.end;
   }
 
-  #admit(draft: EventDraft, at: number): Encoded {
+  /** Resolves once the event is durable and has its place. */
+  add(encoded: Encoded): Promise<AuditEvent> {
+    const placed = Promise.withResolvers<AuditEvent>();
+    this.#add(metaOf(encoded), encoded.content, encoded.type, null, placed, true);
+    return placed.promise;
+  }
+
+  /**
+   * Throws StoreFailed where too much waits already. `urgent`: somebody waits for `settled`, so the disk is
+   * asked at once.
+   */
+  record(meta: string, content: string, type: EventType, settled: Settled, urgent: boolean): void {
+    this.#add(meta, content, type, settled, null, urgent);
+  }
+
+  /** Resolves when everything that was added before is in the database; rejects while that fails. */
+  async flush(): Promise<void> {
+    await this.#spool.flush();
+    if (this.#from === this.#entries.length) return;
+    const done = Promise.withResolvers<void>();
+    this.#flushes.push({ to: this.#spool.end, done });
+    this.#hurry();
+    await done.promise;
+  }
+
+  /** Takes over what an earlier process left. Rejects where the database fails. */
+  async catchUp(): Promise<void> {
+    this.#reached = this.#spool.end;
+    await this.#reach();
+  }
+
+  /** Everything to the disk, and to the database as far as that works. */
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      this.deps.log("error", "events stay in the spool until the next start", { error: String(error) });
+    } finally {
+      clearTimeout(this.#timer);
+      await this.#spool.close();
+      this.#giveUp(0, new PosternError("StoreFailed", "the session store is closed"));
+      this.#entries = [];
+      this.#from = 0;
+    }
+  }
+
+  #add(
+    meta: string,
+    content: string,
+    type: EventType,
+    settled: Settled | null,
+    placed: Entry["placed"],
+    urgent: boolean,
+  ): void {
+    this.#admit(content.length);
+    const kept = placed !== null || this.deps.wanted(type) ? content : null;
+    const chars = content.length;
+    this.#count++;
+    this.#chars += chars;
+    this.#spool.add(
+      { bytes: 0, segment: 0, end: 0, chars, content: kept, type, settled, placed },
+      meta,
+      content,
+      urgent,
+    );
+  }
+
+  #admit(length: number): void {
     const { limits } = this;
-    const encoded = encode(draft, at);
-    const { length } = encoded.content;
     if (length > limits.eventChars) {
       throw full(`an event of ${length} characters is more than the store takes (${limits.eventChars})`);
     }
-    if (this.#entries.length >= limits.backlogEvents) {
+    if (this.#count >= limits.backlogEvents) {
       throw full(`${limits.backlogEvents} events wait for the session store already`);
     }
     if (this.#chars + length > limits.backlogChars) {
       throw full(`${limits.backlogChars} characters of events wait for the session store already`);
     }
-    return encoded;
   }
 
-  async #run(): Promise<void> {
-    while (this.#entries.length > 0) {
-      const batch = this.#take();
-      try {
-        this.#settle(batch, await this.send(batch.map((entry) => entry.encoded)));
-      } catch (error) {
-        for (const entry of batch) entry.reject(error);
+  #durable(entries: readonly Entry[]): void {
+    let urgent = false;
+    for (const entry of entries) {
+      this.#entries.push(entry);
+      urgent ||= entry.placed !== null;
+      entry.settled?.(null);
+    }
+    if (urgent) this.#hurry();
+    else if (this.#draining === null) this.#later(DRAIN_MS);
+  }
+
+  #failed(entries: readonly Entry[], error: PosternError): void {
+    this.deps.log("error", "events could not be written", { events: entries.length, cause: error.cause });
+    for (const entry of entries) {
+      this.#count--;
+      this.#chars -= entry.chars;
+      entry.settled?.(error);
+      entry.placed?.reject(error);
+    }
+  }
+
+  #later(ms: number): void {
+    this.#timer ??= setTimeout(() => this.#hurry(), ms);
+  }
+
+  #hurry(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#draining ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      if (this.#failingSince !== null) await this.#reach();
+      while (this.#from < this.#entries.length) {
+        const { placed, content } = this.#wishes();
+        const drained = await this.deps.drain(this.#spool.end, placed || content);
+        this.#failingSince = null;
+        this.#tell(drained);
+        this.#settle(drained);
+        if (!placed && this.#flushes.length === 0) break;
       }
+    } catch (error) {
+      this.#databaseFailed(error);
+    } finally {
+      this.#draining = null;
     }
-    this.#running = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#from === this.#entries.length) this.#flushed(null);
+    else this.#later(this.#failingSince === null ? DRAIN_MS : RETRY_MS);
   }
 
-  #take(): Entry[] {
-    let chars = 0;
-    let count = 0;
-    for (const { encoded } of this.#entries) {
-      if (count === BATCH_EVENTS || (count > 0 && chars + encoded.content.length > BATCH_CHARS)) break;
-      chars += encoded.content.length;
-      count++;
+  /** A database that stopped may have lost what it said that it has: it takes that over anew, with the same places. */
+  async #reach(): Promise<void> {
+    for (;;) {
+      const drained = await this.deps.drain(this.#reached, false);
+      this.#tell(drained);
+      if (!isBefore(drained.next, this.#reached)) return;
     }
-    this.#chars -= chars;
-    return this.#entries.splice(0, count);
   }
 
-  #settle(batch: readonly Entry[], { first, previous, hashes }: Appended): void {
-    batch.forEach(({ draft, encoded, resolve }, i) => {
-      const event: AuditEvent = {
-        type: draft.type,
-        person: draft.person,
-        session: draft.session,
-        target: draft.target,
-        data: draft.data,
-        at: encoded.at,
-        sequence: first + i,
-        previous: i === 0 ? previous : hashes[i - 1]!,
-        hash: hashes[i]!,
-      };
-      this.durable(event);
-      resolve(event);
+  /** Whether anybody waits for, or wants to hear of, what comes next. */
+  #wishes(): { placed: boolean; content: boolean } {
+    let content = false;
+    for (let at = this.#from; at < this.#entries.length; at++) {
+      const entry = this.#entries[at]!;
+      if (entry.placed !== null) return { placed: true, content: true };
+      content ||= entry.content !== null;
+    }
+    return { placed: false, content };
+  }
+
+  #tell({ torn, from }: Drained): void {
+    if (torn > 0) this.deps.log("warn", "the end of a spool file was cut off by a crash", { ...from, torn });
+  }
+
+  #settle({ from, next, count, first, previous, hashes }: Drained): void {
+    // Committed by a Worker that died before it said so: their places are not known here.
+    while (this.#first !== undefined && !isBefore(from, place(this.#first))) {
+      this.#shift()?.placed?.reject(full("the event is recorded, but the store failed before it said where"));
+    }
+    for (let i = 0; i < count; i++) {
+      const entry = this.#shift();
+      if (entry?.content == null || hashes.length === 0) continue;
+      const before = i === 0 ? previous : hashes[i - 1]!;
+      const event = eventOf(first + i, before, hashes[i]!, entry.content);
+      this.deps.placed(event);
+      entry.placed?.resolve(event);
+    }
+    this.#reached = next;
+    this.deps.grew(count);
+    this.#flushed(next);
+  }
+
+  get #first(): Entry | undefined {
+    return this.#entries[this.#from];
+  }
+
+  #shift(): Entry | undefined {
+    const entry = this.#entries[this.#from];
+    if (entry === undefined) return undefined;
+    this.#count--;
+    this.#chars -= entry.chars;
+    if (++this.#from === this.#entries.length) {
+      this.#entries = [];
+      this.#from = 0;
+    }
+    return entry;
+  }
+
+  /** `upTo`: what is in the database; null for everything. */
+  #flushed(upTo: Position | null): void {
+    if (this.#flushes.length === 0) return;
+    this.#flushes = this.#flushes.filter(({ to, done }) => {
+      if (upTo !== null && isBefore(upTo, to)) return true;
+      done.resolve();
+      return false;
     });
+  }
+
+  #databaseFailed(error: unknown): void {
+    const now = performance.now();
+    this.#failingSince ??= now;
+    for (const { done } of this.#flushes.splice(0)) done.reject(error);
+    if (now - this.#failingSince >= this.limits.patienceMs) this.#giveUp(this.#from, error);
+  }
+
+  /** Who waits for a place learns that there is none yet. The events stay, and are taken over later. */
+  #giveUp(from: number, error: unknown): void {
+    for (let at = from; at < this.#entries.length; at++) this.#entries[at]!.placed?.reject(error);
   }
 }
 
-const full = (message: string) =>
-  new PosternError("StoreFailed", message, {
-    hint: "wait until the store has caught up; if that does not help, tell whoever runs Postern",
-  });
+const place = ({ segment, end }: Entry): Position => ({ segment, offset: end });

@@ -3,12 +3,12 @@ import type { StoredEvent } from "../audit/export.ts";
 import type { SignedHead } from "../audit/heads.ts";
 import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } from "../ports.ts";
 import type { Grant } from "../grant.ts";
-import type { ApprovalRequest } from "../types.ts";
+import type { ApprovalRequest, EventDraft } from "../types.ts";
 import type { CursorClaim } from "./cursors.ts";
-import type { Appended, EngineOptions } from "./engine.ts";
+import type { Drained, EngineOptions } from "./engine.ts";
 import type { GrantFilter } from "./grants.ts";
-import type { Encoded } from "./projection.ts";
 import type { EventsPage, SessionFilter } from "./queries.ts";
+import type { Position } from "./spool_format.ts";
 
 /** Where the store is. */
 export interface OpenOptions extends EngineOptions {
@@ -19,9 +19,10 @@ export interface OpenOptions extends EngineOptions {
 
 /** Each call's argument and answer. */
 export interface Calls {
-  open: { argument: OpenOptions; answer: null };
-  recover: { argument: number; answer: { sessions: number; approvals: number } };
-  append: { argument: readonly Encoded[]; answer: Appended };
+  /** Answers with the first segment of the spool that may be written. */
+  open: { argument: OpenOptions; answer: number };
+  drain: { argument: { to: Position; hashes: boolean }; answer: Drained };
+  unfinished: { argument: null; answer: EventDraft[] };
   sign: { argument: number; answer: SignedHead };
   signStatement: {
     argument: Record<string, string | number>;
@@ -45,7 +46,7 @@ export interface Calls {
   grant: { argument: string; answer: Grant | null };
   grants: { argument: GrantFilter; answer: Grant[] };
   upkeep: { argument: null; answer: null };
-  close: { argument: null; answer: null };
+  close: { argument: Position; answer: null };
 }
 
 export type CallName = keyof Calls;

@@ -5,6 +5,8 @@ import { PosternError } from "../errors.ts";
 export interface DataFolder {
   /** Of the embedded database. */
   readonly store: string;
+  /** Of what is acknowledged and not in the database yet. */
+  readonly spool: string;
   /** The private key that signs heads, PEM. Its public half is beside it, for whoever verifies. */
   readonly key: string;
   /** Tells this folder's sessions from those of other nodes on a shared database. */
@@ -16,6 +18,7 @@ export interface DataFolder {
 export const files = {
   lock: "lock",
   store: "store",
+  spool: "spool",
   node: "node-id",
   privateKey: "audit-key.pem",
   publicKey: "audit-key.pub.pem",
@@ -27,12 +30,21 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     const held = await lock(folder);
     try {
-      await Deno.mkdir(`${folder}/${files.store}`, { recursive: true, mode: 0o700 });
+      for (const name of [files.store, files.spool]) {
+        await Deno.mkdir(`${folder}/${name}`, { recursive: true, mode: 0o700 });
+      }
       const key = await kept(`${folder}/${files.privateKey}`, newPrivateKey);
       const { publicPem } = signer(key);
       await Deno.writeTextFile(`${folder}/${files.publicKey}`, publicPem);
       const node = (await kept(`${folder}/${files.node}`, () => crypto.randomUUID())).trim();
-      return { store: `${folder}/${files.store}`, key, node, unlock: () => held.close() };
+      const unlock = () => held.close();
+      return {
+        store: `${folder}/${files.store}`,
+        spool: `${folder}/${files.spool}`,
+        key,
+        node,
+        unlock,
+      };
     } catch (error) {
       held.close();
       throw error;

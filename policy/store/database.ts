@@ -17,17 +17,19 @@ export interface Database {
   readonly exclusive: boolean;
   /**
    * One transaction: runs `first` in order, hands the rows of its last statement to `rest`, runs what that
-   * gives, commits. Resolves once durable. Rejects with what the database said; then nothing of it happened,
-   * unless the connection was lost during the commit.
+   * gives, commits. Rejects with what the database said; then nothing of it happened, unless the connection was
+   * lost during the commit. A crash may take back the newest ones until `settle()` or `upkeep()` has resolved.
    */
   transaction(
     first: readonly Statement[],
     rest: (rows: readonly Row[]) => readonly Statement[],
   ): Promise<void>;
   query(statement: Statement): Promise<readonly Row[]>;
+  /** Resolves when everything that was committed survives a crash. */
+  settle(): Promise<void>;
   /** Several statements without parameters or results, in one transaction: for migrations. */
   script(statements: readonly string[]): Promise<void>;
-  /** What a database with background processes does by itself; called after each some 10,000 events. */
+  /** What a database with background processes does by itself, and `settle()`; after each some 10,000 events. */
   upkeep(): Promise<void>;
   /** Whether it still answers after a failure; if not it must be opened anew. */
   alive(): Promise<boolean>;

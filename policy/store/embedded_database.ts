@@ -14,8 +14,8 @@ interface EmscriptenModule {
 
 /**
  * PGlite's file system has no fsync, so PGlite runs without it: a commit would survive kill -9 (the bytes are
- * the kernel's) but a power loss could take the newest ones, or tear the data files. With it, each commit is
- * an fdatasync of the log, and a power loss takes nothing that was acknowledged, as on any PostgreSQL.
+ * the kernel's) but a power loss could tear the data files. With it, the log is on the disk before what it
+ * describes, as on any PostgreSQL.
  */
 class SyncedFolder extends NodeFS {
   /** The database stopped itself (PANIC), as when its log finds the disk full. Any further call would hang. */
@@ -47,6 +47,8 @@ class SyncedFolder extends NodeFS {
 const settings = {
   // Emscripten's fdatasync() does nothing at all; its fsync() asks the file system.
   wal_sync_method: "fsync",
+  // Commits wait for no disk: what a crash takes back of them is in the spool, and is taken over once more.
+  synchronous_commit: "off",
   // Small: the store appends, and reads pages. Each is memory of the one process.
   shared_buffers: "32MB",
   jit: "off",
@@ -115,6 +117,10 @@ class EmbeddedDatabase implements Database {
       serialize.bind({ values: [...values] }),
       serialize.execute({}),
     ], 1);
+  }
+
+  async settle() {
+    await this.db.exec("SELECT pg_logical_emit_message(false, 'postern', '', true)");
   }
 
   async script(statements: readonly string[]) {

@@ -9,8 +9,10 @@ import { PosternError } from "../errors.ts";
 import type { EventDraft } from "../types.ts";
 import type { Database, Row, Statement } from "./database.ts";
 import { chainLock, migrate } from "./migrations.ts";
-import { encode, type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
+import { type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
 import { readApproval, readEvents } from "./queries.ts";
+import { isBefore, type Position } from "./spool_format.ts";
+import { SpoolReader } from "./spool_reader.ts";
 
 /** After so much content the database tidies up, which takes some tenths of a second. */
 const UPKEEP_CHARS = 32 * 1024 * 1024;
@@ -19,6 +21,8 @@ const UPKEEP_CHARS = 32 * 1024 * 1024;
 export const STOPPED_WITHOUT_NOTICE = "Postern stopped without notice";
 
 export interface EngineOptions {
+  /** The folder of this node's spool. */
+  readonly spool: string;
   /** Who runs the sessions that start here; several nodes may share a database, each with its own. */
   readonly node: string;
   /** The private key that signs heads, PEM. */
@@ -30,6 +34,15 @@ export interface Appended {
   readonly first: number;
   readonly previous: string;
   readonly hashes: readonly string[];
+}
+
+/** What was taken over of the spool: from where to where, and the batch's place; `hashes` where asked for. */
+export interface Drained extends Appended {
+  readonly from: Position;
+  readonly next: Position;
+  readonly count: number;
+  /** Bytes that a crash had cut off. */
+  readonly torn: number;
 }
 
 const HEAD: Statement = {
@@ -45,12 +58,16 @@ const headOf = (row: Row | undefined): Head =>
 
 export class Engine {
   readonly #signer: Signer;
+  readonly #spool: SpoolReader;
+  /** Up to where the spool is in the database; null where that must be asked. */
+  #position: Position | null = null;
   /** Known as long as nobody else can write and nothing failed since. */
   #head: Head | null = null;
   #charsSinceUpkeep = 0;
 
   private constructor(readonly db: Database, readonly options: EngineOptions) {
     this.#signer = signer(options.key);
+    this.#spool = new SpoolReader(options.spool);
   }
 
   /**
@@ -68,14 +85,46 @@ export class Engine {
     return engine;
   }
 
-  /** One transaction for all of them. Rejects with what the database said, and then none of them is there. */
-  async append(events: readonly Encoded[]): Promise<Appended> {
-    if (events.length === 0) throw new RangeError("an empty batch has no place in the chain");
+  /** The segment that this process writes first: none that ever was. */
+  async freshSegment(): Promise<number> {
+    const { segment } = await this.#known();
+    return Math.max(segment, ...this.#spool.segments()) + 1;
+  }
+
+  /**
+   * Takes over the next records of the spool, up to `to`: one transaction with the position behind them, so that
+   * a crash repeats none and leaves none out. Rejects with what the database said, and then none of them is there,
+   * unless the connection was lost during the commit.
+   */
+  async drain(to: Position, hashes: boolean): Promise<Drained> {
+    const from = await this.#known();
+    const { events, next, torn } = this.#spool.read(from, to);
+    if (events.length === 0) {
+      this.#position = next;
+      return { from, next, count: 0, torn, first: 0, previous: "", hashes: [] };
+    }
+    this.#position = null;
+    const { first, links } = await this.#append(events, [this.#moveTo(next)]);
+    this.#position = next;
+    // A database by URL has it for good; the embedded one from its next checkpoint on.
+    if (!this.db.exclusive) this.#spool.removeBefore(next);
+    return {
+      from,
+      next,
+      count: events.length,
+      torn,
+      first,
+      previous: links[0]!.previous,
+      hashes: hashes ? links.map((link) => link.hash) : [],
+    };
+  }
+
+  async #append(events: readonly Encoded[], also: readonly Statement[]): Promise<Sealed> {
     const { db } = this;
     let sealed: Sealed | undefined;
     const build = (head: Head) => {
       sealed = seal(head, events);
-      return statementsFor(sealed, this.options.node);
+      return [...statementsFor(sealed, this.options.node), ...also];
     };
     const known = this.#head;
     this.#head = null;
@@ -85,10 +134,26 @@ export class Engine {
     } else {
       await db.transaction([LOCK, HEAD], ([row]) => build(headOf(row)));
     }
-    const { first, links, head } = sealed!;
-    if (db.exclusive) this.#head = head;
+    if (db.exclusive) this.#head = sealed!.head;
     for (const { content } of events) this.#charsSinceUpkeep += content.length;
-    return { first, previous: links[0]!.previous, hashes: links.map((link) => link.hash) };
+    return sealed!;
+  }
+
+  async #known(): Promise<Position> {
+    if (this.#position !== null) return this.#position;
+    const [row] = await this.db.query({
+      text: "SELECT segment::text, at::text FROM spool_positions WHERE node = $1::text",
+      values: [this.options.node],
+    });
+    return this.#position = { segment: Number(row?.[0] ?? 0), offset: Number(row?.[1] ?? 0) };
+  }
+
+  #moveTo({ segment, offset }: Position): Statement {
+    return {
+      text: `INSERT INTO spool_positions (node, segment, at) VALUES ($1::text, $2::int8, $3::int8)
+             ON CONFLICT (node) DO UPDATE SET segment = excluded.segment, at = excluded.at`,
+      values: [this.options.node, String(segment), String(offset)],
+    };
   }
 
   /** Signs the chain's head and keeps the signature; the one it has where nothing came since. */
@@ -111,6 +176,8 @@ export class Engine {
              ON CONFLICT (sequence, key) DO UPDATE SET body = excluded.body`,
       values: [String(signed.sequence), signed.key, JSON.stringify(signed)],
     });
+    // What is signed leaves the house: a crash must not let another record grow in its place.
+    await this.db.settle();
     return signed;
   }
 
@@ -139,11 +206,17 @@ export class Engine {
   async upkeep(): Promise<void> {
     if (this.#charsSinceUpkeep < UPKEEP_CHARS) return;
     this.#charsSinceUpkeep = 0;
-    await this.db.upkeep();
+    await this.#checkpoint();
   }
 
-  /** Ends what a crash of this node left open: pending requests are withdrawn, sessions ended. Counts both. */
-  async recover(at: number): Promise<{ sessions: number; approvals: number }> {
+  async #checkpoint(): Promise<void> {
+    const position = await this.#known();
+    await this.db.upkeep();
+    this.#spool.removeBefore(position);
+  }
+
+  /** What ends what a crash of this node left open: pending requests are withdrawn, sessions ended. */
+  async unfinished(): Promise<EventDraft[]> {
     const { node } = this.options;
     const pending = await this.db.query({
       text: `SELECT approvals.id FROM approvals LEFT JOIN sessions ON sessions.id = approvals.session
@@ -164,11 +237,16 @@ export class Engine {
     for (const [session, person, target] of open) {
       drafts.push(sessionEnded({ session, person, target }, STOPPED_WITHOUT_NOTICE));
     }
-    if (drafts.length > 0) await this.append(drafts.map((draft) => encode(draft, at)));
-    return { sessions: open.length, approvals: pending.length };
+    return drafts;
   }
 
-  async close(): Promise<void> {
+  /** `end`: where the spool ends, which nobody writes any more. */
+  async close(end: Position): Promise<void> {
+    const position = await this.#known();
+    if (this.db.exclusive) await this.db.upkeep();
+    this.#spool.removeBefore(
+      isBefore(position, end) ? position : { segment: position.segment + 1, offset: 0 },
+    );
     await this.db.close();
   }
 

@@ -9,12 +9,18 @@ import type {
   StatementSearch,
   StatementsFound,
 } from "../ports.ts";
+import type { PosternError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { Grant } from "../grant.ts";
-import type { ApprovalRequest, AuditEvent, EventDraft } from "../types.ts";
-import { AppendQueue, type QueueLimits, queueLimits } from "./append_queue.ts";
+import type { ApprovalRequest, AuditEvent, EventDraft, EventType } from "../types.ts";
+import type { CallName, Calls } from "./calls.ts";
+import { AppendQueue } from "./append_queue.ts";
+import { type QueueLimits, queueLimits } from "./queue_limits.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
 import { Indexer } from "./indexer.ts";
+import { Listeners } from "./listeners.ts";
+import { encode } from "./projection.ts";
+import { metaOf } from "./spool_format.ts";
 import { EVENTS_DEFAULT } from "./queries.ts";
 import { type Log, storeFailed, WorkerClient } from "./worker_client.ts";
 
@@ -41,7 +47,7 @@ export async function openJournal(options: JournalOptions): Promise<EvidenceJour
   const folder = await openDataFolder(options.folder);
   const journal = new StoreJournal(options, folder);
   try {
-    await journal.recover();
+    await journal.open();
     return journal;
   } catch (error) {
     await journal.close().catch(() => {});
@@ -53,57 +59,81 @@ class StoreJournal implements EvidenceJournal {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #client: WorkerClient;
-  readonly #queue: AppendQueue;
-  readonly #listeners = new Set<(event: AuditEvent) => void>();
+  #queue: AppendQueue | null = null;
+  readonly #listeners: Listeners;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #indexer: Indexer;
   #unsigned = 0;
+  #signing = false;
   #lost = 0;
   #closing: Promise<void> | null = null;
 
-  constructor(options: JournalOptions, readonly folder: DataFolder) {
+  constructor(private readonly options: JournalOptions, readonly folder: DataFolder) {
     this.#clock = options.clock ?? Date.now;
     this.#log = options.log ?? (() => {});
+    this.#listeners = new Listeners(this.#log);
     this.#client = new WorkerClient({
       folder: folder.store,
+      spool: folder.spool,
       url: options.url ?? null,
       node: folder.node,
       key: folder.key,
     }, this.#log);
-    this.#queue = new AppendQueue(
-      (events) => this.#client.call("append", events),
-      (event) => this.#durable(event),
-      { ...queueLimits, ...options.limits },
-    );
     this.#indexer = new Indexer((limit) => this.#client.call("index", limit), this.#log);
     this.#timer = setInterval(() => this.#upkeep(), HEAD_INTERVAL_MS);
   }
 
-  async recover(): Promise<void> {
-    const found = await this.#client.call("recover", this.#now());
-    if (found.sessions + found.approvals > 0) {
-      this.#log("warn", "Postern was not stopped properly; what was open is recorded as ended", { ...found });
+  /** Takes over what an earlier process had acknowledged, and records the end of what it left open. */
+  async open(): Promise<void> {
+    const queue = this.#queue = new AppendQueue({
+      spool: this.folder.spool,
+      segment: await this.#client.open(),
+      drain: (to, hashes) => this.#client.call("drain", { to, hashes }),
+      wanted: (type) => this.#listeners.wanted(type),
+      placed: (event) => this.#listeners.tell(event),
+      grew: (events) => this.#grew(events),
+      log: this.#log,
+    }, { ...queueLimits, ...this.options.limits });
+    await queue.catchUp();
+    const drafts = await this.#client.call("unfinished", null);
+    await Promise.all(drafts.map((draft) => this.append(draft)));
+    const count = (type: EventType) => drafts.filter((draft) => draft.type === type).length;
+    const found = { sessions: count("session.ended"), approvals: count("approval.withdrawn") };
+    if (drafts.length > 0) {
+      this.#log("warn", "Postern was not stopped properly; what was open is recorded as ended", found);
     }
     this.#indexer.poke();
   }
 
-  append(draft: EventDraft): Promise<AuditEvent> {
-    if (this.#closing !== null) return Promise.reject(storeFailed("the session store is closed", null));
-    return this.#queue.add(draft, this.#now());
+  async append(draft: EventDraft): Promise<AuditEvent> {
+    return await this.#usable().add(encode(draft, this.#now()));
+  }
+
+  record(draft: EventDraft): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#record(draft, true, (error) => error === null ? resolve() : reject(error))
+    );
+  }
+
+  trail(draft: EventDraft, settled: (error: PosternError | null) => void): void {
+    this.#record(draft, false, settled);
   }
 
   note(draft: EventDraft): void {
-    this.append(draft).catch((error) => {
+    const lost = (error: unknown) => {
+      if (error === null) return;
       this.#lost++;
       this.#log("error", "an event could not be recorded", { type: draft.type, lost: this.#lost, error });
-    });
+    };
+    try {
+      this.#record(draft, false, lost);
+    } catch (error) {
+      lost(error);
+    }
   }
 
-  subscribe(listener: (event: AuditEvent) => void): () => void {
-    // Its own object, so that one function can be subscribed twice.
-    const entry = (event: AuditEvent) => listener(event);
-    this.#listeners.add(entry);
-    return () => void this.#listeners.delete(entry);
+  subscribe(listener: (event: AuditEvent) => void, types?: readonly EventType[]): () => void {
+    return this.#listeners.add(listener, types);
   }
 
   async events(filter: EventFilter): Promise<AuditEvent[]> {
@@ -133,7 +163,10 @@ class StoreJournal implements EvidenceJournal {
     const client = this.#client;
     return exportLines(
       {
-        sign: () => client.call("sign", this.#now()),
+        sign: async () => {
+          await this.#settled();
+          return await client.call("sign", this.#now());
+        },
         signStatement: (statement) => client.call("signStatement", statement),
         publicKeys: () => client.call("publicKeys", null),
         heads: (after, to) => client.call("heads", { after, to }),
@@ -147,33 +180,34 @@ class StoreJournal implements EvidenceJournal {
   }
 
   sessions(filter: Parameters<EvidenceJournal["sessions"]>[0]): Promise<SessionSummary[]> {
-    return this.#client.call("sessions", filter);
+    return this.#read("sessions", filter);
   }
 
   session(id: string): Promise<SessionSummary | null> {
-    return this.#client.call("session", id);
+    return this.#read("session", id);
   }
 
   approval(id: string): Promise<ApprovalRequest | null> {
-    return this.#client.call("approval", id);
+    return this.#read("approval", id);
   }
 
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]> {
-    return this.#client.call("approvals", filter);
+    return this.#read("approvals", filter);
+  }
+
+  grant(id: string): Promise<Grant | null> {
+    return this.#read("grant", id);
+  }
+
+  grants(filter: Parameters<EvidenceJournal["grants"]>[0]): Promise<Grant[]> {
+    return this.#read("grants", filter);
   }
 
   /** What was recorded a moment ago is found, too, unless there is much of it. */
   async search(search: StatementSearch): Promise<StatementsFound> {
+    await this.#settled();
     await this.#indexer.catchUp();
     return await this.#client.call("search", search);
-  }
-
-  grant(id: string): Promise<Grant | null> {
-    return this.#client.call("grant", id);
-  }
-
-  grants(filter: Parameters<EvidenceJournal["grants"]>[0]): Promise<Grant[]> {
-    return this.#client.call("grants", filter);
   }
 
   readonly cursors: Cursors = {
@@ -194,44 +228,61 @@ class StoreJournal implements EvidenceJournal {
     clearInterval(this.#timer);
     await this.#indexer.close();
     try {
-      await this.#queue.idle();
+      await this.#queue?.close();
       if (this.#unsigned > 0) await this.#sign();
     } finally {
       try {
-        await this.#client.close();
+        await this.#client.close(this.#queue?.end ?? { segment: 0, offset: 0 });
       } finally {
         this.folder.unlock();
       }
     }
   }
 
+  #usable(): AppendQueue {
+    if (this.#closing !== null || this.#queue === null) {
+      throw storeFailed("the session store is closed", null);
+    }
+    return this.#queue;
+  }
+
+  #record(draft: EventDraft, urgent: boolean, settled: (error: PosternError | null) => void): void {
+    const encoded = encode(draft, this.#now());
+    this.#usable().record(metaOf(encoded), encoded.content, draft.type, settled, urgent);
+  }
+
+  /** What was appended so far can be read, unless the database takes nothing: then what it has can be. */
+  async #settled(): Promise<void> {
+    await this.#queue?.flush().catch(() => {});
+  }
+
+  async #read<N extends CallName>(name: N, argument: Calls[N]["argument"]): Promise<Calls[N]["answer"]> {
+    await this.#settled();
+    return await this.#client.call(name, argument);
+  }
+
   #page(filter: EventFilter, after: number, limit: number) {
-    return this.#client.call("events", { filter, after, limit });
+    return this.#read("events", { filter, after, limit });
   }
 
   #now(): number {
     return Math.trunc(this.#clock());
   }
 
-  #durable(event: AuditEvent): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#log("error", "a listener of the record failed", { type: event.type, error });
-      }
-    }
-    this.#indexer.poke();
-    this.#unsigned++;
-    if (this.#unsigned % HEAD_EVENTS === 0) this.#upkeep();
+  #grew(events: number): void {
+    if (events > 0) this.#indexer.poke();
+    this.#unsigned += events;
+    if (this.#unsigned >= HEAD_EVENTS) this.#upkeep();
   }
 
   /** Off the callers' way: signs the head, and lets the store tidy up. */
   #upkeep(): void {
-    if (this.#unsigned === 0 || this.#closing !== null) return;
+    if (this.#unsigned === 0 || this.#signing || this.#closing !== null) return;
+    this.#signing = true;
     this.#sign()
       .then(() => this.#client.call("upkeep", null))
-      .catch((error) => this.#log("error", "the record's head could not be signed", { error }));
+      .catch((error) => this.#log("error", "the record's head could not be signed", { error }))
+      .finally(() => this.#signing = false);
   }
 
   async #sign(): Promise<void> {

@@ -117,6 +117,10 @@ export const migrations: readonly (readonly string[])[] = [
     `CREATE INDEX grants_requested ON grants (requested_at)`,
     `CREATE INDEX grants_open ON grants (id) WHERE state IN ('requested', 'granted')`,
   ],
+  [
+    // Up to where each node's spool is in the tables above.
+    `CREATE TABLE spool_positions (node text PRIMARY KEY, segment int8 NOT NULL, at int8 NOT NULL)`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

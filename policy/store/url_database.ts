@@ -61,6 +61,10 @@ class UrlDatabase implements Database {
     });
   }
 
+  async settle() {
+    // Each commit waits for it, by the connection's settings.
+  }
+
   async upkeep() {
     // Its own business.
   }

@@ -35,10 +35,10 @@ const handlers: CallHandlers = {
       ? await (await import("./embedded_database.ts")).openEmbedded(options.folder)
       : await (await import("./url_database.ts")).openUrl(options.url);
     engine = await Engine.open(db, options);
-    return null;
+    return await engine.freshSegment();
   },
-  recover: (at) => opened().recover(at),
-  append: (events) => opened().append(events),
+  drain: ({ to, hashes }) => opened().drain(to, hashes),
+  unfinished: () => opened().unfinished(),
   sign: (at) => opened().sign(at),
   signStatement: (statement) => Promise.resolve(opened().signStatement(statement)),
   heads: ({ after, to }) => opened().heads(after, to),
@@ -61,8 +61,8 @@ const handlers: CallHandlers = {
     await opened().upkeep();
     return null;
   },
-  async close() {
-    await engine?.close();
+  async close(end) {
+    await engine?.close(end);
     return null;
   },
 };

@@ -1,6 +1,7 @@
 /** The Journal's side of the Worker: calls and answers; starts it anew when it died. */
 import { PosternError } from "../errors.ts";
 import type { AnswerMessage, CallMessage, CallName, Calls, Failure, OpenOptions } from "./calls.ts";
+import type { Position } from "./spool_format.ts";
 
 export type Log = (
   level: "debug" | "info" | "warn" | "error",
@@ -44,10 +45,18 @@ export class WorkerClient {
   #lastRead: Promise<unknown> = Promise.resolve();
   #failedAt = -Infinity;
   #failure: PosternError | null = null;
+  /** Answered by the first Worker; see Calls. */
+  #segment = 0;
   /** Set when no Worker may be started any more. */
   #over: PosternError | null = null;
 
   constructor(readonly options: OpenOptions, readonly log: Log) {}
+
+  /** Starts the Worker; gives the first segment of the spool that may be written. Rejects with StoreFailed. */
+  async open(): Promise<number> {
+    await this.#start();
+    return this.#segment;
+  }
 
   /** Starts the Worker where there is none. Rejects with StoreFailed. */
   async call<N extends CallName>(name: N, argument: Calls[N]["argument"]): Promise<Calls[N]["answer"]> {
@@ -58,14 +67,14 @@ export class WorkerClient {
     return await answer;
   }
 
-  /** Closes the database and ends the Worker; later calls reject. */
-  async close(): Promise<void> {
+  /** Closes the database and ends the Worker; later calls reject. `end` is where the spool ends. */
+  async close(end: Position): Promise<void> {
     const worker = this.#worker;
     const closed = storeFailed("the session store is closed", null);
     this.#over ??= closed;
     if (worker === null) return;
     try {
-      await this.#send("close", null);
+      await this.#send("close", end);
     } finally {
       this.#drop(worker, closed);
     }
@@ -78,7 +87,8 @@ export class WorkerClient {
       return Promise.reject(this.#failure);
     }
     this.#spawn();
-    this.#ready = this.#send("open", this.options).then(() => {
+    this.#ready = this.#send("open", this.options).then((segment) => {
+      this.#segment ||= segment;
       this.#failure = null;
     });
     return this.#ready;

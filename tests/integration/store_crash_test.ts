@@ -10,7 +10,7 @@ import { collect, storeFolder } from "../support/journals.ts";
 const rounds = Number(Deno.env.get("STORE_KILLS") ?? 3);
 
 /** Lets a writer run, kills it some time after its first acknowledgement; what it was told is durable. */
-async function killedWriter(folder: string, afterMs: number): Promise<Map<number, string>> {
+async function killedWriter(folder: string, afterMs: number): Promise<[string, string][]> {
   const writer = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("../support/journal_writer.ts", import.meta.url).pathname, folder],
     stdout: "piped",
@@ -26,7 +26,7 @@ async function killedWriter(folder: string, afterMs: number): Promise<Map<number
   assert.equal(signal, "SIGKILL", "the writer runs until it is killed");
   // The last line may be half written; then nobody read that it is durable.
   const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
-  return new Map(lines.map((line) => line.split(" ")).map(([sequence, hash]) => [Number(sequence), hash!]));
+  return lines.map((line) => line.split(" ") as [string, string]);
 }
 
 async function assertWhole(journal: EvidenceJournal): Promise<void> {
@@ -40,17 +40,22 @@ Deno.test("after kill -9 every acknowledged event is there, and what was open is
   try {
     for (let round = 0; round < rounds; round++) {
       const acknowledged = await killedWriter(folder, 20 + Math.random() * 600);
-      assert.ok(acknowledged.size > 0);
+      const recorded = acknowledged.filter(([place]) => place === "recorded").map(([, subject]) => subject);
+      const placed = acknowledged.filter(([place]) => place !== "recorded");
+      assert.ok(placed.length > 0);
       const journal = await openJournal({ folder });
       try {
-        const first = Math.min(...acknowledged.keys());
+        const first = Math.min(...placed.map(([sequence]) => Number(sequence)));
         const stored = new Map<number, string>();
-        for await (const event of journal.export({ after: first - 1 })) {
-          stored.set(event.sequence, event.hash);
+        const subjects = new Map<unknown, number>();
+        for await (const { sequence, hash, data } of journal.export({ after: first - 1 })) {
+          stored.set(sequence, hash);
+          subjects.set(data.subject, (subjects.get(data.subject) ?? 0) + 1);
         }
-        for (const [sequence, hash] of acknowledged) {
-          assert.equal(stored.get(sequence), hash, `event ${sequence} was acknowledged`);
+        for (const [sequence, hash] of placed) {
+          assert.equal(stored.get(Number(sequence)), hash, `event ${sequence} was acknowledged`);
         }
+        for (const subject of recorded) assert.equal(subjects.get(subject), 1, `${subject} was acknowledged`);
         const [session] = await journal.sessions({ limit: 1 });
         assert.equal(session?.endReason, STOPPED_WITHOUT_NOTICE);
         const approval = await journal.approval(`approval-of-${session?.id}`);

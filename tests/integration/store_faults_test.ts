@@ -61,7 +61,8 @@ testNeeding(
       const kept: AuditEvent[] = [];
       journal.subscribe((event) => kept.push(event));
       try {
-        await fill(34_000_000);
+        await journal.append(smallEvent("before"));
+        await fill(64_000_000);
         const full = storeFailed(/disk of the session store is full/);
         await assert.rejects(async () => {
           // Text that does not compress, so that it needs the room that it looks like.
@@ -93,7 +94,10 @@ testNeeding(
       let done = 0;
       await fill(14_000_000);
       await assert.rejects(async () => {
-        for (; done < 2000; done++) await db.query(insert(done));
+        for (; done < 2000; done++) {
+          await db.query(insert(done));
+          await db.settle();
+        }
       }, /No space left/);
       assert.equal(await db.alive(), false);
       await assert.rejects(db.query(insert(-1)), /stopped itself/);

@@ -1,6 +1,7 @@
 /**
  * A process to be killed: appends to the journal in the folder that its argument names, eight at a time, in one
- * session, and prints a line `sequence hash` for each event once it is told that this is durable.
+ * session. For each event it prints a line once it is told that this is durable: `sequence hash` where it waits
+ * for the event's place, `recorded subject` where it does not.
  */
 import { openJournal } from "../../policy/store/journal.ts";
 import { approvalRequested } from "../../policy/audit/events.ts";
@@ -23,4 +24,11 @@ async function write(worker: number): Promise<never> {
     Deno.stdout.writeSync(encoder.encode(`${event.sequence} ${event.hash}\n`));
   }
 }
-await Promise.all(Array.from({ length: 8 }, (_, worker) => write(worker)));
+async function record(worker: number): Promise<never> {
+  for (let i = 0;; i++) {
+    const subject = `${session}/${worker}/${i}`;
+    await journal.record({ ...smallEvent(subject, "y".repeat((i * 41) % 3000)), session });
+    Deno.stdout.writeSync(encoder.encode(`recorded ${subject}\n`));
+  }
+}
+await Promise.all([0, 1, 2, 3].flatMap((worker) => [write(worker), record(worker)]));

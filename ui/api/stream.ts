@@ -42,6 +42,8 @@ const KNOWN_REQUESTS_MAX = 10_000;
 export class EventStreams {
   readonly #streams = new Set<EventStream>();
   readonly #stop: () => void;
+  /** While somebody looks: the record is not read for nobody. */
+  #stopLive: (() => void) | null = null;
   readonly #approvers = new Map<string, readonly string[]>();
 
   constructor(
@@ -49,10 +51,7 @@ export class EventStreams {
     private readonly sessions: BrowserSessions,
     private readonly limits: StreamLimits = defaultStreamLimits,
   ) {
-    this.#stop = deps.journal.subscribe((event) => {
-      this.#learn(event);
-      for (const stream of this.#streams) stream.offer(event);
-    });
+    this.#stop = deps.journal.subscribe((event) => this.#learn(event), ["approval.requested"]);
   }
 
   get size(): number {
@@ -81,9 +80,12 @@ export class EventStreams {
       learn: (event) => this.#learn(event),
       alive: () => this.sessions.touch(session),
       log: this.deps.log,
-      onClose: () => this.#streams.delete(stream),
+      onClose: () => this.#left(stream),
     });
     this.#streams.add(stream);
+    this.#stopLive ??= this.deps.journal.subscribe((event) => {
+      for (const one of this.#streams) one.offer(event);
+    });
     return c.body(stream.body, 200, {
       "content-type": "text/event-stream; charset=utf-8",
       // Proxies in front must not collect events.
@@ -94,6 +96,13 @@ export class EventStreams {
   close(): void {
     this.#stop();
     for (const stream of this.#streams) stream.close();
+  }
+
+  #left(stream: EventStream): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    this.#stopLive?.();
+    this.#stopLive = null;
   }
 
   #learn(event: AuditEvent): void {

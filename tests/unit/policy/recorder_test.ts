@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { PosternError } from "../../../policy/errors.ts";
 import { type ReadsRecorded, Recorder } from "../../../policy/recorder.ts";
-import type { AuditEvent, EventDraft } from "../../../policy/types.ts";
+import type { EventDraft } from "../../../policy/types.ts";
 
 const draft: EventDraft = { type: "statement.judged", person: "p", session: "s", target: "t", data: {} };
 
 function setUp(reads: ReadsRecorded) {
   const waiting: { resolve: () => void; reject: () => void }[] = [];
-  const append = () => {
-    const { promise, resolve, reject } = Promise.withResolvers<AuditEvent>();
-    waiting.push({
-      resolve: () => resolve({} as AuditEvent),
-      reject: () => reject(new PosternError("StoreFailed", "full")),
-    });
+  const failed = () => new PosternError("StoreFailed", "full");
+  const record = () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    waiting.push({ resolve, reject: () => reject(failed()) });
     return promise;
   };
-  return { recorder: new Recorder({ append }, () => reads, () => {}), waiting };
+  const trail = (_: EventDraft, settled: (error: PosternError | null) => void) =>
+    void waiting.push({ resolve: () => settled(null), reject: () => settled(failed()) });
+  return { recorder: new Recorder({ record, trail }, () => reads, () => {}), waiting };
 }
 
 /** Whether a promise has settled by the time that everything that could settle has. */

@@ -35,6 +35,14 @@ export class FakeJournal implements EvidenceJournal {
     return Promise.resolve(event);
   }
 
+  async record(draft: EventDraft): Promise<void> {
+    await this.append(draft);
+  }
+
+  trail(draft: EventDraft, settled: (error: PosternError | null) => void): void {
+    this.append(draft).then(() => settled(null), settled);
+  }
+
   get listeners(): number {
     return this.#listeners.size;
   }
