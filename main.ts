@@ -195,7 +195,7 @@ async function startDashboards(
   { policy, proxy, journal, log }: Fronts,
   started: Undo["started"],
 ): Promise<RunningDashboard> {
-  const { listen, url, sessions } = config.dashboard;
+  const { listen, url, sessions, limits } = config.dashboard;
   const { gatekeeper, inForce, metrics, ...ports } = policy;
   const dashboard = startDashboard({
     ...ports,
@@ -212,6 +212,7 @@ async function startDashboards(
     log,
     version,
     limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
+    requestsPerMinute: limits.requestsPerMinute,
   }, { hostname: listen.host, port: listen.port, ...dashboardTls(config) });
   started.push(() => dashboard.close());
   started.push(() => Promise.resolve(metrics.close()));
@@ -258,6 +259,7 @@ const restartOnly = [
   "dashboard.listen",
   "dashboard.url",
   "dashboard.sessions",
+  "dashboard.limits",
 ];
 
 const proxySettings = ({ listen: { tls, limits } }: Config): ProxySettings => ({

@@ -144,6 +144,16 @@ export class Admission implements LiveSessions {
         },
       );
     }
+    const { memoryBytesMax } = this.deps.inForce.current.limits;
+    if (Deno.memoryUsage().rss > memoryBytesMax) {
+      return new PosternError(
+        "LimitExceeded",
+        `Postern is short of memory and lets nobody in (limits.memory: ${
+          Math.round(memoryBytesMax / 1024 ** 2)
+        } MB)`,
+        { rule: "limits.memory", hint: "Try again in a moment, then tell whoever runs Postern" },
+      );
+    }
     const open = [...this.#sessions.values()].map((session) => session.identity);
     const mine = [...open, ...this.#admitting].filter((other) => samePerson(other, identity)).length;
     if (mine >= this.deps.inForce.current.limits.sessionsPerPersonMax) {

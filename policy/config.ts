@@ -7,7 +7,7 @@ import { defaultRules, maskSchema, ruleSchema, toRule } from "./config_rules.ts"
 import { type Problem, readSource } from "./config_source.ts";
 import { type IdentityConfig, identitySchema, toIdentityConfig } from "./config_identity.ts";
 import { type ProtocolChoice, targetsSchema, toTargets } from "./config_targets.ts";
-import { duration, groupNames, type Sources, withSources } from "./config_values.ts";
+import { duration, groupNames, size, type Sources, withSources } from "./config_values.ts";
 import type { MaskSetting } from "./masking.ts";
 import { type NotifyConfig, notifySchema, type StreamConfig, streamSchema } from "./notify/config.ts";
 import type { ReadsRecorded } from "./recorder.ts";
@@ -90,6 +90,8 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
     limits: z.strictObject({
       sessionsPerPerson: z.int().min(1).max(100_000).default(20),
       sessionTime: duration("1m", "30d").default(12 * 3_600_000),
+      /** Resident memory above which no new session is let in: those that run need room to go on. */
+      memory: size("64MB", "1024GB").default(4 * 1024 ** 3),
       pendingApprovals: z.int().min(1).max(100_000).default(1000),
       /** How long a client waits at the door for its person to ask for access. */
       accessWait: duration("1s", "1d").default(15 * 60_000),
@@ -118,6 +120,7 @@ export interface PolicyConfig {
     readonly sessionsPerPersonMax: number;
     readonly sessionTimeMs: number;
     readonly pendingApprovalsMax: number;
+    readonly memoryBytesMax: number;
     readonly accessWaitMs: number;
   };
   /** SHA-256 over rules and masks in hex: which policy a verdict came from, for the record. */
@@ -144,6 +147,7 @@ export function toPolicyConfig(
       sessionsPerPersonMax: limits.sessionsPerPerson,
       sessionTimeMs: limits.sessionTime,
       pendingApprovalsMax: limits.pendingApprovals,
+      memoryBytesMax: limits.memory,
       accessWaitMs: limits.accessWait,
     },
     digest: createHash("sha256").update(JSON.stringify([rules, masks])).digest("hex"),

@@ -86,6 +86,15 @@ masks: [{ columns: ["public.t.secret"], mask: { kind: "null" } }]
           [["target demo", true], ["target gone", false]],
         );
       });
+      await t.step("short of memory it lets nobody in, says by which limit, and counts it", async () => {
+        await gateway.edit((text) => `${text}limits: { memory: 64MB }\n`);
+        const source = { text: await Deno.readTextFile(gateway.configFile), file: gateway.configFile };
+        await gateway.gateway.reload({ ...source, env: () => database.password }, "a test");
+        const { stderr } = await psql("demo", "SELECT 1");
+        assert.match(stderr, /short of memory and lets nobody in \(limits\.memory: 64 MB\)/);
+        const { text } = await get("/metrics");
+        assert.match(text, /postern_sessions_refused_total\{code="LimitExceeded",rule="limits\.memory"\} 1/);
+      });
       await t.step("it is alive, and says no more on paths that it does not have", async () => {
         assert.equal((await get("/healthz")).status, 200);
         assert.equal((await get("/api/sessions")).status, 404);

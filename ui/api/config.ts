@@ -21,6 +21,10 @@ export const dashboardSchema = z.strictObject({
   /** What links start with; no slash at the end. */
   url: origin,
   tls: tlsPair({}).optional(),
+  limits: z.strictObject({
+    /** Of one address; people behind one proxy share it. */
+    requestsPerMinute: z.int().min(10).max(1_000_000).default(1200),
+  }).prefault({}),
   /** When browsers must sign in again: after this time without use, and after this time in any case. */
   sessions: z.strictObject({
     idle: duration("1m", "30d").default(defaultBrowserLimits.idleMs),

@@ -52,6 +52,8 @@ export interface DashboardDeps {
   readonly log: Log;
   readonly version: string;
   readonly limits?: Partial<BrowserSessionLimits>;
+  /** Of one address. */
+  readonly requestsPerMinute?: number;
 }
 
 /** The client's address comes with the request, from whoever accepted the connection. */

@@ -6,6 +6,7 @@ import { BrowserSessions, defaultBrowserLimits } from "./browser_sessions.ts";
 import { admitted, rightHost, rightOrigin, securityHeaders } from "./guard.ts";
 import { type DashboardDeps, type DashboardEnv, HttpRefusal, notFound, refusalOf } from "./http.ts";
 import { type DashboardListener, type HttpListener, listenHttp } from "./listener.ts";
+import { rateLimit } from "./rate_limit.ts";
 import { type Route, routesOf } from "./routes.ts";
 import { EventStreams } from "./stream.ts";
 
@@ -45,7 +46,8 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
     if (c.req.method === "GET" && !c.req.path.startsWith("/api/")) return c.html(deps.assets.page(), 404);
     return c.json(refusalOf(notFound("route")).body, 404);
   });
-  app.use(securityHeaders(url), rightHost(url), rightOrigin(url));
+  app.use(securityHeaders(url), rightHost(url), rateLimit(deps.requestsPerMinute ?? 1200, deps.clock));
+  app.use(rightOrigin(url));
   app.use(bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: () => {

@@ -1,7 +1,9 @@
 /** What a hostile page, host name, path, body or cookie gets. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { localPath } from "../../../ui/api/http.ts";
+import { Hono } from "hono";
+import { type DashboardEnv, localPath, refusalOf } from "../../../ui/api/http.ts";
+import { rateLimit } from "../../../ui/api/rate_limit.ts";
 import { ada, devin } from "./fakes.ts";
 import { errorCode, origin, startHarness } from "./harness.ts";
 
@@ -207,4 +209,24 @@ Deno.test("over plain http cookies are neither Secure nor prefixed, so that a de
   assert.doesNotMatch(cookie ?? "", /Secure/i);
   assert.equal(response.headers.get("strict-transport-security"), null);
   await harness.close();
+});
+
+Deno.test("an address that asks too often is told when to come back; others and the next minute are free", async () => {
+  let now = 1_000_000;
+  const app = new Hono<DashboardEnv>();
+  app.onError((thrown, c) => c.json(refusalOf(thrown).body, refusalOf(thrown).status as 429));
+  app.use(rateLimit(3, () => now)).get("*", (c) => c.text("ok"));
+  const ask = (address: string, path = "/api/me") => app.request(path, {}, { address });
+  const statuses = async (address: string, times: number) => {
+    const answers = await Promise.all(Array.from({ length: times }, () => ask(address)));
+    return answers.map(({ status }) => status);
+  };
+  assert.deepEqual(await statuses("10.0.0.1", 4), [200, 200, 200, 429]);
+  const refused = await ask("10.0.0.1");
+  assert.equal(refused.headers.get("retry-after"), "60");
+  assert.match(await refused.text(), /dashboard\.limits\.requestsPerMinute/);
+  assert.equal((await ask("10.0.0.2")).status, 200, "another address");
+  assert.equal((await ask("10.0.0.1", "/assets/main.js")).status, 200, "the app's own files");
+  now += 60_000;
+  assert.equal((await ask("10.0.0.1")).status, 200, "a minute later");
 });
