@@ -14,7 +14,7 @@ import {
 import { PosternError } from "./policy/errors.ts";
 import { createLog, type Log } from "./policy/log.ts";
 import { compilePolicy, type PolicyInForce } from "./policy/in_force.ts";
-import { createPolicy, type PolicyPorts } from "./policy/mod.ts";
+import { createPolicy } from "./policy/mod.ts";
 import type { EvidenceJournal } from "./policy/ports.ts";
 import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
@@ -30,8 +30,9 @@ import {
   targetQuery,
 } from "./proxy/mod.ts";
 import { startControl } from "./ui/api/control.ts";
-import { opsSchema, startOps } from "./ui/api/ops.ts";
-import { dashboardSchema, loadAssets, type RunningDashboard, startDashboard } from "./ui/api/mod.ts";
+import { opsSchema } from "./ui/api/ops.ts";
+import { dashboardTls, startUi } from "./ui/api/start.ts";
+import { dashboardSchema, type RunningDashboard } from "./ui/api/mod.ts";
 import {
   type Checked,
   configOf,
@@ -135,7 +136,7 @@ async function startParts(
   await Promise.all(dialects.map((dialect) => dialect.ready()));
   const journal = await openJournal({ folder: data, url: config.store?.url.reveal() ?? null, clock, log });
   started.push(() => journal.close());
-  const { gatekeeper, inForce, metrics, ...ports } = createPolicy(policy, {
+  const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
     journal,
     url,
     targetQuery,
@@ -159,8 +160,20 @@ async function startParts(
     await ports.approvals.close("Postern is shutting down");
     await proxy.close(drainMs);
   });
-  const fronts: Fronts = { policy: { ...ports, gatekeeper, inForce, metrics }, proxy, journal, log };
-  const dashboard = await startDashboards(config, fronts, started);
+  const dashboard = await startUi(config, {
+    ...ports,
+    connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
+    listenerOf: (protocol) => proxy.listenerOf(url, protocol),
+    journal,
+    live: gatekeeper,
+    get roles() {
+      return inForce.current.roles;
+    },
+    clock,
+    log,
+    version,
+  });
+  started.push(() => dashboard.close());
   const reloading = reloadingOf(config, { inForce, proxy, dashboard, journal, log });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
   const reread = source.reread ?? (() => source);
@@ -182,47 +195,6 @@ async function startParts(
   };
 }
 
-interface Fronts {
-  readonly policy: PolicyPorts;
-  readonly proxy: Proxy;
-  readonly journal: EvidenceJournal;
-  readonly log: Log;
-}
-
-/** What people and machines look at: the dashboard, and the address for whatever watches Postern. */
-async function startDashboards(
-  config: Config,
-  { policy, proxy, journal, log }: Fronts,
-  started: Undo["started"],
-): Promise<RunningDashboard> {
-  const { listen, url, sessions, limits } = config.dashboard;
-  const { gatekeeper, inForce, metrics, ...ports } = policy;
-  const dashboard = startDashboard({
-    ...ports,
-    connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
-    listenerOf: (protocol) => proxy.listenerOf(url, protocol),
-    journal,
-    live: gatekeeper,
-    get roles() {
-      return inForce.current.roles;
-    },
-    url,
-    assets: await loadAssets(),
-    clock: Date.now,
-    log,
-    version,
-    limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
-    requestsPerMinute: limits.requestsPerMinute,
-  }, { hostname: listen.host, port: listen.port, ...dashboardTls(config) });
-  started.push(() => dashboard.close());
-  started.push(() => Promise.resolve(metrics.close()));
-  if (config.metrics !== undefined) {
-    const ops = startOps({ metrics, health: ports.health, log }, config.metrics);
-    started.push(() => ops.close());
-  }
-  return dashboard;
-}
-
 interface ReloadedParts {
   readonly inForce: PolicyInForce;
   readonly proxy: Proxy;
@@ -240,7 +212,7 @@ function reloadingOf(config: Config, { inForce, proxy, dashboard, journal, log }
       const compiled = compilePolicy(toPolicyConfig(next, protocols));
       // Certificates may fail, the rest cannot.
       proxy.configure(proxySettings(next));
-      dashboard.setTls(dashboardTls(next).tls);
+      dashboard.setTls(dashboardTls(next));
       inForce.replace(compiled);
     },
     log,
@@ -266,9 +238,6 @@ const proxySettings = ({ listen: { tls, limits } }: Config): ProxySettings => ({
   tls: tls === undefined ? null : { ...tls, key: tls.key.reveal() },
   limits,
 });
-
-const dashboardTls = ({ dashboard: { tls } }: Config) =>
-  tls === undefined ? {} : { tls: { ...tls, key: tls.key.reveal() } };
 
 // ---- commands ----------------------------------------------------------------------------------------------
 

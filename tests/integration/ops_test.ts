@@ -26,6 +26,16 @@ masks: [{ columns: ["public.t.secret"], mask: { kind: "null" } }]
       const answer = await fetch(`http://127.0.0.1:${ops}${path}`);
       return { status: answer.status, text: await answer.text() };
     };
+    /** Events are counted once they are durable, which may be after psql has ended. */
+    const metricsWith = async (line: RegExp): Promise<string> => {
+      let text = "";
+      for (let tries = 0; tries < 400 && !line.test(text); tries++) {
+        ({ text } = await get("/metrics"));
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      assert.match(text, line);
+      return text;
+    };
     try {
       const user = await gateway.signIn(devin);
       const psql = async (target: string, ...statements: string[]) => {
@@ -41,16 +51,7 @@ masks: [{ columns: ["public.t.secret"], mask: { kind: "null" } }]
         "statements by kind and verdict, the masked ones, failures, sign-ins, and what Postern adds",
         async () => {
           await psql("demo", "SELECT a FROM t", "SELECT secret FROM t", "DROP TABLE t", "SELECT 1/0");
-          let text = "";
-          // Events are counted once they are durable, which may be after psql has ended.
-          for (
-            let tries = 0;
-            tries < 200 && !/statements_failed_total\{target="demo"\} 1/.test(text);
-            tries++
-          ) {
-            ({ text } = await get("/metrics"));
-            await new Promise((resolve) => setTimeout(resolve, 25));
-          }
+          const text = await metricsWith(/statements_failed_total\{target="demo"\} 1/);
           for (
             const line of [
               /^postern_statements_total\{kind="read",verdict="allow"\} 3$/m,
@@ -92,8 +93,7 @@ masks: [{ columns: ["public.t.secret"], mask: { kind: "null" } }]
         await gateway.gateway.reload({ ...source, env: () => database.password }, "a test");
         const { stderr } = await psql("demo", "SELECT 1");
         assert.match(stderr, /short of memory and lets nobody in \(limits\.memory: 64 MB\)/);
-        const { text } = await get("/metrics");
-        assert.match(text, /postern_sessions_refused_total\{code="LimitExceeded",rule="limits\.memory"\} 1/);
+        await metricsWith(/postern_sessions_refused_total\{code="LimitExceeded",rule="limits\.memory"\} 1/);
       });
       await t.step("it is alive, and says no more on paths that it does not have", async () => {
         assert.equal((await get("/healthz")).status, 200);
