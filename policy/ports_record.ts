@@ -2,7 +2,15 @@
 import type { PosternError } from "./errors.ts";
 import type { Grant } from "./grant.ts";
 import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
-import type { ApprovalRequest, AuditEvent, ClientInfo, EventDraft, EventType } from "./types.ts";
+import type {
+  ApprovalRequest,
+  AuditEvent,
+  ClientInfo,
+  EventDraft,
+  EventType,
+  StatementKind,
+  Verdict,
+} from "./types.ts";
 
 /** One row of the sessions list. */
 export interface SessionSummary {
@@ -31,6 +39,10 @@ export interface EventFilter {
   readonly from?: number;
   readonly to?: number;
   readonly text?: string;
+  /** Statements of this kind, verdict or table (`schema.name`, or a name in any schema), and requests for them. */
+  readonly kind?: StatementKind;
+  readonly verdict?: Verdict;
+  readonly table?: string;
   /** Only events after this sequence number. */
   readonly after?: number;
   readonly limit?: number;

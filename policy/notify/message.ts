@@ -4,7 +4,8 @@
  * the record has it, in which literals and parameters of masked columns are masked.
  */
 import { known, type KnownEvent } from "../audit/events.ts";
-import type { AuditEvent, RelationUse } from "../types.ts";
+import { isAccessEvent } from "../audit/access_events.ts";
+import type { AccessEventType, AuditEvent, RelationUse } from "../types.ts";
 import { deliveryId } from "./channel.ts";
 
 /** What a channel can be told to send; those of `alerts` are about Postern's own health and unusual refusals. */
@@ -37,13 +38,10 @@ export interface MessageOptions {
 const STATEMENT_CHARS_MAX = 1500;
 const FACT_CHARS_MAX = 300;
 
-/** Which events become messages, by topic. Types of other parts count by the beginning of their name. */
-const topicOf = (type: string): Topic | null => {
+/** Which events become messages, by topic; types count by the beginning of their name. */
+const topicOf = (type: string, data: AuditEvent["data"] = {}): Topic | null => {
   if (type.startsWith("approval.")) return "approvals";
-  if (type.startsWith("access.") || type.startsWith("grant.")) return "access";
-  if (type.startsWith("breakglass.") || type.startsWith("break_glass.") || type.startsWith("break-glass.")) {
-    return "break-glass";
-  }
+  if (type.startsWith("access.")) return data.breakGlass === true ? "break-glass" : "access";
   if (type.startsWith("alert.") || type.startsWith("delivery.")) return "alerts";
   return null;
 };
@@ -60,7 +58,7 @@ const tableNames = (tables: readonly RelationUse[]): string =>
 
 /** null for an event that nobody is told of. */
 export function messageOf(event: AuditEvent, options: MessageOptions): Message | null {
-  const topic = topicOf(event.type);
+  const topic = topicOf(event.type, event.data);
   if (topic === null) return null;
   const said = wordsOf(event);
   if (said === null) return null;
@@ -104,8 +102,10 @@ function wordsOf(event: AuditEvent): Said | null {
     case "delivery.recovered":
     case "delivery.dropped":
       return delivery(it);
+    case undefined:
+      return null;
     default:
-      return it === null ? null : other(event);
+      return isAccessEvent(it!.type) ? access(it as AccessEvent) : other(event);
   }
 }
 
@@ -167,14 +167,43 @@ function delivery(
   };
 }
 
+type AccessEvent = Extract<KnownEvent, { type: AccessEventType }>;
+
+function access({ type, data }: AccessEvent): Said {
+  const glass = data.breakGlass ? " (break-glass)" : "";
+  const minutes = Math.round(data.durationMs / 60_000);
+  const title = type === "access.requested"
+    ? `${data.person} asks for access to ${data.target} for ${minutes} minutes`
+    : type === "access.glass"
+    ? `BREAK-GLASS: ${data.person} has opened access to ${data.target} for ${minutes} minutes`
+    : `Access of ${data.person} to ${data.target} is ${data.state}${glass}`;
+  return {
+    title,
+    facts: [
+      ["Who", data.person],
+      ["Where", `${data.target}${data.environment && ` (${data.environment})`}`],
+      ["Why", data.reason],
+      ["For", `${minutes} minutes`],
+      ["Kinds", data.scope.kinds?.join(", ") ?? ""],
+      ["Tables", data.scope.tables?.join(", ") ?? ""],
+      ["Rule", data.rule],
+      ["Who decides", data.state === "requested" ? `${data.quorum} of ${data.approvers.join(", ")}` : ""],
+      ["Decided by", data.reviews.map(({ by }) => by).join(", ")],
+      ["Until", data.endsAt === null ? "" : day(data.endsAt)],
+      ["Outcome", data.outcome],
+    ],
+    path: `/access/${encodeURIComponent(data.id)}`,
+    urgent: type === "access.requested" || type === "access.glass",
+  };
+}
+
 /** Words of an event that are safe to show, whatever part of Postern it comes from: never its texts of statements. */
 const shownFields = ["action", "outcome", "rule", "reason", "state", "duration", "scope", "ticket"] as const;
 
 function other(event: AuditEvent): Said {
   const { data } = event;
-  const id = typeof data.id === "string" ? data.id : "";
   const what = event.type.replace(/[._-]+/g, " ");
-  const urgent = event.type.startsWith("alert.") || /^break/.test(event.type);
+  const urgent = event.type.startsWith("alert.");
   return {
     title: `${what[0]!.toUpperCase()}${what.slice(1)}${event.person === null ? "" : `: ${event.person}`}${
       event.target === null ? "" : ` on ${event.target}`
@@ -187,11 +216,7 @@ function other(event: AuditEvent): Said {
         typeof data[name] === "string" ? data[name] : "",
       ]),
     ],
-    path: topicOf(event.type) === "access" && id !== ""
-      ? `/access/${encodeURIComponent(id)}`
-      : event.session === null
-      ? "/"
-      : `/sessions/${encodeURIComponent(event.session)}`,
+    path: event.session === null ? "/" : `/sessions/${encodeURIComponent(event.session)}`,
     urgent,
   };
 }

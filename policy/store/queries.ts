@@ -32,11 +32,30 @@ function conditions(filter: EventFilter, values: (string | null)[]): string[] {
   }
   if (filter.from !== undefined) add((n) => `at >= $${n}::int8`, integer(Math.ceil(filter.from)));
   if (filter.to !== undefined) add((n) => `at <= $${n}::int8`, integer(Math.floor(filter.to)));
+  for (const member of membersOf(filter)) add((n) => `strpos(content, $${n}::text) > 0`, member);
   if (filter.text !== undefined) {
     // As it stands inside canonical JSON: quotes and line breaks are escaped there.
     const needle = JSON.stringify(filter.text.toWellFormed()).slice(1, -1);
     // Without regard to the case of ASCII letters; any other folding would take many times as long.
     add((n) => `strpos(lower(content COLLATE "C"), lower($${n}::text COLLATE "C")) > 0`, needle);
+  }
+  return found;
+}
+
+/**
+ * What the canonical JSON of a wanted event holds. Inside a text quotes are escaped, so that what looks like a member
+ * is one.
+ */
+function membersOf({ kind, verdict, table }: EventFilter): string[] {
+  const found: string[] = [];
+  if (kind !== undefined) found.push(`"kind":${JSON.stringify(kind)}`);
+  if (verdict !== undefined) found.push(`"verdict":${JSON.stringify(verdict)}`);
+  if (table !== undefined) {
+    const dot = table.indexOf(".");
+    const name = JSON.stringify(table.slice(dot + 1).toWellFormed());
+    found.push(
+      `"name":${name},"schema":${dot < 0 ? "" : JSON.stringify(table.slice(0, dot).toWellFormed())}`,
+    );
   }
   return found;
 }
@@ -91,7 +110,8 @@ export async function readEvents(
   const count = Math.min(limit, PAGE_EVENTS);
   const values: (string | null)[] = [integer(after), integer(count)];
   const where = ["sequence > $1::int8", ...conditions(filter, values)];
-  const step = filter.text === undefined ? null : after + SEARCH_STEP;
+  const indexed = filter.text === undefined && membersOf(filter).length === 0;
+  const step = indexed ? null : after + SEARCH_STEP;
   if (step !== null) where.push(`sequence <= $${values.push(integer(step))}::int8`);
   const [row] = await db.query({ text: paged("true", where), values });
   const events = toStored(row).map((one) => eventOf(one.sequence, one.previous, one.hash, one.content));
@@ -116,19 +136,23 @@ export async function readRange(
   return toStored(row);
 }
 
-/** The first and last sequence that a filter matches but for its `text`; null where nothing does. */
+/** The first and last sequence that a filter matches but for what stands in contents; null where nothing does. */
 export async function readBounds(
   db: Database,
   filter: EventFilter,
 ): Promise<{ first: number; last: number } | null> {
   const values: (string | null)[] = [integer(filter.after ?? 0)];
-  const where = ["sequence > $1::int8", ...conditions({ ...filter, text: undefined }, values)].join(" AND ");
+  const where = ["sequence > $1::int8", ...conditions(withoutContents(filter), values)].join(" AND ");
   const [row] = await db.query({
     text: `SELECT min(sequence)::text, max(sequence)::text FROM events WHERE ${where}`,
     values,
   });
   return row?.[0] == null ? null : { first: Number(row[0]), last: Number(row[1]) };
 }
+
+const withoutContents = (
+  { text: _text, kind: _kind, verdict: _verdict, table: _table, ...rest }: EventFilter,
+): EventFilter => rest;
 
 const SESSION_COLUMNS = "started, ended_at::text, end_reason, statements::text, denied::text, held::text";
 

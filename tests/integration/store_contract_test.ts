@@ -93,6 +93,14 @@ async function contract(t: Deno.TestContext, open: Open): Promise<void> {
       expected((e) => e.data.text === run.text),
     );
     assert.deepEqual(await sequences({ text: "not in any" }), []);
+    const statements = ["approval.requested", "statement.judged"];
+    const ofStatements = expected((e) => statements.includes(e.type));
+    assert.deepEqual(await sequences({ kind: "write" }), ofStatements);
+    assert.deepEqual(await sequences({ kind: "ddl" }), []);
+    assert.deepEqual(await sequences({ verdict: "approve" }), expected((e) => e.type === "statement.judged"));
+    assert.deepEqual(await sequences({ table: "customers" }), ofStatements);
+    assert.deepEqual(await sequences({ table: "public.customers", verdict: "deny" }), []);
+    assert.deepEqual(await sequences({ table: 'x","schema":"public' }), []);
     assert.deepEqual(await sequences({ person: "'; DROP TABLE events; --" }), []);
     assert.deepEqual(await sequences({ session: "session-1\0", text: "%" }), []);
   });
@@ -114,6 +122,7 @@ async function contract(t: Deno.TestContext, open: Open): Promise<void> {
       statements: 1,
       denied: 0,
       held: 1,
+      grant: null,
     });
     assert.equal(await journal.session("none"), null);
   });
@@ -252,7 +261,12 @@ async function contract(t: Deno.TestContext, open: Open): Promise<void> {
   });
 
   await step("whole and filtered exports verify, also while events go on coming", async () => {
-    for (const filter of [{}, { session: "session-2" }, { types: ["session.started"] }, { text: "lower" }]) {
+    for (
+      const filter of [{}, { session: "session-2" }, { types: ["session.started"] }, { text: "lower" }, {
+        verdict: "approve",
+        table: "customers",
+      }] as const
+    ) {
       const more = Array.from({ length: 50 }, (_, i) => journal.append(smallEvent(String(i))));
       let text = "";
       await exportRecord(journal, filter, (piece) => void (text += piece));

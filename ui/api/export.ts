@@ -11,11 +11,16 @@ const exportQuery = z.strictObject({
   target: text.optional(),
   from: cursorSchema.optional(),
   to: cursorSchema.optional(),
+  kind: z.enum(["read", "write", "ddl", "session", "transaction", "admin", "copy", "call", "unknown"])
+    .optional(),
+  verdict: z.enum(["allow", "approve", "deny"]).optional(),
+  table: text.optional(),
+  format: z.enum(["jsonl", "csv"]).default("jsonl"),
 });
 
 export function exportRoute(deps: DashboardDeps) {
   return async (c: DashboardContext): Promise<Response> => {
-    const query = queryOf(c, exportQuery);
+    const { format, ...query } = queryOf(c, exportQuery);
     const filter = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
     // Recorded before the first byte leaves.
     await deps.journal.append(dashboardAction(c.get("viewer").identity.name, {
@@ -24,11 +29,11 @@ export function exportRoute(deps: DashboardDeps) {
       detail: JSON.stringify(filter),
       address: addressOf(c),
     }, { session: query.session ?? null, target: query.target ?? null }));
-    const name = `postern-${query.session?.replace(/[^\w-]/g, "_") ?? "record"}.jsonl`;
+    const name = `postern-${query.session?.replace(/[^\w-]/g, "_") ?? "record"}.${format}`;
     // Pulled: what the browser does not read yet is not asked of the store.
-    const lines = ReadableStream.from(deps.journal.lines(filter as EventFilter));
+    const lines = ReadableStream.from(deps.journal.lines(filter as EventFilter, format));
     return c.body(lines.pipeThrough(new TextEncoderStream()), 200, {
-      "content-type": "application/jsonl; charset=utf-8",
+      "content-type": `${format === "csv" ? "text/csv" : "application/jsonl"}; charset=utf-8`,
       "content-disposition": `attachment; filename="${name}"`,
     });
   };

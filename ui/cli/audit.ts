@@ -11,7 +11,14 @@ const exportOptions = {
   target: "string",
   from: "string",
   to: "string",
+  type: "string",
+  kind: "string",
+  verdict: "string",
+  table: "string",
 } as const;
+
+const kinds = ["read", "write", "ddl", "session", "transaction", "admin", "copy", "call", "unknown"];
+const verdicts = ["allow", "approve", "deny"];
 
 function filterOf(values: Values): EventFilter {
   const time = (name: "from" | "to"): number | undefined => {
@@ -21,8 +28,23 @@ function filterOf(values: Values): EventFilter {
     if (Number.isNaN(at)) throw new UsageError(`--${name} wants a time, as in 2026-11-24T08:00:00Z`);
     return at;
   };
-  const { session, person, target } = values;
-  const given = { session, person, target, from: time("from"), to: time("to") };
+  const oneOf = (name: "kind" | "verdict", choices: readonly string[]) => {
+    const given = values[name];
+    if (given === undefined || choices.includes(String(given))) return given;
+    throw new UsageError(`--${name} is one of ${choices.join(", ")}`);
+  };
+  const { session, person, target, table, type } = values;
+  const given = {
+    session,
+    person,
+    target,
+    table,
+    types: typeof type === "string" ? type.split(",") : undefined,
+    kind: oneOf("kind", kinds),
+    verdict: oneOf("verdict", verdicts),
+    from: time("from"),
+    to: time("to"),
+  };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
@@ -62,7 +84,8 @@ export function auditCommands(
 ): Commands {
   return {
     "audit export": {
-      usage: "--config FILE [--session ID] [--person NAME] [--target NAME] [--from TIME] [--to TIME]",
+      usage: "--config FILE [--format jsonl|csv] [--session ID] [--person NAME] [--target NAME] " +
+        "[--from TIME] [--to TIME] [--type TYPE,TYPE] [--kind KIND] [--verdict VERDICT] [--table NAME]",
       about: "the record as JSON Lines, with what proves it",
       options: { config: "string", ...exportOptions },
       operands: [0, 0],
