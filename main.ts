@@ -136,23 +136,20 @@ async function startParts(
   await Promise.all(dialects.map((dialect) => dialect.ready()));
   const journal = await openJournal({ folder: data, url: config.store?.url.reveal() ?? null, clock, log });
   started.push(() => journal.close());
+  const maskKey = await maskSecret(data);
   const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
-    journal,
-    url,
-    targetQuery,
+    ...{ journal, url, targetQuery, clock, log },
     file: source.file,
     connections: () => proxy.connections(),
-    clock,
-    log,
+    secret: maskKey,
   });
   await ports.grants.book.load();
-  started.push(() => Promise.resolve(ports.grants.book.close()));
-  started.push(() => ports.deliveries.close());
+  started.push(() => Promise.resolve(ports.grants.book.close()), () => ports.deliveries.close());
   const proxy = await startProxy({
     gatekeeper,
     addresses: listenAddresses(config.listen),
     ...proxySettings(config),
-    maskKey: await maskSecret(data),
+    maskKey,
     log,
   });
   let drainMs = 0;

@@ -8,7 +8,7 @@ import type { Grant } from "./grant.ts";
 import type { AccessWait } from "./grant_ports.ts";
 import type { Grants } from "./grants.ts";
 import type { Clock, ConnectionAttempt } from "./ports.ts";
-import { randomId } from "./session.ts";
+import { randomId } from "./random_id.ts";
 import type { Identity, Target } from "./types.ts";
 
 export interface AccessWaitsDeps {

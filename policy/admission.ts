@@ -9,7 +9,8 @@ import type { SessionNotice } from "./grant_ports.ts";
 import type { Policy } from "./in_force.ts";
 import type { LiveSession } from "./live.ts";
 import type { ConnectionAttempt, Journal, LiveSessions, Session } from "./ports.ts";
-import { GatedSession, randomId, type SessionDeps, type SessionPlace } from "./session.ts";
+import { randomId } from "./random_id.ts";
+import { GatedSession, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
 
 export interface AdmissionDeps extends SessionDeps {

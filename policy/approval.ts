@@ -2,104 +2,98 @@
  * Approvals: one held statement's life, from the request to its single outcome.
  *
  * What decides first becomes durable first: a decision and a withdrawal that race have one winner, the same
- * in the client, in the record and in the dashboard. Nothing here survives a restart: a held statement dies
- * with the connection it came from (the store closes what a crash left open).
+ * in the client, in the record and in the dashboard. A pending request dies with Postern (the store closes what a
+ * crash left open). An approval that nobody used, because its client had gone, stays in the store until it
+ * expires: the same statement of the same person passes with it, once.
  */
-import { createHash } from "node:crypto";
-import { approvalDecided, approvalRequested, approvalWithdrawn } from "./audit/events.ts";
+import {
+  approvalDecided,
+  approvalEscalated,
+  approvalJoined,
+  approvalRequested,
+  approvalWithdrawn,
+} from "./audit/approval_events.ts";
+import { type Ended, PendingRequest } from "./approval/pending.ts";
+import {
+  approversAt,
+  type Decision,
+  forWhomText,
+  grantedBy,
+  moved,
+  objectionTo,
+  objectionToScope,
+  outcomeText,
+  recheck,
+  reviewOf,
+  stateAfter,
+} from "./approval/review.ts";
+import type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
+import { StandingApprovals } from "./approval/standing.ts";
 import { PosternError } from "./errors.ts";
-import type { Approvals, Clock, Hold, Journal } from "./ports.ts";
-import type { ApprovalRequest, ApprovalState, Identity, Json } from "./types.ts";
+import type { Hold } from "./ports.ts";
+import type { ApprovalRequest, Identity } from "./types.ts";
 
-type Ended = Exclude<ApprovalState, "pending">;
-type Outcome = Awaited<Hold["outcome"]>;
+export { digestKeyOf, digestOf } from "./approval/review.ts";
+export type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
 
-/** Which state may follow which; what is not here cannot happen. */
-const transitions: Readonly<Record<ApprovalState, readonly ApprovalState[]>> = {
-  pending: ["pending", "approved", "denied", "expired", "withdrawn"],
-  approved: [],
-  denied: [],
-  expired: [],
-  withdrawn: [],
-};
-
-/** The request in its next state; a step that the table lacks is a defect of ours, and throws. */
-export function moved(request: ApprovalRequest, state: ApprovalState, outcome: string): ApprovalRequest {
-  if (!transitions[request.state].includes(state)) {
-    throw new PosternError("Internal", `A request that is ${request.state} cannot become ${state}`);
-  }
-  return { ...request, state, outcome };
-}
-
-/** What an approval is good for: SHA-256, hex, over everything that decides what the statement would do. */
-export function digestOf(parts: { readonly [key: string]: Json }): string {
-  const sorted = Object.keys(parts).sort().map((key) => [key, parts[key]]);
-  return createHash("sha256").update(JSON.stringify(sorted)).digest("hex");
-}
-
-export interface ApprovalService extends Approvals {
-  /** Records the request, shows it to approvers, starts its deadline. Rejects with StoreFailed or LimitExceeded. */
-  hold(request: ApprovalRequest, requester: Identity): Promise<Hold>;
-  /** Withdraws all that is pending: Postern shuts down. */
-  close(reason: string): Promise<void>;
-}
-
-export interface ApprovalDeps {
-  readonly journal: Pick<Journal, "append" | "approval">;
-  readonly clock: Clock;
-  /** What links start with, without a slash at the end. */
-  readonly url: string;
-  /** Most requests pending at once, in all. */
-  readonly pendingMax?: () => number;
-  readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
-}
-
-/** One request while it waits. `closing` is the append that ends it, while under way. */
-interface Pending {
-  request: ApprovalRequest;
-  readonly requester: Identity;
-  readonly settle: (outcome: Outcome) => void;
-  readonly timer: ReturnType<typeof setTimeout>;
-  closing: Promise<void> | null;
-  /** Asked for while a decision was being recorded; takes effect only if recording fails. */
-  withdrawal: { state: "withdrawn" | "expired"; reason: string } | null;
-}
+const samePerson = (one: Pick<Identity, "issuer" | "subject">, other: Pick<Identity, "issuer" | "subject">) =>
+  one.issuer === other.issuer && one.subject === other.subject;
 
 export function createApprovals(deps: ApprovalDeps): ApprovalService {
   return new ApprovalDesk(deps);
 }
 
 class ApprovalDesk implements ApprovalService {
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, PendingRequest>();
+  /** Requests on their way into the record, by digest. */
+  readonly #asking = new Map<string, Promise<PendingRequest>>();
+  readonly #standing = new StandingApprovals();
 
   constructor(private readonly deps: ApprovalDeps) {}
 
   pending(): readonly ApprovalRequest[] {
-    return [...this.#pending.values()].map((entry) => entry.request).sort((a, b) =>
+    return [...this.#pending.values()].map(({ request }) => this.#shown(request)).sort((a, b) =>
       a.deadlineAt - b.deadlineAt
     );
   }
 
   async find(id: string): Promise<ApprovalRequest | null> {
-    return this.#pending.get(id)?.request ?? await this.deps.journal.approval(id);
+    const request = this.#pending.get(id)?.request ?? await this.deps.journal.approval(id);
+    return request === null ? null : this.#shown(request);
   }
 
   mayDecide(request: ApprovalRequest, identity: Identity): string | null {
     const requester = this.#pending.get(request.id)?.requester;
-    const same = requester !== undefined && requester.issuer === identity.issuer &&
-      requester.subject === identity.subject;
-    if (same || request.person === identity.name) return "Nobody approves their own statement";
-    if (identity.expiresAt <= this.deps.clock()) return "Your sign-in has expired; sign in again";
-    if (!request.approvers.some((group) => identity.groups.includes(group))) {
-      return `Only members of ${request.approvers.join(", ")} may decide this request`;
-    }
-    if (request.reviews.some((review) => review.by === identity.name)) {
-      return "You have reviewed this request already";
-    }
-    return null;
+    const own = requester !== undefined && samePerson(requester, identity);
+    return objectionTo(request, identity, own, this.deps.clock());
   }
 
   async hold(request: ApprovalRequest, requester: Identity): Promise<Hold> {
+    const now = this.deps.clock();
+    const standing = this.#standing.covering(request, now);
+    if (standing !== null) return this.#passing(standing.request, standing.note);
+    const unused = await this.deps.journal.usableApproval(request.digest, now);
+    if (unused !== null) return this.#passing(unused, "for this very statement, and not used so far");
+    const asking = this.#asking.get(request.digest);
+    if (asking !== undefined) {
+      await asking.catch(() => {});
+      return await this.hold(request, requester);
+    }
+    const same = [...this.#pending.values()].find((entry) => entry.request.digest === request.digest);
+    if (same !== undefined && samePerson(same.requester, requester)) {
+      await this.deps.journal.append(approvalJoined(same.request, request.session));
+      return this.#pending.has(same.request.id) ? this.#joined(same) : await this.hold(request, requester);
+    }
+    const asked = this.#ask(request, requester);
+    this.#asking.set(request.digest, asked);
+    try {
+      return this.#joined(await asked);
+    } finally {
+      this.#asking.delete(request.digest);
+    }
+  }
+
+  async #ask(request: ApprovalRequest, requester: Identity): Promise<PendingRequest> {
     const limit = this.deps.pendingMax?.() ?? 1000;
     if (this.#pending.size >= limit) {
       throw new PosternError(
@@ -112,53 +106,95 @@ class ApprovalDesk implements ApprovalService {
       );
     }
     await this.deps.journal.append(approvalRequested(request));
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
-    const wait = Math.max(0, request.deadlineAt - this.deps.clock());
-    const timer = setTimeout(() => this.#end(request.id, "expired", "nobody decided in time"), wait);
-    this.#pending.set(request.id, {
-      request,
-      requester,
-      settle: resolve,
-      timer,
-      closing: null,
-      withdrawal: null,
-    });
+    const entry = new PendingRequest(request, requester, this.deps.clock);
+    this.#pending.set(request.id, entry);
+    entry.at(request.deadlineAt, () => this.#end(request.id, "expired", "nobody decided in time"));
+    if (request.escalation) entry.at(request.escalation.at, () => this.#escalate(entry.request));
+    return entry;
+  }
+
+  #joined(entry: PendingRequest): Hold {
+    const { request } = entry;
+    const { clock } = this.deps;
     return {
       request,
-      url: `${this.deps.url}/requests/${request.id}`,
-      forWhom: `${request.quorum > 1 ? `${request.quorum} members` : "a member"} of ${
-        request.approvers.join(" or ")
-      }`,
-      outcome: promise,
-      withdraw: (reason) => this.#end(request.id, "withdrawn", reason),
+      url: this.#url(request),
+      get forWhom() {
+        return forWhomText(request, clock());
+      },
+      ...entry.join((reason, stays) => {
+        const retryMs = this.#retryMs;
+        if (!stays || retryMs === 0) return this.#end(request.id, "withdrawn", reason);
+        entry.at(clock() + retryMs, () => {
+          if (entry.abandoned) this.#end(request.id, "withdrawn", `${reason}, and did not come again`);
+        });
+      }),
     };
   }
 
-  async decide(
-    id: string,
-    by: Identity,
-    decision: { approve: boolean; reason: string },
-  ): Promise<ApprovalRequest> {
+  #passing(request: ApprovalRequest, note: string): Hold {
+    const by = request.reviews.at(-1)?.by ?? "";
+    return {
+      request,
+      url: this.#url(request),
+      forWhom: by,
+      passes: `approved by ${by}: ${note}`,
+      outcome: Promise.resolve({ state: "approved", by, reason: request.reviews.at(-1)?.reason ?? "" }),
+      withdraw: () => {},
+      leave: () => {},
+    };
+  }
+
+  async use(id: string, asked: ApprovalRequest): Promise<void> {
+    const { journal, clock } = this.deps;
+    const now = clock();
+    if (this.#standing.use(id, asked, now)) return;
+    if (await journal.useApproval({ id, digest: asked.digest, at: now, session: asked.session })) return;
+    throw new PosternError("ApprovalRequired", "This approval was used already, or is over", {
+      rule: asked.rule,
+      hint:
+        `Send the statement again to ask for another approval; the request was ${this.deps.url}/requests/${id}`,
+    });
+  }
+
+  async decide(id: string, by: Identity, decision: Decision): Promise<ApprovalRequest> {
     const entry = this.#pending.get(id);
     if (entry === undefined || entry.closing !== null) throw await this.#gone(id);
-    const objection = this.mayDecide(entry.request, by);
-    if (objection !== null) throw new PosternError("PolicyDenied", objection, { rule: entry.request.rule });
+    const { request } = entry;
+    const objection = this.mayDecide(request, by) ?? objectionToScope(request, decision);
+    if (objection !== null) throw new PosternError("PolicyDenied", objection, { rule: request.rule });
     if (!decision.approve && decision.reason.trim() === "") {
       throw new PosternError("PolicyDenied", "Refusing needs a reason: the requester sees it", {
         hint: "Write in a few words why, or what to do instead",
       });
     }
-    const review = {
-      by: by.name,
-      approve: decision.approve,
-      reason: decision.reason.trim(),
-      at: this.deps.clock(),
-    };
-    const reviews = [...entry.request.reviews, review];
-    const state = stateAfter(reviews, entry.request.quorum);
-    const decided = moved({ ...entry.request, reviews }, state, outcomeText(state, review.by));
-    await this.#close(entry, decided, by.name, review.reason);
-    return decided;
+    const now = this.deps.clock();
+    const reviews = [...recheck(request.reviews, now), reviewOf(request, by, decision, now)];
+    const state = stateAfter(request, reviews);
+    const granted = state === "approved"
+      ? grantedBy(request, reviews, entry.requester.expiresAt, now, this.#retryMs)
+      : null;
+    const outcome = outcomeText(state, by.name, granted);
+    const decided = moved({ ...request, reviews, granted }, state, outcome);
+    await this.#close(entry, decided, by.name, decision.reason.trim());
+    return this.#shown(decided);
+  }
+
+  forget(session: string): void {
+    this.#standing.forget(session);
+  }
+
+  async endAccess(person: Pick<Identity, "issuer" | "subject" | "name">, reason: string): Promise<void> {
+    for (const entry of this.#pending.values()) {
+      if (samePerson(entry.requester, person)) this.#end(entry.request.id, "withdrawn", reason);
+      const reviews = entry.request.reviews.map((one) =>
+        one.by === person.name && one.approve ? { ...one, lapsed: true } : one
+      );
+      entry.request = { ...entry.request, reviews };
+    }
+    for (const request of await this.deps.journal.unusedApprovals(person.name, this.deps.clock())) {
+      await this.deps.journal.append(approvalWithdrawn(moved(request, "withdrawn", reason)));
+    }
   }
 
   async close(reason: string): Promise<void> {
@@ -170,10 +206,11 @@ class ApprovalDesk implements ApprovalService {
   }
 
   /** Appends the review or the decision; settles once it is durable, and goes back to pending where it is not. */
-  async #close(entry: Pending, decided: ApprovalRequest, by: string, reason: string): Promise<void> {
+  async #close(entry: PendingRequest, decided: ApprovalRequest, by: string, reason: string): Promise<void> {
     const appended = this.deps.journal.append(approvalDecided(decided));
     const closing = appended.then(() => {
       entry.request = decided;
+      if (decided.state === "approved") this.#standing.add(decided);
       if (decided.state !== "pending") this.#settle(entry, decided.state, by, reason);
     });
     entry.closing = closing;
@@ -205,10 +242,29 @@ class ApprovalDesk implements ApprovalService {
     }).then(() => this.#settle(entry, state, "", reason));
   }
 
-  #settle(entry: Pending, state: Ended, by: string, reason: string): void {
-    if (!this.#pending.delete(entry.request.id)) return;
-    clearTimeout(entry.timer);
-    entry.settle({ state, by, reason });
+  #settle(entry: PendingRequest, state: Ended, by: string, reason: string): void {
+    if (this.#pending.delete(entry.request.id)) entry.settle(state, by, reason);
+  }
+
+  #escalate(request: ApprovalRequest): void {
+    this.deps.journal.append(approvalEscalated(request)).catch((error) =>
+      this.deps.log("error", "an escalation could not be recorded", {
+        request: request.id,
+        error: String(error),
+      })
+    );
+  }
+
+  get #retryMs(): number {
+    return this.deps.retryMs?.() ?? 0;
+  }
+
+  #shown(request: ApprovalRequest): ApprovalRequest {
+    return { ...request, approvers: approversAt(request, this.deps.clock()) };
+  }
+
+  #url(request: ApprovalRequest): string {
+    return `${this.deps.url}/requests/${request.id}`;
   }
 
   async #gone(id: string): Promise<PosternError> {
@@ -223,16 +279,4 @@ class ApprovalDesk implements ApprovalService {
       },
     );
   }
-}
-
-/** One refusal refuses; as many consents as the quorum asks for approve. */
-function stateAfter(reviews: ApprovalRequest["reviews"], quorum: number): ApprovalState {
-  const last = reviews[reviews.length - 1];
-  if (last !== undefined && !last.approve) return "denied";
-  return reviews.length >= quorum ? "approved" : "pending";
-}
-
-function outcomeText(state: ApprovalState, by: string): string {
-  if (state === "pending") return "";
-  return state === "approved" ? `approved by ${by}` : `refused by ${by}`;
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Check } from "./config_checks.ts";
+import { approvalsSchema, type ApprovalTimes, toApprovalTimes } from "./config_approvals.ts";
 import { problemsOf } from "./config_issues.ts";
 import { defaultRules, maskSchema, ruleSchema, toRule } from "./config_rules.ts";
 import { type Problem, readSource } from "./config_source.ts";
@@ -87,6 +88,7 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
       stream: streamSchema,
     }).prefault({}),
     notify: notifySchema,
+    approvals: approvalsSchema,
     limits: z.strictObject({
       sessionsPerPerson: z.int().min(1).max(100_000).default(20),
       sessionTime: duration("1m", "30d").default(12 * 3_600_000),
@@ -123,6 +125,7 @@ export interface PolicyConfig {
     readonly memoryBytesMax: number;
     readonly accessWaitMs: number;
   };
+  readonly approvals: ApprovalTimes;
   /** SHA-256 over rules and masks in hex: which policy a verdict came from, for the record. */
   readonly digest: string;
 }
@@ -150,6 +153,7 @@ export function toPolicyConfig(
       memoryBytesMax: limits.memory,
       accessWaitMs: limits.accessWait,
     },
+    approvals: toApprovalTimes(sections.approvals),
     digest: createHash("sha256").update(JSON.stringify([rules, masks])).digest("hex"),
   };
 }

@@ -1,5 +1,6 @@
 /** The `rules:` and `masks:` sections, and the rules that hold where the config has none. */
 import { z } from "zod";
+import { approversSchema, toApprovers } from "./config_approvals.ts";
 import { addressRange, duration, namePattern } from "./config_values.ts";
 import { compileCondition } from "./condition.ts";
 import type { MaskSetting } from "./masking.ts";
@@ -76,7 +77,7 @@ export const ruleSchema = z.strictObject({
   }).optional(),
   if: condition.optional(),
   then: z.enum(["allow", "deny", "approve"]),
-  approvers: z.strictObject({ groups: names, quorum: z.int().min(1).max(10).default(1) }).optional(),
+  approvers: approversSchema.optional(),
   deadline: duration("10s", "7d").optional(),
   message: z.string().min(1).max(500).optional(),
 });
@@ -137,7 +138,7 @@ export function toRule({ deadline, approvers, ...setting }: RuleSetting, fallbac
   if (setting.then !== "approve") return setting;
   return {
     ...setting,
-    approvers: approvers ?? { groups: fallback, quorum: 1 },
+    approvers: approvers === undefined ? { groups: fallback, quorum: 1 } : toApprovers(approvers),
     deadlineMs: deadline ?? 15 * 60_000,
   };
 }

@@ -43,6 +43,8 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
     databases: z.array(z.string().min(1)).optional(),
     environment: z.string().max(100).default(""),
     groups: groupNames.min(1),
+    /** Groups that own it: they may approve where a rule's approvers say `owners: true`. */
+    owners: groupNames.optional(),
     tls: z.strictObject({
       mode: z.enum(["disable", "prefer", "require", "verify-ca", "verify-full"]).default("verify-full"),
       ca: certificate.optional(),
@@ -75,7 +77,7 @@ export function toTargets(
 
 function toTarget(
   name: string,
-  { port, databases, tls, account, detectors, access: _access, breakGlass: _glass, ...rest }:
+  { port, databases, owners, tls, account, detectors, access: _access, breakGlass: _glass, ...rest }:
     TargetsSection[string],
   protocols: readonly ProtocolChoice[],
 ): Target {
@@ -85,6 +87,7 @@ function toTarget(
     port: port ?? protocols.find(({ id }) => id === rest.protocol)?.defaultPort ?? 0,
     ...(databases === undefined ? {} : { databases }),
     ...(detectors === undefined ? {} : { detectors }),
+    ...(owners === undefined ? {} : { owners }),
     tls: {
       mode: tls.mode,
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),

@@ -22,6 +22,7 @@
  * - `unsafe`, `missingWhere`: a permissive rule fits such statements only if it names them.
  * - `if`: a condition that fails to evaluate counts as true for `deny` and `approve`, as false for `allow`.
  */
+import { commonTerms } from "./approval/terms.ts";
 import { askFirst, denied, list, offer, safeName, safeText, seen, touched } from "./reasons.ts";
 import type { CompiledRule, CompiledRules, Place } from "./rules.ts";
 import type { NotUnderstood, Understood } from "./sql/dialect.ts";
@@ -209,24 +210,8 @@ function approval({ facts }: Situation, first: CompiledRule, asking: readonly Co
 const deadlineMsDefault = 15 * 60_000;
 
 function termsOf({ rule }: CompiledRule): ApprovalTerms {
-  const { groups = [], quorum = 1 } = rule.approvers ?? {};
-  return { groups, quorum, deadlineMs: rule.deadlineMs ?? deadlineMsDefault };
-}
-
-/**
- * One approval for several terms: by a group that all of them name, by the largest quorum, within the shortest
- * deadline. null where no group is in all of them: nobody could speak for everything.
- */
-function commonTerms(all: readonly ApprovalTerms[]): ApprovalTerms | null {
-  const [first, ...others] = all;
-  if (first === undefined) return null;
-  const groups = first.groups.filter((group) => others.every((terms) => terms.groups.includes(group)));
-  if (groups.length === 0) return null;
-  return {
-    groups,
-    quorum: Math.max(...all.map(({ quorum }) => quorum)),
-    deadlineMs: Math.min(...all.map(({ deadlineMs }) => deadlineMs)),
-  };
+  const { groups = [], quorum = 1, ...more } = rule.approvers ?? {};
+  return { ...more, groups, quorum, deadlineMs: rule.deadlineMs ?? deadlineMsDefault };
 }
 
 function merge(statements: readonly JudgedStatement[]): Judgement {

@@ -4,7 +4,7 @@ import { PosternError } from "./errors.ts";
 import { splitName } from "./glob.ts";
 import { type AccessRuling, type Grant, moved, type Wanted } from "./grant.ts";
 import type { AccessPlace, AskedFrom } from "./grant_ports.ts";
-import { randomId } from "./session.ts";
+import { randomId } from "./random_id.ts";
 import type { AccessEventType, Identity, Target } from "./types.ts";
 
 const reasonLengthMax = 2000;

@@ -16,6 +16,7 @@ export interface Policy {
   /** The dashboard's roles, by groups. */
   readonly roles: PolicyConfig["roles"];
   readonly reads: ReadsRecorded;
+  readonly approvals: PolicyConfig["approvals"];
 }
 
 export function compilePolicy(config: PolicyConfig): Policy {
@@ -27,6 +28,7 @@ export function compilePolicy(config: PolicyConfig): Policy {
     limits: config.limits,
     roles: config.roles,
     reads: config.reads,
+    approvals: config.approvals,
   };
 }
 

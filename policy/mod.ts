@@ -1,7 +1,7 @@
 /** Who may do what, composed over one journal: the only thing of policy that starts anything. */
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
-import { type ApprovalService, createApprovals } from "./approval.ts";
+import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
 import { DetectionTotals } from "./detectors.ts";
@@ -34,6 +34,8 @@ export interface PolicyDeps {
   readonly file: string;
   /** Client connections being served, for the metrics. */
   readonly connections: () => number;
+  /** The installation's secret; digests of approvals are keyed with what is derived from it. */
+  readonly secret: Uint8Array;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -57,20 +59,14 @@ export interface PolicyPorts {
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
-  const { journal, url, targetQuery, connections, clock, log } = deps;
+  const { journal, url, targetQuery, secret, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
   const identity = createIdentityProvider({
     ...config.identity,
     clientSecret: config.identity.clientSecret?.reveal(),
   }, { clock, log });
-  const approvals = createApprovals({
-    journal,
-    clock,
-    url,
-    log,
-    pendingMax: () => inForce.current.limits.pendingApprovalsMax,
-  });
+  const approvals = approvalsUnder(inForce, deps);
   const detections = new DetectionTotals();
   const grants = new Grants({ inForce, journal, clock, log });
   const passwords = new OneTimePasswords({ clock });
@@ -90,6 +86,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     approvals,
     catalogs,
     meter: metrics,
+    digestKey: digestKeyOf(secret),
     startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
       windowMs: config.identity.shareSignInMs,
       clock,
@@ -125,6 +122,18 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     detections,
     deliveries,
   };
+}
+
+function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: PolicyDeps): ApprovalService {
+  const pendingMax = () => inForce.current.limits.pendingApprovalsMax;
+  return createApprovals({
+    journal,
+    clock,
+    url,
+    log,
+    pendingMax,
+    retryMs: () => inForce.current.approvals.retryMs,
+  });
 }
 
 /** A confidential client's id is no use to a program that holds no secret. */

@@ -1,4 +1,5 @@
 /** What policy offers to, and asks of, the outside: proxy/ and ui/ see policy only through these. */
+import type { Decision } from "./approval/review.ts";
 import type { PosternError } from "./errors.ts";
 import type { Watcher } from "./watch.ts";
 import type { LiveSession, Progress } from "./live.ts";
@@ -113,8 +114,12 @@ export interface Hold {
   readonly forWhom: string;
   /** Settles once, never rejects. `approved` only when the decision is durable. */
   readonly outcome: Promise<{ state: Exclude<ApprovalState, "pending">; by: string; reason: string }>;
+  /** Nothing to wait for: an earlier approval covers it. Says whose, and what of it is left. */
+  readonly passes?: string;
   /** Ctrl-C, disconnect, kill. After an outcome it does nothing. */
   withdraw(reason: string): void;
+  /** The client went away and may come again: the request stays for a while. After an outcome it does nothing. */
+  leave(reason: string): void;
 }
 
 /** An admitted connection. The data path asks it about every statement. */
@@ -195,11 +200,7 @@ export interface Approvals {
   /** May this person decide this request? A reason if not. */
   mayDecide(request: ApprovalRequest, identity: Identity): string | null;
   /** Rejects with PolicyDenied (own request, not an approver, no longer pending, reason missing). */
-  decide(
-    id: string,
-    by: Identity,
-    decision: { approve: boolean; reason: string },
-  ): Promise<ApprovalRequest>;
+  decide(id: string, by: Identity, decision: Decision): Promise<ApprovalRequest>;
 }
 
 /** A target that somebody may connect to, as the dashboard shows it. Nothing in it is secret. */

@@ -4,6 +4,7 @@ import type { Grant } from "./grant.ts";
 import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
 import type {
   ApprovalRequest,
+  ApprovalUse,
   AuditEvent,
   ClientInfo,
   EventDraft,
@@ -81,6 +82,12 @@ export interface Journal {
   approval(id: string): Promise<ApprovalRequest | null>;
   /** Newest first; `limit` and `before` as for sessions. */
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
+  /** An approval for exactly this that nobody has used, and that is good at that time. */
+  usableApproval(digest: string, at: number): Promise<ApprovalRequest | null>;
+  /** All that this person may still use. */
+  unusedApprovals(person: string, at: number): Promise<ApprovalRequest[]>;
+  /** Uses it up, durably; false where it is used, over, or not for that digest. True for one caller alone. */
+  useApproval(use: ApprovalUse): Promise<boolean>;
   grant(id: string): Promise<Grant | null>;
   /** `open`: all that are requested or granted, `limit` aside. Otherwise newest first, as for sessions. */
   grants(filter: { open?: boolean; before?: number; limit: number }): Promise<Grant[]>;

@@ -55,10 +55,10 @@ export function list(items: readonly string[]): string {
   return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }
 
-export function askFirst({ groups, quorum, deadlineMs }: ApprovalTerms): string {
-  const who = quorum > 1
-    ? `${quorum} members of ${groups.join(" or ")}`
-    : `a member of ${groups.join(" or ")}`;
+export function askFirst({ groups, owners, quorum, distinctGroups, deadlineMs }: ApprovalTerms): string {
+  const named = [...groups, ...(owners ? ["the target's owners"] : [])].join(" or ");
+  const distinct = distinctGroups && quorum > 1 ? ", each for another group" : "";
+  const who = `${quorum > 1 ? `${quorum} members` : "a member"} of ${named}${distinct}`;
   return `It waits for ${who}, for ${duration(deadlineMs)} at most; cancel to withdraw it`;
 }
 

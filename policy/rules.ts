@@ -2,9 +2,12 @@
 import { BlockList, isIP } from "node:net";
 import { compileCondition, type Condition } from "./condition.ts";
 import { anyGlob, globMatcher, type Matcher, splitName } from "./glob.ts";
-import type { Identity, StatementKind, Verdict } from "./types.ts";
+import type { ApprovalTerms, Identity, StatementKind, Verdict } from "./types.ts";
 
 export type Day = "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+
+/** Who approves what a rule holds, and how far. */
+export type ApproversSetting = Omit<ApprovalTerms, "deadlineMs">;
 
 /** One rule. What is left out does not restrict; every list means any of its entries. */
 export interface Rule {
@@ -38,7 +41,7 @@ export interface Rule {
   /** CEL, see condition.ts. */
   readonly if?: string;
   readonly then: Verdict;
-  readonly approvers?: { readonly groups: readonly string[]; readonly quorum: number };
+  readonly approvers?: ApproversSetting;
   readonly deadlineMs?: number;
   readonly message?: string;
 }

@@ -1,6 +1,6 @@
 /** One admitted connection: judges its statements, records them, holds them for approval, and ends once. */
 import type { ApprovalService } from "./approval.ts";
-import { digestOf } from "./approval.ts";
+import { requestFor } from "./approval/request.ts";
 import { sessionEnded, statementFinished, statementJudged } from "./audit/events.ts";
 import { valuesDetected } from "./audit/detection_events.ts";
 import type { Catalogs } from "./catalogs.ts";
@@ -35,6 +35,8 @@ export interface SessionDeps {
   readonly inForce: PolicyInForce;
   readonly meter: Meter;
   readonly detections: DetectionTotals;
+  /** Keys the digests that approvals are bound to: see approval/review.ts. */
+  readonly digestKey: Uint8Array;
   readonly clock: Clock;
 }
 
@@ -125,7 +127,10 @@ export class GatedSession implements Session {
       approval: approval ?? null,
       waitedMs: approval === undefined ? null : this.#waited.get(approval) ?? null,
     });
-    if (approval !== undefined) this.#waited.delete(approval);
+    if (approval !== undefined) {
+      this.#waited.delete(approval);
+      await this.deps.approvals.use(approval, this.#request(run));
+    }
     const isRead = run.judgement.verdict === "allow" &&
       run.judgement.statements.every(({ facts }) => facts.kind === "read");
     const began = performance.now();
@@ -170,14 +175,18 @@ export class GatedSession implements Session {
   async hold(run: StatementRun): Promise<Hold> {
     const request = this.#request(run);
     const hold = await this.deps.approvals.hold(request, this.identity);
-    if (this.#closed) hold.withdraw("the session ended");
     this.#track.waits(request);
-    const withdraw = () => hold.withdraw("the session ended");
+    // A client that went may come again; one whose session was ended may not.
+    const withdraw = () =>
+      this.#closed ? hold.leave("the session ended") : hold.withdraw("the session ended");
+    // After whoever holds it has had its say.
+    if (this.ended.aborted) setTimeout(withdraw);
     this.ended.addEventListener("abort", withdraw, { once: true });
     hold.outcome.then(({ state }) => {
       this.ended.removeEventListener("abort", withdraw);
       this.#track.decided(request.id, this.deps.clock());
-      if (state === "approved") this.#waited.set(request.id, this.deps.clock() - request.requestedAt);
+      const { id } = hold.request;
+      if (state === "approved") this.#waited.set(id, Math.max(0, this.deps.clock() - request.requestedAt));
     });
     return hold;
   }
@@ -228,59 +237,16 @@ export class GatedSession implements Session {
     if (this.#closed) return;
     this.#closed = true;
     this.#end.abort(new PosternError("Internal", reason));
+    this.deps.approvals.forget(this.id);
     this.deps.journal.note(sessionEnded(this.#about, reason));
     this.onClose();
   }
 
   #request(run: StatementRun): ApprovalRequest {
-    const { judgement } = run;
-    if (judgement.terms === null) {
-      throw new PosternError("Internal", "A held statement has no approval terms");
-    }
-    const facts = judgement.statements.map((statement) => statement.facts);
-    const now = this.deps.clock();
-    return {
-      id: randomId(),
-      session: this.id,
-      person: this.identity.name,
-      groups: this.identity.groups,
-      target: this.target.name,
-      database: this.database,
-      environment: this.target.environment,
-      client: this.#place.client,
-      text: run.text,
-      parameters: run.parameters,
-      digest: digestOf({
-        text: run.text,
-        parameters: run.parameters.map(({ text, type }) => ({ text, type })),
-        issuer: this.identity.issuer,
-        subject: this.identity.subject,
-        target: this.target.name,
-        database: this.database,
-        role: this.target.account.user,
-        state: run.state,
-      }),
-      kind: facts.find(({ kind }) => kind !== "transaction")?.kind ?? "unknown",
-      verbs: facts.map(({ verb }) => verb),
-      tables: facts.flatMap(({ tables }) => tables),
-      rule: judgement.rule,
-      reason: judgement.reason,
-      approvers: judgement.terms.groups,
-      quorum: judgement.terms.quorum,
-      inTransaction: run.inTransaction,
-      requestedAt: now,
-      deadlineAt: Math.min(now + judgement.terms.deadlineMs, this.identity.expiresAt),
-      state: "pending",
-      reviews: [],
-      outcome: "",
-    };
+    const { identity, target, database } = this;
+    const place = { id: this.id, identity, target, database, client: this.#place.client };
+    const { clock, inForce, digestKey } = this.deps;
+    const { transactionHoldMs } = inForce.current.approvals;
+    return requestFor(run, place, clock(), { transactionHoldMs, digestKey });
   }
-}
-
-const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-
-/** 80 random bits in Crockford's base 32: short enough to read out, too many to guess. */
-export function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => alphabet[byte % 32]).join("");
 }

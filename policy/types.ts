@@ -2,6 +2,8 @@
 import type { DetectorSetting } from "./detectors.ts";
 import type { TargetAccess } from "./grant.ts";
 
+import type { ScopeLimits } from "./approval/types.ts";
+
 /** Somebody the identity provider vouched for. Times are epoch milliseconds. */
 export interface Identity {
   /** The issuer's `sub`, unique together with `issuer`. */
@@ -46,6 +48,8 @@ export interface Target {
   readonly groups: readonly string[];
   /** Membership is not enough: access is asked for, and lasts for a time. */
   readonly access?: TargetAccess;
+  /** Groups that own it: they may approve where a rule says `owners`. */
+  readonly owners?: readonly string[];
   readonly tls: {
     readonly mode: "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
     /** PEM text. */
@@ -154,6 +158,15 @@ export interface ApprovalTerms {
   readonly deadlineMs: number;
   /** How many different people must agree. */
   readonly quorum: number;
+  /** The owners of the target may approve, too. */
+  readonly owners?: boolean;
+  /** Each of the quorum must speak for another group. */
+  readonly distinctGroups?: boolean;
+  /** Who else may decide, after this long. */
+  readonly escalate?: { readonly afterMs: number; readonly groups: readonly string[] };
+  /** What an approver may choose beside "this statement, once". */
+  readonly template?: ScopeLimits;
+  readonly tables?: ScopeLimits;
 }
 
 export interface JudgedStatement {
@@ -237,6 +250,8 @@ export type EventType =
   | "approval.decided"
   | "approval.withdrawn"
   | AccessEventType
+  | "approval.joined"
+  | "approval.escalated"
   | "dashboard.signin"
   | "dashboard.action"
   | "delivery.failing"
@@ -266,39 +281,12 @@ export interface AuditEvent extends EventDraft {
   readonly hash: string;
 }
 
-export type ApprovalState = "pending" | "approved" | "denied" | "expired" | "withdrawn";
-
-/** One held statement as approvers see it. Also what `approval.*` events carry in `data`. */
-export interface ApprovalRequest {
-  readonly id: string;
-  readonly session: string;
-  readonly person: string;
-  readonly groups: readonly string[];
-  readonly target: string;
-  readonly database: string;
-  readonly environment: string;
-  readonly client: ClientInfo;
-  readonly text: string;
-  readonly parameters: readonly ParameterView[];
-  /** SHA-256 over text, parameters, identity, target, database, role and state; what the approval is good for. */
-  readonly digest: string;
-  readonly kind: StatementKind;
-  readonly verbs: readonly string[];
-  readonly tables: readonly RelationUse[];
-  readonly rule: string;
-  readonly reason: string;
-  readonly approvers: readonly string[];
-  readonly quorum: number;
-  readonly inTransaction: boolean;
-  readonly requestedAt: number;
-  readonly deadlineAt: number;
-  readonly state: ApprovalState;
-  readonly reviews: readonly {
-    readonly by: string;
-    readonly approve: boolean;
-    readonly reason: string;
-    readonly at: number;
-  }[];
-  /** Why it ended, for people; empty while pending. */
-  readonly outcome: string;
-}
+export type {
+  ApprovalRequest,
+  ApprovalScope,
+  ApprovalState,
+  ApprovalUse,
+  Granted,
+  Review,
+  ScopeLimits,
+} from "./approval/types.ts";

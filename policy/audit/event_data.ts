@@ -1,20 +1,19 @@
 /** What each type of event carries in `data`. The schemas read records back; the builders are in events.ts. */
 import { z } from "zod";
 import { valuesDetectedData } from "./detection_events.ts";
+import { approvalEventData } from "./approval_data.ts";
+import {
+  clientData,
+  hiddenShape,
+  millis,
+  parameterView,
+  relationUse,
+  statementKind,
+  strings,
+} from "./common_data.ts";
 import type { EventType } from "../types.ts";
 import { accessEventData, grantScopeData } from "./access_events.ts";
 import { deliveryEventData } from "./delivery_events.ts";
-
-const strings = z.array(z.string()).readonly();
-const millis = z.number();
-
-export const clientData = z.strictObject({
-  address: z.string(),
-  port: z.number(),
-  application: z.string(),
-  user: z.string(),
-  tls: z.string().nullable(),
-}).readonly();
 
 const identityData = z.strictObject({
   subject: z.string(),
@@ -25,76 +24,7 @@ const identityData = z.strictObject({
   expiresAt: millis,
 }).readonly();
 
-const statementKind = z.enum([
-  "read",
-  "write",
-  "ddl",
-  "session",
-  "transaction",
-  "admin",
-  "copy",
-  "call",
-  "unknown",
-]);
-
-const relationUse = z.strictObject({
-  schema: z.string(),
-  name: z.string(),
-  access: z.enum(["read", "write"]),
-}).readonly();
-
-const parameterView = z.strictObject({
-  text: z.string().nullable(),
-  type: z.string(),
-  bytes: z.number(),
-}).readonly();
-
-export const approvalState = z.enum(["pending", "approved", "denied", "expired", "withdrawn"]);
-
-const review = z.strictObject({
-  by: z.string(),
-  approve: z.boolean(),
-  reason: z.string(),
-  at: millis,
-}).readonly();
-
-/** The same fields as ApprovalRequest in policy/types.ts. */
-export const approvalRequestData = z.strictObject({
-  id: z.string(),
-  session: z.string(),
-  person: z.string(),
-  groups: strings,
-  target: z.string(),
-  database: z.string(),
-  environment: z.string(),
-  client: clientData,
-  text: z.string(),
-  parameters: z.array(parameterView).readonly(),
-  digest: z.string(),
-  kind: statementKind,
-  verbs: strings,
-  tables: z.array(relationUse).readonly(),
-  rule: z.string(),
-  reason: z.string(),
-  approvers: strings,
-  quorum: z.number(),
-  inTransaction: z.boolean(),
-  requestedAt: millis,
-  deadlineAt: millis,
-  state: approvalState,
-  reviews: z.array(review).readonly(),
-  outcome: z.string(),
-}).readonly();
-
-/** How a request stands after a review, a deadline or a withdrawal. */
-const approvalChange = z.strictObject({
-  id: z.string(),
-  state: approvalState,
-  /** All of them so far, the newest last. */
-  reviews: z.array(review).readonly(),
-  /** Why it ended, for people; empty while more reviews are needed. */
-  outcome: z.string(),
-}).readonly();
+export { approvalRequestData, approvalState } from "./approval_data.ts";
 
 export const eventData = {
   /** The config was read anew. `before` and `policy` are digests of the rules and masks. */
@@ -174,6 +104,7 @@ export const eventData = {
     statement: z.string(),
     text: z.string(),
     parameters: z.array(parameterView).readonly(),
+    ...hiddenShape,
     /** Session state that changes what the text means: needed to judge it again. */
     state: z.record(z.string(), z.string()),
     verdict: z.enum(["allow", "approve", "deny"]),
@@ -212,9 +143,7 @@ export const eventData = {
 
   "values.detected": valuesDetectedData,
 
-  "approval.requested": approvalRequestData,
-  "approval.decided": approvalChange,
-  "approval.withdrawn": approvalChange,
+  ...approvalEventData,
 
   ...accessEventData,
 

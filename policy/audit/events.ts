@@ -2,36 +2,23 @@
  * Builders of events: the only way that a draft gets its `data`. They take what the caller has at hand
  * (an Identity, a StatementRun) and keep of it what belongs in the record; secrets have no place in any of them.
  */
+import { shownOf } from "../hidden.ts";
 import type {
-  ApprovalRequest,
   AuditEvent,
   ClientInfo,
-  EventDraft,
   EventType,
   Identity,
-  ParameterView,
-  RelationUse,
   StatementOutcome,
   StatementRun,
   Target,
 } from "../types.ts";
 import type { SessionGrant } from "../grant_ports.ts";
+import { type About, clientOf, draft, hiddenOf, parametersOf, tablesOf, type TypedDraft } from "./drafts.ts";
 import { type EventData, eventData } from "./event_data.ts";
 
+export * from "./approval_events.ts";
+export type { About, TypedDraft } from "./drafts.ts";
 export type { EventData } from "./event_data.ts";
-
-/** Whom and what an event is about; what is not known yet is left out. */
-export interface About {
-  readonly person?: string | null;
-  readonly session?: string | null;
-  readonly target?: string | null;
-}
-
-/** A draft whose `data` has the shape of its type. */
-export interface TypedDraft<T extends EventType> extends EventDraft {
-  readonly type: T;
-  readonly data: EventData[T];
-}
 
 /** An event read back: narrow on `type` to get the shape of `data`. */
 export type KnownEvent = {
@@ -41,29 +28,11 @@ export type KnownEvent = {
   };
 }[EventType];
 
-function draft<T extends EventType>(type: T, about: About, data: EventData[T]): TypedDraft<T> {
-  return {
-    type,
-    person: about.person ?? null,
-    session: about.session ?? null,
-    target: about.target ?? null,
-    data,
-  } as TypedDraft<T>;
-}
-
 /** Narrows an event by its type after checking `data`; null where the data does not have its type's shape. */
 export function known(event: AuditEvent): KnownEvent | null {
   const schema = Object.hasOwn(eventData, event.type) ? eventData[event.type] : undefined;
   return schema?.safeParse(event.data).success ? event as unknown as KnownEvent : null;
 }
-
-const clientOf = (client: ClientInfo) => ({
-  address: client.address,
-  port: client.port,
-  application: client.application,
-  user: client.user,
-  tls: client.tls,
-});
 
 const identityOf = (identity: Identity) => ({
   subject: identity.subject,
@@ -73,12 +42,6 @@ const identityOf = (identity: Identity) => ({
   signedInAt: identity.signedInAt,
   expiresAt: identity.expiresAt,
 });
-
-const parametersOf = (parameters: readonly ParameterView[]) =>
-  parameters.map(({ text, type, bytes }) => ({ text, type, bytes }));
-
-const tablesOf = (tables: readonly RelationUse[]) =>
-  tables.map(({ schema, name, access }) => ({ schema, name, access }));
 
 export const gatewayReloaded = (data: EventData["gateway.reloaded"]) => draft("gateway.reloaded", {}, data);
 
@@ -185,6 +148,7 @@ export function statementJudged(about: About, statement: {
 }): TypedDraft<"statement.judged"> {
   const { run } = statement;
   const { judgement } = run;
+  const shown = shownOf(run);
   const approval = statement.approval ?? null;
   const facts = judgement.statements.map((one) => one.facts);
   const decisive =
@@ -192,8 +156,9 @@ export function statementJudged(about: About, statement: {
       judgement.statements[0];
   return draft("statement.judged", about, {
     statement: statement.id,
-    text: run.text,
-    parameters: parametersOf(run.parameters),
+    text: shown.text,
+    parameters: parametersOf(shown.parameters),
+    ...hiddenOf(shown),
     state: { ...run.state },
     verdict: judgement.verdict,
     forwarded: judgement.verdict === "allow" || (judgement.verdict === "approve" && approval !== null),
@@ -228,59 +193,6 @@ export const statementFinished = (
     error: outcome.error === null ? null : { code: outcome.error.code, message: outcome.error.message },
     durationMs,
   });
-
-const aboutRequest = (request: ApprovalRequest): About => ({
-  person: request.person,
-  session: request.session,
-  target: request.target,
-});
-
-/** Carries the whole request: the projection of the inbox and the evidence are the same bytes. */
-export const approvalRequested = (request: ApprovalRequest) =>
-  draft("approval.requested", aboutRequest(request), {
-    id: request.id,
-    session: request.session,
-    person: request.person,
-    groups: request.groups,
-    target: request.target,
-    database: request.database,
-    environment: request.environment,
-    client: clientOf(request.client),
-    text: request.text,
-    parameters: parametersOf(request.parameters),
-    digest: request.digest,
-    kind: request.kind,
-    verbs: request.verbs,
-    tables: tablesOf(request.tables),
-    rule: request.rule,
-    reason: request.reason,
-    approvers: request.approvers,
-    quorum: request.quorum,
-    inTransaction: request.inTransaction,
-    requestedAt: request.requestedAt,
-    deadlineAt: request.deadlineAt,
-    state: request.state,
-    reviews: reviewsOf(request),
-    outcome: request.outcome,
-  });
-
-const reviewsOf = (request: ApprovalRequest) =>
-  request.reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at }));
-
-const changeOf = (request: ApprovalRequest) => ({
-  id: request.id,
-  state: request.state,
-  reviews: reviewsOf(request),
-  outcome: request.outcome,
-});
-
-/** A review: `request.state` is `pending` as long as the quorum needs more of them. */
-export const approvalDecided = (request: ApprovalRequest) =>
-  draft("approval.decided", aboutRequest(request), changeOf(request));
-
-/** Over without a decision: `request.state` is `withdrawn` or `expired`. */
-export const approvalWithdrawn = (request: ApprovalRequest) =>
-  draft("approval.withdrawn", aboutRequest(request), changeOf(request));
 
 export const dashboardSignIn = (person: string | null, data: EventData["dashboard.signin"]) =>
   draft("dashboard.signin", { person }, data);

@@ -3,7 +3,7 @@ import type { StoredEvent } from "../audit/export.ts";
 import type { SignedHead } from "../audit/heads.ts";
 import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } from "../ports.ts";
 import type { Grant } from "../grant.ts";
-import type { ApprovalRequest, EventDraft } from "../types.ts";
+import type { ApprovalRequest, ApprovalUse, EventDraft } from "../types.ts";
 import type { CursorClaim } from "./cursors.ts";
 import type { Drained, EngineOptions } from "./engine.ts";
 import type { GrantFilter } from "./grants.ts";
@@ -45,6 +45,9 @@ export interface Calls {
   index: { argument: number; answer: number };
   grant: { argument: string; answer: Grant | null };
   grants: { argument: GrantFilter; answer: Grant[] };
+  usableApproval: { argument: { digest: string; at: number }; answer: ApprovalRequest | null };
+  unusedApprovals: { argument: { person: string; at: number }; answer: ApprovalRequest[] };
+  useApproval: { argument: ApprovalUse; answer: boolean };
   upkeep: { argument: null; answer: null };
   close: { argument: Position; answer: null };
 }

@@ -7,10 +7,11 @@ import { approvalWithdrawn, sessionEnded } from "../audit/events.ts";
 import { headSchema, keyRing, signatureFault, type SignedHead, type Signer, signer } from "../audit/heads.ts";
 import { PosternError } from "../errors.ts";
 import type { EventDraft } from "../types.ts";
+import { readApproval } from "./approvals.ts";
 import type { Database, Row, Statement } from "./database.ts";
 import { chainLock, migrate } from "./migrations.ts";
 import { type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
-import { readApproval, readEvents } from "./queries.ts";
+import { readEvents } from "./queries.ts";
 import { isBefore, type Position } from "./spool_format.ts";
 import { SpoolReader } from "./spool_reader.ts";
 

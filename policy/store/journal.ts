@@ -1,6 +1,7 @@
 /** The Journal of policy/ports.ts on the store. */
 import { exportLines } from "../audit/export.ts";
 import type {
+  Clock,
   Cursors,
   EventFilter,
   EvidenceJournal,
@@ -10,9 +11,8 @@ import type {
   StatementsFound,
 } from "../ports.ts";
 import type { PosternError } from "../errors.ts";
-import type { Clock } from "../ports.ts";
 import type { Grant } from "../grant.ts";
-import type { ApprovalRequest, AuditEvent, EventDraft, EventType } from "../types.ts";
+import type { ApprovalRequest, ApprovalUse, AuditEvent, EventDraft, EventType } from "../types.ts";
 import type { CallName, Calls } from "./calls.ts";
 import { AppendQueue } from "./append_queue.ts";
 import { type QueueLimits, queueLimits } from "./queue_limits.ts";
@@ -183,13 +183,8 @@ class StoreJournal implements EvidenceJournal {
     return this.#read("sessions", filter);
   }
 
-  session(id: string): Promise<SessionSummary | null> {
-    return this.#read("session", id);
-  }
-
-  approval(id: string): Promise<ApprovalRequest | null> {
-    return this.#read("approval", id);
-  }
+  readonly session = (id: string): Promise<SessionSummary | null> => this.#read("session", id);
+  readonly approval = (id: string): Promise<ApprovalRequest | null> => this.#read("approval", id);
 
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]> {
     return this.#read("approvals", filter);
@@ -219,6 +214,15 @@ class StoreJournal implements EvidenceJournal {
       await this.#client.call("releaseCursor", { name, node: this.folder.node });
     },
   };
+
+  readonly usableApproval = (digest: string, at: number) => this.#read("usableApproval", { digest, at });
+  readonly unusedApprovals = (person: string, at: number) => this.#read("unusedApprovals", { person, at });
+
+  /** Not by what an old database says: an approval may have ended since. */
+  async useApproval(use: ApprovalUse): Promise<boolean> {
+    await this.#usable().flush();
+    return await this.#client.call("useApproval", use);
+  }
 
   close(): Promise<void> {
     return this.#closing ??= this.#close();

@@ -121,6 +121,13 @@ export const migrations: readonly (readonly string[])[] = [
     // Up to where each node's spool is in the tables above.
     `CREATE TABLE spool_positions (node text PRIMARY KEY, segment int8 NOT NULL, at int8 NOT NULL)`,
   ],
+  [
+    // An approval that nobody has used yet: found by what it is good for, used up by setting `used_at`.
+    `ALTER TABLE approvals ADD COLUMN digest text, ADD COLUMN person text, ADD COLUMN usable_until int8,
+       ADD COLUMN used_at int8, ADD COLUMN used_by text`,
+    `CREATE INDEX approvals_usable ON approvals (digest)
+       WHERE state = 'approved' AND used_at IS NULL AND usable_until IS NOT NULL`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

@@ -185,8 +185,10 @@ function endSessions(events: readonly Encoded[]): Statement {
 }
 
 const INSERT_APPROVALS = `
-  INSERT INTO approvals (id, session, requested_at, state, request)
-  SELECT * FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3, "int8")}, ${listOf(4)}, ${listOf(5)})
+  INSERT INTO approvals (id, session, requested_at, state, request, digest, person)
+  SELECT * FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3, "int8")}, ${listOf(4)}, ${listOf(5)}, ${
+  listOf(6)
+}, ${listOf(7)})
   ON CONFLICT DO NOTHING`;
 
 function insertApprovals(events: readonly Encoded[]): Statement {
@@ -199,13 +201,16 @@ function insertApprovals(events: readonly Encoded[]): Statement {
       listValue(requests.map((request) => String(Math.trunc(request.requestedAt)))),
       listValue(requests.map((request) => request.state)),
       listValue(requests.map((request) => JSON.stringify(request))),
+      listValue(requests.map((request) => column(request.digest))),
+      listValue(requests.map((request) => column(request.person))),
     ],
   };
 }
 
 const CHANGE_APPROVALS = `
-  UPDATE approvals SET state = d.state, change = d.change
-  FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3)}) AS d (id, state, change)
+  UPDATE approvals SET state = d.state, change = d.change, usable_until = d.usable_until
+  FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3)}, ${listOf(4, "int8")})
+    AS d (id, state, change, usable_until)
   WHERE approvals.id = d.id`;
 
 function changeApprovals(events: readonly Encoded[]): Statement {
@@ -222,6 +227,7 @@ function changeApprovals(events: readonly Encoded[]): Statement {
       listValue([...byId.keys()]),
       listValue(last.map((change) => change.state)),
       listValue(last.map((change) => JSON.stringify(change))),
+      listValue(last.map(({ granted }) => granted == null ? null : String(Math.trunc(granted.until)))),
     ],
   };
 }

@@ -1,11 +1,9 @@
 /** Reading the store: filters to SQL, rows to what policy/ports.ts promises. */
-import { z } from "zod";
 import { type EventContent, eventOf } from "../audit/chain.ts";
 import type { StoredEvent } from "../audit/export.ts";
 import type { EventData } from "../audit/event_data.ts";
-import { approvalRequestData } from "../audit/event_data.ts";
 import type { EventFilter, SessionSummary } from "../ports.ts";
-import type { ApprovalRequest, AuditEvent } from "../types.ts";
+import type { AuditEvent } from "../types.ts";
 import { column, type Database, listOf, listValue, type Row } from "./database.ts";
 
 /** How many events one page holds at most, and about how many bytes of them. */
@@ -209,44 +207,8 @@ export async function readSession(db: Database, id: string): Promise<SessionSumm
   return row === undefined ? null : toSession(row);
 }
 
-const changeSchema = z.object({
-  state: approvalRequestData.unwrap().shape.state,
-  reviews: approvalRequestData.unwrap().shape.reviews,
-  outcome: z.string(),
-});
-
-function toApproval([request, change]: Row): ApprovalRequest {
-  const asked = JSON.parse(request!) as ApprovalRequest;
-  return change == null ? asked : { ...asked, ...changeSchema.parse(JSON.parse(change)) };
-}
-
-export async function readApproval(db: Database, id: string): Promise<ApprovalRequest | null> {
-  const [row] = await db.query({
-    text: "SELECT request, change FROM approvals WHERE id = $1::text",
-    values: [column(id) ?? ""],
-  });
-  return row === undefined ? null : toApproval(row);
-}
-
-/** Newest first; ties as in readSessions. */
-export async function readApprovals(
-  db: Database,
-  filter: { readonly before?: number; readonly limit: number },
-): Promise<ApprovalRequest[]> {
-  const values: (string | null)[] = [limitValue(filter.limit)];
-  const where = filter.before === undefined
-    ? "true"
-    : `requested_at < $${values.push(integer(Math.ceil(filter.before)))}::int8`;
-  const rows = await db.query({
-    text: `SELECT request, change FROM approvals WHERE ${where}
-           ORDER BY requested_at DESC FETCH FIRST ($1::int8) ROWS WITH TIES`,
-    values,
-  });
-  return rows.map(toApproval);
-}
-
 /** Any number as one that int8 holds: a filter comes from outside. */
-const integer = (value: number) =>
+export const integer = (value: number) =>
   String(Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value || 0)));
 
-const limitValue = (limit: number) => String(Math.max(0, Math.min(LIST_MAX, Math.trunc(limit) || 0)));
+export const limitValue = (limit: number) => String(Math.max(0, Math.min(LIST_MAX, Math.trunc(limit) || 0)));

@@ -6,15 +6,8 @@ import { advanceCursor, claimCursor, releaseCursor } from "./cursors.ts";
 import type { Database } from "./database.ts";
 import { Engine } from "./engine.ts";
 import { readGrant, readGrants } from "./grants.ts";
-import {
-  readApproval,
-  readApprovals,
-  readBounds,
-  readEvents,
-  readRange,
-  readSession,
-  readSessions,
-} from "./queries.ts";
+import { readApproval, readApprovals, unusedApprovals, usableApproval, useApproval } from "./approvals.ts";
+import { readBounds, readEvents, readRange, readSession, readSessions } from "./queries.ts";
 import { searchStatements } from "./search.ts";
 import { indexNext } from "./search_index.ts";
 
@@ -57,6 +50,9 @@ const handlers: CallHandlers = {
   index: (limit) => indexNext(opened().db, limit),
   grant: (id) => readGrant(opened().db, id),
   grants: (filter) => readGrants(opened().db, filter),
+  usableApproval: (wanted) => usableApproval(opened().db, wanted),
+  unusedApprovals: (wanted) => unusedApprovals(opened().db, wanted),
+  useApproval: (use) => useApproval(opened().db, use),
   async upkeep() {
     await opened().upkeep();
     return null;

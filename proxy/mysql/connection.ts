@@ -59,7 +59,10 @@ export class Connection {
   async serve(): Promise<void> {
     const stop = () => this.end(asPosternError(this.deps.stopping.reason), ErrorCode.shutdown);
     this.deps.stopping.addEventListener("abort", stop, { once: true });
-    this.#client.onEnd(() => this.end(this.#client.gone()));
+    this.#client.onEnd(() => {
+      this.#conversation?.gate.leave();
+      this.end(this.#client.gone());
+    });
     const idle = setInterval(
       () => this.#checkIdle(),
       Math.max(50, Math.min(this.deps.limits.idleTimeoutMs / 4, 30_000)),

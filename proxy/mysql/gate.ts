@@ -11,6 +11,8 @@ export class Gate {
   #hold: Hold | null = null;
   #ended: PosternError | null = null;
   #wake: (() => void) | null = null;
+  /** The client went by itself: what it waited for stays pending for a while, in case that it comes again. */
+  #left = false;
 
   constructor(private readonly session: Session) {}
 
@@ -45,8 +47,18 @@ export class Gate {
   /** The connection ends: withdraws what is held, and everything that passes from now on rejects with `error`. */
   end(error: PosternError): void {
     this.#ended ??= error;
-    this.#hold?.withdraw(error.message);
+    if (this.#hold !== null) this.#drop(this.#hold, error);
     this.#wake?.();
+  }
+
+  /** The client's end of the connection is gone; `end()` follows. */
+  leave(): void {
+    this.#left = true;
+  }
+
+  #drop(hold: Hold, error: PosternError): void {
+    if (this.#left) hold.leave("the client disconnected");
+    else hold.withdraw(error.message);
   }
 
   async #record(run: StatementRun, approval?: string): Promise<string> {
@@ -82,7 +94,7 @@ export class Gate {
     const outcome = await Promise.race([hold.outcome, ended]);
     this.#wake = null;
     if (this.#ended !== null) {
-      hold.withdraw(this.#ended.message);
+      this.#drop(hold, this.#ended);
       throw this.#ended;
     }
     if (outcome === null) throw new PosternError("Internal", "a hold ended without an outcome");

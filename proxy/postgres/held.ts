@@ -2,7 +2,7 @@
 import { asPosternError, PosternError } from "../../policy/errors.ts";
 import type { Hold, Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
-import { holdNotice, type HoldRefusal, refusalAfter } from "./waiting.ts";
+import { holdNotice, type HoldRefusal, passNotice, refusalAfter } from "./waiting.ts";
 
 export interface HeldDeps {
   readonly session: Session;
@@ -27,9 +27,10 @@ export class Held {
     try {
       const hold = this.#hold = await session.hold(run);
       if (this.#withdrawn !== null) hold.withdraw(this.#withdrawn);
+      else if (hold.passes !== undefined) send(passNotice(hold));
       else {
-        send(holdNotice(hold, now()));
-        timer = setInterval(() => send(holdNotice(hold, now())), noticeMs);
+        send(holdNotice(hold, now(), run.inTransaction));
+        timer = setInterval(() => send(holdNotice(hold, now(), run.inTransaction)), noticeMs);
       }
       const outcome = await hold.outcome;
       if (outcome.state !== "approved") return { refusal: refusalAfter(hold, outcome, this.#cancelled) };

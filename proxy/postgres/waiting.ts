@@ -24,12 +24,22 @@ export function accessNotice({ standing, url }: AccessWait, now: number): Uint8A
   return notice(message, url, `${hint}; waiting until ${untilText(deadlineAt, now)}`);
 }
 
-export function holdNotice(hold: Hold, now: number): Uint8Array {
+export function holdNotice(hold: Hold, now: number, inTransaction: boolean): Uint8Array {
   const { rule, reason, deadlineAt } = hold.request;
+  const locks = inTransaction ? "; the open transaction keeps its locks meanwhile" : "";
   return notice(
     `this statement waits for approval by ${hold.forWhom}`,
     `${hold.url}   (rule: ${rule}${reason === "" ? "" : `; ${reason}`})`,
-    `Waiting until ${untilText(deadlineAt, now)}; cancel the statement to withdraw it`,
+    `Waiting until ${untilText(deadlineAt, now)}; cancel the statement to withdraw it${locks}`,
+  );
+}
+
+/** Nothing to wait for: an earlier approval covers this. */
+export function passNotice(hold: Hold): Uint8Array {
+  return notice(
+    `this statement is ${hold.passes ?? "approved"}`,
+    `${hold.url}   (rule: ${hold.request.rule})`,
+    "",
   );
 }
 

@@ -181,6 +181,35 @@ async function contract(t: Deno.TestContext, open: Open): Promise<void> {
     },
   );
 
+  await step("an unused approval is found by its digest, and used by one alone", async () => {
+    const asked = { ...request, id: "u-1", session: "session-3", digest: "d".repeat(64) };
+    const granted = { scope: "once", until: 900, statementsMax: 1 } as const;
+    const approved = { ...asked, state: "approved", granted } as const;
+    for (const draft of [approvalRequested(asked), approvalDecided(approved)]) await journal.append(draft);
+    assert.equal(await journal.usableApproval(asked.digest, 900), null, "it is over by then");
+    assert.equal((await journal.usableApproval(asked.digest, 899))?.id, "u-1");
+    assert.deepEqual((await journal.unusedApprovals(asked.person, 1)).map(({ id }) => id), ["u-1"]);
+    const use = { id: "u-1", digest: asked.digest, at: 500, session: "s" };
+    assert.equal(await journal.useApproval({ ...use, digest: "another" }), false);
+    assert.equal(await journal.useApproval({ ...use, at: 900 }), false);
+    const raced = await Promise.all(
+      ["s", "t", "u", "v"].map((session) => journal.useApproval({ ...use, session })),
+    );
+    assert.deepEqual(raced, [true, false, false, false]);
+    assert.equal(await journal.usableApproval(asked.digest, 500), null);
+    assert.deepEqual((await journal.approval("u-1"))?.used, { at: 500, session: "s" });
+
+    const ended = { ...asked, id: "u-2" };
+    const withdrawn = { ...approved, id: "u-2", state: "withdrawn", outcome: "access ended" } as const;
+    const drafts = [
+      approvalRequested(ended),
+      approvalDecided({ ...approved, id: "u-2" }),
+      approvalWithdrawn(withdrawn),
+    ];
+    for (const draft of drafts) await journal.append(draft);
+    assert.equal(await journal.useApproval({ ...use, id: "u-2" }), false);
+  });
+
   await step("approvals follow their events", async () => {
     const asked = { ...request, id: "a-1", session: "session-3" };
     const review = { by: "noor@example.com", approve: true, reason: "", at: 5 };

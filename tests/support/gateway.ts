@@ -48,6 +48,8 @@ export interface TestGateway {
   readonly gateway: Gateway;
   /** Rewrites the config file. */
   edit(change: (text: string) => string): Promise<void>;
+  /** Stops Postern and starts it again: the same store, ports and issuer. */
+  restart(): Promise<void>;
   /** A browser signed in to the dashboard as this person. */
   signIn(person: Person): Promise<DashboardUser>;
   close(): Promise<void>;
@@ -106,6 +108,15 @@ export class DashboardUser {
     return await this.post(`/api${new URL(link).pathname}`, { decision: "confirm" });
   }
 
+  /** A URL for drivers, with a one-time password: good for one connection. */
+  async url(target: string): Promise<string> {
+    const page = await this.post(`/api/targets/${target}/password`, {});
+    const { lines } = JSON.parse(page.text) as { lines?: { label: string; line: string }[] };
+    const line = lines?.find(({ label }) => label.startsWith("URL"))?.line;
+    if (line === undefined) throw new Error(`no password for ${target}: ${page.text}`);
+    return line;
+  }
+
   /** The pending request whose text contains this; waits for it. */
   async pending(text: string): Promise<{ id: string } & Record<string, unknown>> {
     for (let tries = 0; tries < 200; tries++) {
@@ -153,7 +164,62 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     }),
     ensureBundle(),
   ]);
-  const text = `listen:
+  const text = configText(options, { port, dashboard, folder, issuer });
+  const configFile = `${folder}/postern.yaml`;
+  await Deno.writeTextFile(configFile, text);
+  const env: Record<string, string> = { CLIENT_SECRET: "test-client-secret", ...options.env };
+  const reread = () => ({
+    text: Deno.readTextFileSync(configFile),
+    file: configFile,
+    env: (name: string) => env[name],
+  });
+  const start = () =>
+    startGateway({
+      ...reread(),
+      reread,
+      log: options.log ?? createLog({ level: "error", format: "text" }),
+    });
+  let gateway = await start().catch(async (error) => {
+    await issuer.close();
+    throw error;
+  });
+  return {
+    ports: { postgresql: port.postgresql, mysql: port.mysql },
+    dashboard,
+    issuer,
+    folder,
+    configFile,
+    get gateway() {
+      return gateway;
+    },
+    async restart() {
+      await gateway.close();
+      gateway = await start();
+    },
+    async edit(change) {
+      await Deno.writeTextFile(configFile, change(await Deno.readTextFile(configFile)));
+    },
+    async signIn(person) {
+      const { browser } = await signInByHttp(`${dashboard}/auth/login?next=/`, person.email);
+      return new DashboardUser(browser, dashboard);
+    },
+    async close() {
+      await gateway.close();
+      await issuer.close();
+      if (options.folder === undefined) await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+interface Places {
+  readonly port: { readonly postgresql: number; readonly mysql: number; readonly dashboard: number };
+  readonly dashboard: string;
+  readonly folder: string;
+  readonly issuer: Issuer;
+}
+
+function configText(options: TestGatewayOptions, { port, dashboard, folder, issuer }: Places): string {
+  return `listen:
   postgresql: 127.0.0.1:${port.postgresql}
   mysql: 127.0.0.1:${port.mysql}
 ${options.listen ?? ""}
@@ -171,40 +237,4 @@ targets:
 ${options.targets}
 ${options.sections ?? ""}
 `;
-  const configFile = `${folder}/postern.yaml`;
-  await Deno.writeTextFile(configFile, text);
-  const env: Record<string, string> = { CLIENT_SECRET: "test-client-secret", ...options.env };
-  const reread = () => ({
-    text: Deno.readTextFileSync(configFile),
-    file: configFile,
-    env: (name: string) => env[name],
-  });
-  const gateway = await startGateway({
-    ...reread(),
-    reread,
-    log: options.log ?? createLog({ level: "error", format: "text" }),
-  }).catch(async (error) => {
-    await issuer.close();
-    throw error;
-  });
-  return {
-    ports: { postgresql: port.postgresql, mysql: port.mysql },
-    dashboard,
-    issuer,
-    folder,
-    configFile,
-    gateway,
-    async edit(change) {
-      await Deno.writeTextFile(configFile, change(await Deno.readTextFile(configFile)));
-    },
-    async signIn(person) {
-      const { browser } = await signInByHttp(`${dashboard}/auth/login?next=/`, person.email);
-      return new DashboardUser(browser, dashboard);
-    },
-    async close() {
-      await gateway.close();
-      await issuer.close();
-      if (options.folder === undefined) await Deno.remove(folder, { recursive: true });
-    },
-  };
 }

@@ -290,6 +290,10 @@ class GateState implements Gatekeeper {
         held.withdrawn ??= reason;
         resolve({ state: "withdrawn", by: "", reason });
       },
+      leave: (reason) => {
+        held.withdrawn ??= `left: ${reason}`;
+        resolve({ state: "withdrawn", by: "", reason });
+      },
     };
   }
 }

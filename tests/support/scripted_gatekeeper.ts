@@ -240,6 +240,7 @@ class ScriptedSession implements Session {
       url: "https://postern.test/requests/r1",
       forWhom: "the group db-approvers",
       outcome: outcome.promise,
+      leave: (reason: string) => settle("withdrawn", "", reason),
       withdraw: (reason) => settle("withdrawn", "", reason),
     });
   }
@@ -292,8 +293,7 @@ export function scriptedJudgement(
     verdict: strictest?.verdict ?? "allow",
     rule: strictest?.rule ?? "scripted",
     reason: strictest?.reason ?? "",
-    hint: strictest?.hint ?? "",
-    terms: strictest?.terms ?? null,
+    ...{ hint: strictest?.hint ?? "", terms: strictest?.terms ?? null },
     tainted: statements.some(({ tainted }) => tainted),
     statements,
   };

@@ -32,7 +32,7 @@ export const identity: Identity = {
   method: "browser",
 };
 
-const target: Target = {
+export const target: Target = {
   name: "orders-prod",
   protocol: "postgresql",
   host: "10.0.0.5",
@@ -126,6 +126,8 @@ export function alsoHappening(): EventDraft[] {
       needsRestart: [],
     }),
     ...deliverySamples(),
+    events.approvalJoined(request, "session-2"),
+    events.approvalEscalated({ ...request, escalation: { at: 9, groups: ["team-leads"] } }),
   ];
 }
 

@@ -1,79 +1,6 @@
 import assert from "node:assert/strict";
-import { type ApprovalService, createApprovals, digestOf } from "../../../policy/approval.ts";
-import { PosternError } from "../../../policy/errors.ts";
-import type { ApprovalRequest, AuditEvent, EventDraft, Identity } from "../../../policy/types.ts";
-
-const now = 1_800_000_000_000;
-
-function person(name: string, groups: string[], expiresAt = now + 3_600_000): Identity {
-  return {
-    subject: name,
-    issuer: "https://idp.test",
-    name,
-    groups,
-    signedInAt: now,
-    expiresAt,
-    method: "browser",
-  };
-}
-
-const devin = person("devin@example.test", ["engineers"]);
-const ada = person("ada@example.test", ["db-approvers"]);
-const ben = person("ben@example.test", ["db-approvers"]);
-
-function request(change: Partial<ApprovalRequest> = {}): ApprovalRequest {
-  return {
-    id: "r1",
-    session: "s1",
-    person: devin.name,
-    groups: devin.groups,
-    target: "demo",
-    database: "postgres",
-    environment: "demo",
-    client: { address: "127.0.0.1", port: 1, application: "psql", user: "devin", tls: null },
-    text: "UPDATE t SET a = 1 WHERE id = 2",
-    parameters: [],
-    digest: digestOf({ text: "UPDATE" }),
-    kind: "write",
-    verbs: ["UPDATE"],
-    tables: [],
-    rule: "writes-need-approval",
-    reason: "UPDATE",
-    approvers: ["db-approvers"],
-    quorum: 1,
-    inTransaction: false,
-    requestedAt: now,
-    deadlineAt: now + 60_000,
-    state: "pending",
-    reviews: [],
-    outcome: "",
-    ...change,
-  };
-}
-
-/** A journal whose appends end when the test says so. */
-function desk() {
-  const appended: EventDraft[] = [];
-  const gate: { wait: Promise<void> | null; fail: boolean } = { wait: null, fail: false };
-  const journal = {
-    async append(draft: EventDraft): Promise<AuditEvent> {
-      if (gate.wait !== null) await gate.wait;
-      if (gate.fail) throw new PosternError("StoreFailed", "the store is full");
-      appended.push(draft);
-      return { ...draft, sequence: appended.length, at: now, previous: "", hash: "" };
-    },
-    approval: () => Promise.resolve(null),
-  };
-  const approvals = createApprovals({ journal, clock: () => now, url: "http://x", log: () => {} });
-  return { approvals, appended, gate };
-}
-
-const refused = (pattern: RegExp) => (error: unknown) =>
-  error instanceof PosternError && pattern.test(error.message);
-
-async function held(approvals: ApprovalService, change: Partial<ApprovalRequest> = {}) {
-  return await approvals.hold(request(change), devin);
-}
+import { digestKeyOf, digestOf } from "../../../policy/approval.ts";
+import { ada, ben, desk, devin, digestKey, held, now, person, refused } from "./approval_fixture.ts";
 
 Deno.test("an approver's consent settles the hold as approved, once it is recorded", async () => {
   const { approvals, appended } = desk();
@@ -129,7 +56,7 @@ Deno.test("a quorum counts different people, and one refusal ends it", async () 
   await approvals.decide("r1", ben, { approve: true, reason: "" });
   assert.equal((await first.outcome).state, "approved");
 
-  const second = await held(approvals, { id: "r2", quorum: 2 });
+  const second = await held(approvals, { id: "r2", digest: "other", quorum: 2 });
   await approvals.decide("r2", ada, { approve: true, reason: "" });
   await approvals.decide("r2", ben, { approve: false, reason: "no" });
   assert.equal((await second.outcome).state, "denied");
@@ -192,7 +119,9 @@ Deno.test("the deadline ends a request that nobody decided", async () => {
 
 Deno.test("the digest changes with every part and not with their order", () => {
   const base = { text: "UPDATE t SET a = $1", parameters: [{ text: "1", type: "int4" }], role: "app" };
-  assert.equal(digestOf(base), digestOf({ role: base.role, parameters: base.parameters, text: base.text }));
+  const digest = (parts: Parameters<typeof digestOf>[0]) => digestOf(parts, digestKey);
+  assert.equal(digest(base), digest({ role: base.role, parameters: base.parameters, text: base.text }));
+  assert.notEqual(digest(base), digestOf(base, digestKeyOf(digestKey)), "another installation's is another");
   for (
     const other of [
       { ...base, text: base.text + " " },
@@ -200,5 +129,5 @@ Deno.test("the digest changes with every part and not with their order", () => {
       { ...base, parameters: [{ text: "1", type: "text" }] },
       { ...base, role: "owner" },
     ]
-  ) assert.notEqual(digestOf(other), digestOf(base));
+  ) assert.notEqual(digest(other), digest(base));
 });

@@ -6,7 +6,7 @@ import { known } from "../../../policy/audit/events.ts";
 import { PosternError } from "../../../policy/errors.ts";
 import type { Grant } from "../../../policy/grant.ts";
 import type { Clock, EvidenceJournal, Journal, SessionSummary } from "../../../policy/ports.ts";
-import type { ApprovalRequest, AuditEvent, EventDraft } from "../../../policy/types.ts";
+import type { ApprovalRequest, ApprovalUse, AuditEvent, EventDraft } from "../../../policy/types.ts";
 
 /** A page as the store gives it: those of the last one's moment come too. */
 function withTies<T>(items: readonly T[], limit: number, momentOf: (item: T) => number): T[] {
@@ -17,6 +17,7 @@ function withTies<T>(items: readonly T[], limit: number, momentOf: (item: T) => 
 export class FakeJournal implements EvidenceJournal {
   readonly all: AuditEvent[] = [];
   readonly #listeners = new Set<(event: AuditEvent) => void>();
+  readonly #used = new Set<string>();
   /** Set to let every append fail. */
   broken = false;
 
@@ -150,6 +151,26 @@ export class FakeJournal implements EvidenceJournal {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  usableApproval(digest: string, at: number): Promise<ApprovalRequest | null> {
+    return Promise.resolve(this.#usable(at).find((request) => request.digest === digest) ?? null);
+  }
+
+  unusedApprovals(person: string, at: number): Promise<ApprovalRequest[]> {
+    return Promise.resolve(this.#usable(at).filter((request) => request.person === person));
+  }
+
+  useApproval({ id, digest, at }: ApprovalUse): Promise<boolean> {
+    const found = this.#usable(at).some((request) => request.id === id && request.digest === digest);
+    if (found) this.#used.add(id);
+    return Promise.resolve(found);
+  }
+
+  #usable(at: number): ApprovalRequest[] {
+    return this.#requests().filter(({ id, state, granted }) =>
+      state === "approved" && granted != null && granted.until > at && !this.#used.has(id)
+    );
   }
 
   #requests(): ApprovalRequest[] {

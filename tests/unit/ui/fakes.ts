@@ -167,7 +167,7 @@ export function requestOf(parts: Partial<ApprovalRequest>, now: number): Approva
     client: psqlClient,
     text,
     parameters: [],
-    digest: createHash("sha256").update(text).digest("hex"),
+    digest: createHash("sha256").update(`${text} ${counter}`).digest("hex"),
     kind: "write",
     verbs: ["UPDATE"],
     tables: [{ schema: "public", name: "customers", access: "write" }],
