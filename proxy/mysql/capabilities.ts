@@ -5,14 +5,16 @@ import { Capability as C } from "./constants.ts";
 /**
  * What Postern can serve faithfully whatever the target: all of it is in MySQL 5.7 and MariaDB 10.2 and later.
  * Bit 0 says "not MariaDB's extended capabilities": with it set nobody reads the extended field, so bulk
- * execution, progress reports and cached metadata are off on both sides instead of garbled. Left out on
- * purpose: COMPRESS and zstd, LOCAL_FILES (a target could ask the client for any file), QUERY_ATTRIBUTES,
+ * execution, progress reports and cached metadata are off on both sides instead of garbled. Query
+ * attributes are taken from clients whatever the target, and taken out where it has none: see attributes.ts.
+ * Left out on purpose: COMPRESS and zstd, LOCAL_FILES (a target could ask the client for any file),
  * OPTIONAL_RESULTSET_METADATA (masks need the metadata), MULTI_FACTOR.
  */
 const offeredAlways = C.longPassword | C.foundRows | C.longFlag | C.connectWithDb | C.noSchema | C.odbc |
   C.ignoreSpace | C.protocol41 | C.interactive | C.ignoreSigpipe | C.transactions | C.reserved |
   C.secureConnection | C.multiStatements | C.multiResults | C.psMultiResults | C.pluginAuth |
-  C.connectAttributes | C.pluginAuthLenenc | C.canHandleExpiredPasswords | C.sessionTrack | C.deprecateEof;
+  C.connectAttributes | C.pluginAuthLenenc | C.canHandleExpiredPasswords | C.sessionTrack | C.deprecateEof |
+  C.queryAttributes;
 
 /** What changes the shape or meaning of what comes back, and so must be the same on both sides. */
 const relayed = C.foundRows | C.longFlag | C.noSchema | C.odbc | C.ignoreSpace | C.interactive |
@@ -59,5 +61,6 @@ export function towardsTarget(target: number, client: number): number {
       { hint: "Targets must be MySQL 5.7 or MariaDB 10.2, or later" },
     );
   }
-  return (wanted & target) | C.longPassword | (C.pluginAuthLenenc | C.connectAttributes) & target;
+  return (wanted & target) | C.longPassword |
+    (C.pluginAuthLenenc | C.connectAttributes | client & C.queryAttributes) & target;
 }

@@ -1,5 +1,6 @@
 /** The commands of an admitted client, one at a time. (MySQL internals: "Command Phase".) */
 import { PosternError } from "../../policy/errors.ts";
+import { decodeQuery, requestFor } from "./attributes.ts";
 import { decodeText, isAscii } from "./charsets.ts";
 import { label, Reader, Writer } from "./codec.ts";
 import { Command, commandNames, ErrorCode } from "./constants.ts";
@@ -80,11 +81,14 @@ export async function handleCommand(
 }
 
 async function query(conversation: Conversation, packet: Packet, killOwn: KillOwn): Promise<void> {
-  const text = textOf(conversation, packet.payload.subarray(1));
+  const { attributed, strips, state } = conversation;
+  const parts = decodeQuery(packet.payload, attributed, state.charset ?? "ascii");
+  const text = textOf(conversation, parts.text);
   const kill = parseKill(text);
   if (kill !== null && await killOwn(kill.id, kill.kind)) return await conversation.answerOk(packet);
-  const run = conversation.run(text, conversation.judge(text));
-  await conversation.execute(run, packet.raw, { kind: "query", sequence: packet.sequence });
+  const run = conversation.run(text, conversation.judge(text), { parameters: parts.attributes });
+  const { bytes, ...numbers } = requestFor(packet, parts, strips);
+  await conversation.execute(run, bytes, { kind: "query", ...numbers });
 }
 
 /** A schema is changed by its name alone; it is judged as the statement that does the same. */

@@ -6,8 +6,9 @@ import type { Judgement, StatementKind, StatementOutcome, StatementRun } from ".
 import type { ConnectionDeps } from "../protocol.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { AnswerKind } from "./answer.ts";
+import { has } from "./capabilities.ts";
 import type { Channel } from "./channel.ts";
-import { ErrorCode } from "./constants.ts";
+import { Capability, ErrorCode } from "./constants.ts";
 import { withDiagnostics } from "./diagnostics.ts";
 import { replyOf, withoutText } from "./errors.ts";
 import { Gate } from "./gate.ts";
@@ -45,6 +46,8 @@ export interface Exchange {
   readonly rows?: RowPlan | null;
   /** Goes before the request; nothing answers it. */
   readonly ahead?: readonly Uint8Array[];
+  /** What the client's count of packets is ahead of the target's, where the request was made shorter. */
+  readonly shift?: number;
 }
 
 export const betweenCommands = 1;
@@ -91,6 +94,15 @@ export class Conversation {
       : null;
   }
 
+  /** The client sends attributes beside its statements; the target does not take them. */
+  get attributed(): boolean {
+    return has(this.parts.capabilities, Capability.queryAttributes);
+  }
+
+  get strips(): boolean {
+    return this.attributed && !has(this.parts.link.capabilities, Capability.queryAttributes);
+  }
+
   judge(text: string, state = this.state.sql): Judgement {
     return withDiagnostics(this.parts.session.judge(text, state), text, this.#taintedDiagnostics);
   }
@@ -104,7 +116,7 @@ export class Conversation {
   async execute(
     run: StatementRun,
     request: Uint8Array,
-    exchange: Pick<Exchange, "kind" | "sequence" | "ahead">,
+    exchange: Pick<Exchange, "kind" | "sequence" | "ahead" | "shift">,
   ): Promise<Response> {
     const { judgement } = run;
     const id = judgement.verdict === "approve" ? await this.#held(run) : await this.gate.pass(run);
@@ -143,6 +155,7 @@ export class Conversation {
     const response = this.#response = new Response({
       kind: exchange.kind,
       sequence: exchange.sequence + 1,
+      shift: exchange.shift ?? 0,
       target: link.capabilities,
       client: capabilities,
       plan: exchange.plan ?? openPlan,

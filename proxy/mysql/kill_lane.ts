@@ -6,9 +6,11 @@
  */
 import { PosternError } from "../../policy/errors.ts";
 import type { ConnectionDeps } from "../protocol.ts";
+import { decodeQuery } from "./attributes.ts";
+import { has } from "./capabilities.ts";
 import type { Channel } from "./channel.ts";
 import { label, Reader } from "./codec.ts";
-import { Command, ErrorCode, Status } from "./constants.ts";
+import { Capability, Command, ErrorCode, Status } from "./constants.ts";
 import type { Shared } from "./connection.ts";
 import type { Hello } from "./hello.ts";
 import { type KillKind, parseKill } from "./live.ts";
@@ -30,7 +32,7 @@ export async function serveKill(
   try {
     client.reader.expect(0);
     const packet = await client.packet(commandBytesMax, "a KILL");
-    const asked = killOf(packet.payload);
+    const asked = killOf(packet.payload, has(login.capabilities, Capability.queryAttributes));
     if (asked === "quit") return;
     const { address, user } = attempt.client;
     const found = asked === null ? null : shared.live.ofGreeting(asked.id, address, user);
@@ -52,12 +54,12 @@ export class LaneRefusal extends Refused {
   }
 }
 
-function killOf(payload: Uint8Array): { kind: KillKind; id: number } | "quit" | null {
+function killOf(payload: Uint8Array, attributed: boolean): { kind: KillKind; id: number } | "quit" | null {
   switch (payload[0]) {
     case Command.quit:
       return "quit";
     case Command.query:
-      return parseKill(label(payload.subarray(1)));
+      return parseKill(label(decodeQuery(payload, attributed, "ascii").text));
     case Command.processKill:
       return { kind: "CONNECTION", id: new Reader(payload, "a COM_PROCESS_KILL", 1).u32le() };
     default:

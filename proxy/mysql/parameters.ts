@@ -15,13 +15,37 @@ export interface ParameterType {
   readonly unsigned: boolean;
 }
 
+/** With query attributes: see attributes.ts. */
+export interface NamedType extends ParameterType {
+  readonly name: string;
+}
+
+/** In COM_STMT_EXECUTE's flags: the number of values comes with them. */
+const countGiven = 0x08;
+/** Where the flags lie in the payload. */
+const cursorAt = 5;
+export const attributesMax = 255;
+const none = new Uint8Array(0);
+
+/** What of a COM_STMT_EXECUTE belongs to the statement's own parameters. */
+export interface ExecuteParts {
+  /** Up to the count of iterations, without the flag for attributes. */
+  readonly head: Uint8Array;
+  readonly nulls: Uint8Array;
+  /** null where none were bound anew. */
+  readonly types: readonly ParameterType[] | null;
+  readonly values: Uint8Array;
+}
+
 export interface Execution {
   readonly statement: number;
   /** 0 for no cursor; 1 for a read-only one. */
   readonly cursor: number;
   /** The types that count from now on: new ones, or those of before. */
   readonly types: readonly ParameterType[];
+  /** Those of the statement, then the attributes. */
   readonly parameters: readonly ParameterView[];
+  readonly parts: ExecuteParts;
 }
 
 /** What is known of the statement before. */
@@ -38,42 +62,98 @@ export function decodeExecuteHead(payload: Uint8Array): { statement: number; cur
   return { statement: reader.u32le(), cursor: reader.u8() };
 }
 
-export function decodeExecute(payload: Uint8Array, prepared: Prepared, charset: Charset): Execution {
+/** `attributed`: as agreed with the client; then names come with the types, and perhaps more values than parameters. */
+export function decodeExecute(
+  payload: Uint8Array,
+  prepared: Prepared,
+  charset: Charset,
+  attributed = false,
+): Execution {
   const reader = new Reader(payload, "a COM_STMT_EXECUTE", 1);
   const statement = reader.u32le();
   const cursor = reader.u8();
   if (reader.u32le() !== 1) throw reader.violation("asks for other than one iteration");
+  const head = payload.slice(0, reader.at);
+  head[cursorAt] = cursor & ~countGiven;
   const count = prepared.parameterCount;
-  if (count === 0) return { statement, cursor, types: [], parameters: [] };
-  const nulls = reader.take((count + 7) >> 3);
-  const types = reader.u8() === 1 ? readTypes(reader, count) : prepared.types;
-  if (types === null || types.length !== count) throw reader.violation("binds no types, and none were bound");
+  const total = attributed && (cursor & countGiven) !== 0 ? reader.lenenc() : count;
+  if (total < count || total > count + attributesMax) throw reader.violation(`has ${total} values`);
+  if (total === 0) {
+    return {
+      statement,
+      cursor,
+      types: [],
+      parameters: [],
+      parts: { head, nulls: none, types: [], values: none },
+    };
+  }
+  const nulls = reader.take((total + 7) >> 3);
+  const named = reader.u8() === 1 ? readTypes(reader, total, attributed) : null;
+  const types = named?.slice(0, count) ?? prepared.types;
+  if (types === null || types.length !== count || (named === null && total > count)) {
+    throw reader.violation("binds no types, and none were bound");
+  }
+  const start = reader.at;
   const parameters: ParameterView[] = [];
   for (let index = 0; index < count; index++) {
-    const { type, unsigned } = types[index]!;
-    const name = (typeNames.get(type) ?? "?") + (unsigned ? " unsigned" : "");
+    const type = types[index]!;
     const long = prepared.longData.get(index);
     if (long !== undefined) {
-      parameters.push({ text: shown(long, charset), type: name, bytes: long.length });
-    } else if ((nulls[index >> 3]! >> (index & 7) & 1) === 1 || type === Type.null) {
-      parameters.push({ text: null, type: name, bytes: 0 });
-    } else {
-      const value = takeValue(reader, type);
-      parameters.push({
-        text: parameterText(value, type, unsigned, charset),
-        type: name,
-        bytes: value.length,
-      });
-    }
+      parameters.push({ text: shown(long, charset), type: typeName(type), bytes: long.length });
+    } else if (isNull(nulls, index) || type.type === Type.null) {
+      parameters.push(viewOf(null, type, charset));
+    } else parameters.push(viewOf(takeValue(reader, type.type), type, charset));
+  }
+  const values = payload.subarray(start, reader.at);
+  for (let index = count; index < total; index++) {
+    parameters.push(attributeView(reader, named![index]!, isNull(nulls, index), charset));
   }
   reader.end();
-  return { statement, cursor, types, parameters };
+  const own = { head, nulls: firstBits(nulls, count), types: named === null ? null : types, values };
+  return { statement, cursor, types, parameters, parts: own };
 }
 
-function readTypes(reader: Reader, count: number): ParameterType[] {
+/** A bitmap's first `count` bits, in as many bytes as they need. */
+function firstBits(bitmap: Uint8Array, count: number): Uint8Array {
+  const out = bitmap.slice(0, (count + 7) >> 3);
+  if (count % 8 !== 0) out[out.length - 1]! &= (1 << count % 8) - 1;
+  return out;
+}
+
+export function isNull(nulls: Uint8Array, index: number): boolean {
+  return (nulls[index >> 3]! >> (index & 7) & 1) === 1;
+}
+
+/** Takes an attribute's value. */
+export function attributeView(
+  reader: Reader,
+  type: NamedType,
+  none: boolean,
+  charset: Charset,
+): ParameterView {
+  const value = none || type.type === Type.null ? null : takeValue(reader, type.type);
+  const view = viewOf(value, type, charset);
+  return { ...view, type: `attribute ${type.name} ${view.type}` };
+}
+
+const typeName = ({ type, unsigned }: ParameterType): string =>
+  (typeNames.get(type) ?? "?") + (unsigned ? " unsigned" : "");
+
+/** A value as takeValue() gave it; null for NULL. */
+export function viewOf(value: Uint8Array | null, type: ParameterType, charset: Charset): ParameterView {
+  if (value === null) return { text: null, type: typeName(type), bytes: 0 };
+  const text = parameterText(value, type.type, type.unsigned, charset);
+  return { text, type: typeName(type), bytes: value.length };
+}
+
+export function readNamedTypes(reader: Reader, count: number): NamedType[] {
+  return readTypes(reader, count, true);
+}
+
+function readTypes(reader: Reader, count: number, named: boolean): NamedType[] {
   return Array.from({ length: count }, () => {
     const type = reader.u8();
-    return { type, unsigned: (reader.u8() & 0x80) !== 0 };
+    return { type, unsigned: (reader.u8() & 0x80) !== 0, name: named ? reader.lenencLabel() : "" };
   });
 }
 

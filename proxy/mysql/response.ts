@@ -16,6 +16,8 @@ import { maskBinaryRow, maskTextRow, type RowPlan } from "./rows.ts";
 export interface ResponseOptions extends AnswerOptions {
   /** The number of the answer's first packet. */
   readonly sequence: number;
+  /** What the client's numbers are ahead of the target's from the start. */
+  readonly shift?: number;
   /** Largest row that is read because it must be masked. */
   readonly rowBytesMax: number;
   /** Sends to the target in the middle of the answer. */
@@ -35,7 +37,7 @@ export class Response {
 
   #sequence: number;
   /** Packets that the client got more than came: a masked row may need one more. */
-  #shift = 0;
+  #shift: number;
   #passing = 0;
   #continues = false;
   /** Rows written anew and not yet in the outbox. */
@@ -43,6 +45,7 @@ export class Response {
 
   constructor(private readonly options: ResponseOptions) {
     this.#sequence = options.sequence & 0xff;
+    this.#shift = options.shift ?? 0;
     this.answer = new Answer(options);
   }
 

@@ -18,7 +18,9 @@ export type TextRows = (string | null)[][];
  * The connection's character set must be UTF-8 or its result ASCII.
  */
 export async function simpleQuery(channel: Channel, capabilities: number, sql: string): Promise<TextRows> {
-  const request = Buffer.concat([Buffer.from([Command.query]), Buffer.from(sql, "utf8")]);
+  // No attributes, in one set: see attributes.ts.
+  const head = has(capabilities, Capability.queryAttributes) ? [Command.query, 0, 1] : [Command.query];
+  const request = Buffer.concat([Buffer.from(head), Buffer.from(sql, "utf8")]);
   await channel.write(encodePacket(0, request));
   channel.reader.expect(1);
   const next = async () => (await channel.packet(resultBytesMax, "an answer to Postern's own query")).payload;

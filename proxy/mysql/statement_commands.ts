@@ -1,5 +1,6 @@
 /** COM_STMT_*: prepared once, judged at each execution with the values. (MySQL internals: "Prepared Statements".) */
 import { PosternError } from "../../policy/errors.ts";
+import { asItCame, executeWithout } from "./attributes.ts";
 import { has } from "./capabilities.ts";
 import { Reader } from "./codec.ts";
 import { ErrorCode, Status } from "./constants.ts";
@@ -39,17 +40,17 @@ export async function executeStatement(conversation: Conversation, packet: Packe
   statement.cursor = undefined;
   const { parameterCount, types } = statement;
   const known = { parameterCount, types, longData: joinLongData(longData) };
-  const execution = decodeExecute(packet.payload, known, conversation.state.charset ?? "ascii");
+  const charset = conversation.state.charset ?? "ascii";
+  const execution = decodeExecute(packet.payload, known, charset, conversation.attributed);
   statement.types = execution.types;
   const judgement = conversation.judge(statement.text, statement.state);
   const { parameters } = execution;
   const run = conversation.run(statement.text, judgement, { parameters, state: statement.state });
   const ahead = longData.map((piece) => encodeLongData(statement.id, piece));
-  const { answer } = await conversation.execute(run, packet.raw, {
-    kind: "execute",
-    sequence: packet.sequence,
-    ahead,
-  });
+  const { bytes, ...numbers } = conversation.strips
+    ? executeWithout(packet, execution.parts)
+    : asItCame(packet);
+  const { answer } = await conversation.execute(run, bytes, { kind: "execute", ...numbers, ahead });
   if (answer.error === null && has(answer.status, Status.cursorExists)) {
     statement.cursor = { rows: answer.rowPlan, tainted: judgement.tainted };
   }

@@ -382,23 +382,115 @@ testNeeding(
 
 testNeeding(
   [mariadbHere],
-  "what is not offered is not there: compression, files, attributes, bulk, MariaDB's extras",
+  "what is not offered is not there: compression, files, bulk, MariaDB's extras",
   () =>
     withGate({}, async (gate) => {
       const { greeting } = await WireClient.greeted(gate.port);
-      const queryAttributes = 1 << 27;
-      const never = Capability.compress | Capability.localFiles | queryAttributes | 1 << 25 | 1 << 26 |
-        1 << 28;
+      const never = Capability.compress | Capability.localFiles | 1 << 25 | 1 << 26 | 1 << 28;
       assert.equal(greeting.capabilities & never, 0);
       // Bit 0: whoever reads MariaDB's extended field does so only where this is not set.
       assert.equal(greeting.capabilities & Capability.longPassword, 1);
-      const client = await connect(gate, plainCapabilities | queryAttributes);
+      const client = await connect(gate, plainCapabilities);
       assert.equal(errorOf((await client.query("\0\x01SELECT 'attributes'"))[0]!).code, 1064);
       assert.equal(
         gate.runs.at(-1)!.run.text,
         "\0\x01SELECT 'attributes'",
         "one text: judged, recorded, sent",
       );
+      client.close();
+    }),
+);
+
+testNeeding(
+  [mariadbHere],
+  "query attributes are shown and recorded, and taken out for a target that has none",
+  () =>
+    withGate({}, async (gate) => {
+      const client = await connect(gate, plainCapabilities | Capability.queryAttributes);
+      const shown = () => gate.runs.at(-1)!.run;
+      const named = bytes([2, 1, 0b10, 1], [0xfd, 0], [5], "trace", [0x03, 0x80], [4], "span", [3], "abc");
+      const ask = async (by: WireClient, body: Uint8Array) => {
+        await by.send(Command.query, body);
+        return await by.result();
+      };
+      assert.match(textOf(await ask(client, bytes(named, "SELECT 'with', 'two'"))), /with/);
+      assert.equal(shown().text, "SELECT 'with', 'two'");
+      assert.deepEqual(shown().parameters, [
+        { text: "abc", type: "attribute trace varchar", bytes: 3 },
+        { text: null, type: "attribute span int unsigned", bytes: 0 },
+      ]);
+      assert.match(textOf(await client.query("\0\x01SELECT 'none'")), /none/);
+      assert.deepEqual(shown().parameters, []);
+      const id = await prepare(client, "SELECT ?, ?", 6);
+      const values = bytes(
+        [3, 0b010, 1],
+        [0xfd, 0, 0],
+        [0x03, 0, 0],
+        [0xfd, 0, 3],
+        "who",
+        [2],
+        "p1",
+        [2],
+        "me",
+      );
+      await client.send(Command.statementExecute, bytes(u32(id), [8], u32(1), values));
+      assert.match(textOf(await client.result()), /p1/);
+      assert.deepEqual(shown().parameters.map(({ text, type }) => [text, type]), [
+        ["p1", "varchar"],
+        [null, "int"],
+        ["me", "attribute who varchar"],
+      ]);
+      // The types of before, and no attributes: names come with types alone.
+      await client.send(Command.statementExecute, bytes(u32(id), [8], u32(1), [2, 0b10, 0, 2], "p2"));
+      assert.match(textOf(await client.result()), /p2/);
+      for (const broken of [[9], [2, 2], [1, 1, 0, 0], [1, 1, 0, 1, 0xfd], [0xff], [255, 1], []]) {
+        const other = await connect(gate, plainCapabilities | Capability.queryAttributes);
+        const count = gate.runs.length;
+        assert.equal(errorOf((await ask(other, bytes(broken)))[0]!).code, 1835);
+        assert.equal(gate.runs.length, count);
+        other.close();
+      }
+      client.close();
+    }),
+);
+
+testNeeding(
+  [mariadbHere],
+  "COM_FIELD_LIST is judged as SHOW COLUMNS, and answered as the target does",
+  () =>
+    withGate({
+      sentence: (text) => ({ verdict: /SHOW COLUMNS FROM `secret`/.test(text) ? "deny" : "allow" }),
+    }, async (gate) => {
+      const client = await connect(gate, plainCapabilities);
+      const first = await client.ask(Command.fieldList, "t\0");
+      assert.match(textOf([first]), /id/);
+      assert.match(textOf([await client.receive()]), /name/);
+      assert.equal((await client.receive())[0], 0xfe);
+      assert.equal(gate.runs.at(-1)!.run.text, "SHOW COLUMNS FROM `t`");
+      assert.equal((await client.refused(Command.fieldList, "missing\0")).code, 1146);
+      assert.equal((await client.refused(Command.fieldList, "secret\0")).code, 1142);
+      assert.equal((await client.ask(Command.ping))[0], 0x00);
+      client.close();
+    }),
+);
+
+testNeeding(
+  [mariadbHere],
+  "a prepared CALL with several results and output parameters",
+  () =>
+    withGate({}, async (gate, database) => {
+      await database.query(
+        "CREATE PROCEDURE sets(IN a INT, OUT b INT) BEGIN SELECT a, 'first'; SELECT name FROM t ORDER BY id; SET b = a + 1; END",
+      );
+      const client = await connect(gate, plainCapabilities);
+      const id = await prepare(client, "CALL sets(?, ?)", 3);
+      await client.send(Command.statementExecute, executeBody(id, ["41", "0"]));
+      assert.match(textOf(await client.result()), /first/);
+      assert.match(textOf(await client.result()), /ann[\s\S]*bob/);
+      assert.match(textOf(await client.result()), /\x2a\0\0\0/, "the output parameter: 42");
+      assert.equal((await client.receive())[0], 0x00);
+      assert.equal((await client.ask(Command.ping))[0], 0x00);
+      assert.equal(gate.outcomes.get(gate.runs.at(-1)!.id)?.error, null);
       client.close();
     }),
 );

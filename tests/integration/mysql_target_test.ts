@@ -112,6 +112,28 @@ for (const flags of [[], ["-DEPRECATE_EOF"]]) {
 
 testNeeding(
   [mysqlHere],
+  "query attributes reach a MySQL target, text and prepared, and are in the record",
+  () =>
+    withGate({}, async (gate) => {
+      const connection = await mysql2.createConnection(options(gate));
+      try {
+        const attributes = { trace: "abc", level: 7 };
+        const [text] = await connection.query({ sql: "SELECT 'text' AS a", attributes });
+        assert.deepEqual(text, [{ a: "text" }]);
+        const [prepared] = await connection.execute({ sql: "SELECT ? AS b", values: ["bound"], attributes });
+        assert.deepEqual(prepared, [{ b: "bound" }]);
+        const [again] = await connection.execute("SELECT ? AS b", ["without"]);
+        assert.deepEqual(again, [{ b: "without" }]);
+        const shown = gate.runs.map(({ run }) => run.parameters.map((one) => one.text)).slice(-3);
+        assert.deepEqual(shown, [["abc", "7"], ["bound", "abc", "7"], ["without"]]);
+      } finally {
+        await connection.end();
+      }
+    }),
+);
+
+testNeeding(
+  [mysqlHere],
   "state, cursors, reset and KILL are MySQL's as they are MariaDB's",
   () =>
     withGate({ readOnly: true }, async (gate) => {
