@@ -1,6 +1,6 @@
 /** Admission: whether somebody who has signed in gets in now; and the sessions that came of it. */
 import { sessionRefused, sessionStarted } from "./audit/events.ts";
-import { everWrites, mayConnect } from "./decide.ts";
+import { everWrites, isFor, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import { type Grant, isActive } from "./grant.ts";
 import { mayWrite } from "./grant_scope.ts";
@@ -133,6 +133,12 @@ export class Admission implements LiveSessions {
 
   /** Why this person does not get in there now; null where they do. */
   #objection(identity: Identity, target: Target): PosternError | null {
+    if (!isFor(identity, target)) {
+      return new PosternError("PolicyDenied", `${identity.name} is not bound to ${target.name}`, {
+        rule: "identity.services",
+        hint: `It reaches ${identity.targets?.join(", ")}; whoever runs Postern can change that`,
+      });
+    }
     const granted = this.deps.grants.active(identity, target) !== null;
     if (!granted && !mayConnect(identity, target)) {
       const groups = target.groups.join(", ");

@@ -65,8 +65,13 @@ export function decide(
 }
 
 /** Whether this person may connect to that target at all. */
-export function mayConnect(who: Identity, target: Pick<Target, "groups">): boolean {
-  return target.groups.some((group) => who.groups.includes(group));
+export function mayConnect(who: Identity, target: Pick<Target, "name" | "groups">): boolean {
+  return isFor(who, target) && target.groups.some((group) => who.groups.includes(group));
+}
+
+/** Whether a service account is bound to that target; people are bound to none. */
+export function isFor({ targets }: Identity, { name }: Pick<Target, "name">): boolean {
+  return targets === undefined || targets.includes(name);
 }
 
 const changing: readonly StatementKind[] = ["write", "ddl", "admin", "copy", "call", "unknown"];

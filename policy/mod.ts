@@ -4,13 +4,15 @@ import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
+import type { IssuerConfig } from "./config_identity.ts";
 import { DetectionTotals } from "./detectors.ts";
 import { Grants } from "./grants.ts";
 import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
 import {
-  createIdentityProvider,
+  createIssuers,
   createPresentedSignIns,
   createSignIns,
+  type IdentityOptions,
   OneTimePasswords,
   type SignInService,
 } from "./identity/mod.ts";
@@ -62,9 +64,11 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const { journal, url, targetQuery, secret, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
-  const identity = createIdentityProvider({
-    ...config.identity,
-    clientSecret: config.identity.clientSecret?.reveal(),
+  const identity = createIssuers({
+    main: optionsOf(config.identity),
+    others: config.identity.others.map((other) => ({ name: other.name, options: optionsOf(other) })),
+    services: config.identity.services,
+    url,
   }, { clock, log });
   const approvals = approvalsUnder(inForce, deps);
   const detections = new DetectionTotals();
@@ -140,4 +144,9 @@ function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: Po
 const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: PolicyConfig["identity"]) => ({
   issuer,
   clientId: cliClientId ?? (clientSecret === null ? clientId : null),
+});
+
+const optionsOf = ({ clientSecret, ...rest }: IssuerConfig): IdentityOptions => ({
+  ...rest,
+  ...(clientSecret === null ? {} : { clientSecret: clientSecret.reveal() }),
 });

@@ -174,10 +174,18 @@ export interface SignIns {
   reject(secret: string, by: string): void;
 }
 
+/** One of several issuers: the company's own has no name. */
+export interface IssuerChoice {
+  readonly name: string;
+  readonly host: string;
+}
+
 /** OpenID Connect, authorization code with PKCE. */
 export interface IdentityProvider {
+  /** Where people may sign in, the company's own first; absent where there is that one only. */
+  choices?(): readonly IssuerChoice[];
   /** A URL to send the browser to; `flow` is kept on this side, by the browser's cookie. Rejects with AuthFailed. */
-  begin(redirectUri: string): Promise<{ url: string; flow: string }>;
+  begin(redirectUri: string, issuer?: string): Promise<{ url: string; flow: string }>;
   /** Checks state, nonce, signature, issuer, audience, times. Rejects with AuthFailed. A flow is good once. */
   complete(callback: URL, flow: string): Promise<Identity>;
   /**

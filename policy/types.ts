@@ -15,8 +15,10 @@ export interface Identity {
   readonly signedInAt: number;
   /** When what the issuer said stops counting; sessions end then. */
   readonly expiresAt: number;
-  /** `browser`, `one-time-password`, `token`, … */
+  /** `browser`, `one-time-password`, `token`, `service`, … */
   readonly method: string;
+  /** For a service account: the targets that it is bound to, whatever its groups. */
+  readonly targets?: readonly string[];
 }
 
 /** The client's end of a connection, as far as the wire tells. None of it is proof of who it is. */

@@ -1,5 +1,6 @@
 /** Who is it: the issuer, browser sign-ins, one-time passwords and presented tokens. */
 export type { IdentityOptions } from "./options.ts";
+export { createIssuers } from "./issuers.ts";
 export { createIdentityProvider } from "./provider.ts";
 export { createSignIns, type SignInService, type SignInsOptions } from "./sign_ins.ts";
 export {
@@ -9,5 +10,11 @@ export {
   type PasswordAttempt,
   type PasswordChallenge,
 } from "./one_time_passwords.ts";
-export { attemptOf, createPresentedSignIns, type PresentedSignIns, sendsInSecret } from "./passwords.ts";
+export {
+  attemptOf,
+  createPresentedSignIns,
+  type PresentedSignIns,
+  sendsInSecret,
+  tokenUser,
+} from "./passwords.ts";
 export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";

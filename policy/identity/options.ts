@@ -1,4 +1,5 @@
 /** What identity needs to be told. Times in milliseconds. */
+import type { ServiceAccount } from "./services.ts";
 
 export interface IdentityOptions {
   /** The issuer's identifier exactly as its discovery document spells it. https, or http on loopback. */
@@ -17,6 +18,8 @@ export interface IdentityOptions {
   readonly audiences?: readonly string[];
   /** Which clients, beside clientId, a presented token may have been issued to (`azp`). Default: the audiences. */
   readonly authorizedParties?: readonly string[];
+  /** Programs that sign in as themselves. */
+  readonly services?: readonly ServiceAccount[];
   /** Asked for beside `openid`; default e-mail, profile, and groups where the issuer knows such a scope. */
   readonly scopes?: readonly string[];
   /** How far the issuer's clock may be off. Default one minute. */
@@ -34,6 +37,7 @@ export const audiencesOf = ({ clientId, cliClientId, audiences }: IdentityOption
 /** The clients that a token may have been issued to. */
 export const acceptedParties = (options: IdentityOptions): readonly string[] => [
   options.clientId,
+  ...(options.services ?? []).map(({ client }) => client),
   ...(options.authorizedParties ?? []),
   ...audiencesOf(options),
 ];

@@ -19,6 +19,9 @@ export function attemptOf(attempt: ConnectionAttempt): PasswordAttempt {
   return { user, address, target: attempt.database.split("/")[0] ?? "" };
 }
 
+/** Who connects as this user brings a token of the issuer's as the password, of whatever look. */
+export const tokenUser = "token";
+
 /** Whether nobody else can read what this client sends. */
 export const sendsInSecret = ({ client }: ConnectionAttempt): boolean =>
   client.tls !== null || isLoopback(client.address);
@@ -43,7 +46,9 @@ export function createPresentedSignIns(
     async verifyPassword(attempt, password) {
       if (password === "") return null;
       if (!sendsInSecret(attempt)) throw readable();
-      if (looksLikeToken(password)) return await verify(attempt, password);
+      if (looksLikeToken(password) || attempt.client.user === tokenUser) {
+        return await verify(attempt, password);
+      }
       return passwords.verify(attemptOf(attempt), password);
     },
     bearer: { everyone, verify, discovery: () => provider.discovery() },

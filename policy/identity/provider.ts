@@ -30,6 +30,7 @@ import { type Flow, Flows } from "./flows.ts";
 import { Issuer } from "./issuer.ts";
 import { introspect, type IntrospectionDeps, withUserInfo } from "./introspection.ts";
 import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
+import { serviceIdentity, serviceOf } from "./services.ts";
 import { isAccessToken, looksLikeToken, TokenVerifier } from "./token.ts";
 
 const tryAgain = "Start the sign-in anew";
@@ -127,6 +128,8 @@ class Provider implements IdentityProvider, TokenDiscovery {
       const claims: Claims = signed
         ? await this.#verifier.verify(token, { audiences: audiencesOf(this.options) })
         : await introspect(token, this.#asking);
+      const service = serviceOf(claims, this.options.services ?? []);
+      if (service !== null) return serviceIdentity(claims, service, this.options.issuer, this.clock());
       const expiresAt = (claims.exp as number) * 1000;
       // An access token may name its owner and no groups, and of an opaque one nothing else tells its kind; an
       // ID token opens no userinfo endpoint.

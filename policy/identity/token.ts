@@ -18,7 +18,7 @@ import { acceptedParties, type IdentityOptions, minute } from "./options.ts";
 const tokenCharsMax = 16_384;
 
 /** Signatures only by a key that the issuer alone holds: never `none`, never HMAC. */
-const algorithms = [
+export const algorithms: readonly string[] = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
@@ -76,7 +76,7 @@ export class TokenVerifier {
   async #signedClaims(token: string, expected: Expected): Promise<JWTPayload> {
     const metadata = await this.issuer.metadata();
     const checks = {
-      algorithms,
+      algorithms: [...algorithms],
       issuer: metadata.issuer,
       audience: [...expected.audiences],
       clockTolerance: this.#skewMs / 1000,

@@ -3,6 +3,7 @@
  * browser. (MySQL internals: "Authentication Method", "caching_sha2_password".)
  */
 import { PosternError } from "../../policy/errors.ts";
+import { tokenUser } from "../../policy/identity/mod.ts";
 import type { Gatekeeper } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import { has } from "./capabilities.ts";
@@ -95,6 +96,7 @@ export class ClientAuth {
     const { attempt } = this.hello;
     // A password that Postern never issued is left over from a config file: its owner signs in by browser.
     const mayCount = gatekeeper.challenge === undefined || looksLikeToken(password) ||
+      attempt.client.user === tokenUser ||
       gatekeeper.challenge(attempt) !== null;
     return mayCount ? await gatekeeper.verifyPassword(attempt, password) : null;
   }

@@ -1,5 +1,5 @@
 /** Who is it? By browser, by a one-time password, or by a token as the password. */
-import { sendsInSecret } from "../../policy/identity/mod.ts";
+import { sendsInSecret, tokenUser } from "../../policy/identity/mod.ts";
 import type { ConnectionAttempt, SignIn } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import { PosternError } from "../../policy/errors.ts";
@@ -11,9 +11,6 @@ import { signInNotice } from "./waiting.ts";
 
 /** Health checks (pg_isready) leave at the first answer; they are no sign-ins, failed or otherwise. */
 const healthCheckMs = 100;
-
-/** Who connects as this user brings a token of the issuer's as the password. */
-const tokenUser = "token";
 
 /** Who connects as this user brings one by OAUTHBEARER, or learns by it where to get one. */
 const bearerUser = "oauth";

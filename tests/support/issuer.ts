@@ -20,6 +20,8 @@ export interface IssuerClient {
   readonly redirectUris: readonly string[];
   /** May also get tokens for itself (client_credentials). */
   readonly serviceAccount?: boolean;
+  /** Proves itself by a JWT that this key signs (private_key_jwt, RFC 7523) in the place of a secret. */
+  readonly key?: SigningKey;
 }
 
 export interface IssuerOptions {
@@ -149,7 +151,9 @@ function clientMetadata(client: IssuerClient, algorithm: string): Record<string,
   const grants = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"];
   return {
     client_id: client.id,
-    ...(client.secret === undefined
+    ...(client.key !== undefined
+      ? { token_endpoint_auth_method: "private_key_jwt", jwks: { keys: [jwkOf(client.key, "publicKey")] } }
+      : client.secret === undefined
       ? { token_endpoint_auth_method: "none", application_type: "native" }
       : { client_secret: client.secret }),
     redirect_uris: [...client.redirectUris],

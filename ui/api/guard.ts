@@ -5,6 +5,7 @@ import type { Role } from "../contract.ts";
 import { bearerOf, type BearerSessions } from "./bearer.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
 import { type DashboardContext, type DashboardEnv, HttpRefusal } from "./http.ts";
+import type { Route } from "./routes.ts";
 import { hasRole, type RoleGroups, viewerOf } from "./roles.ts";
 
 /** `public`: no sign-in. `engineer`: everyone signed in. Otherwise one of the roles. */
@@ -104,7 +105,7 @@ export interface GuardDeps {
 
 /** Finds the session, and refuses who is not signed in or lacks every role that the route wants. */
 export function admitted(
-  { access, bearer }: { readonly access: Access; readonly bearer?: true },
+  { access, bearer, services }: Pick<Route, "access" | "bearer" | "services">,
   deps: GuardDeps,
 ): MiddlewareHandler<DashboardEnv> {
   const { session: name } = cookieNames(deps.url);
@@ -116,6 +117,7 @@ export function admitted(
         ? deps.sessions.find(getCookie(c, name))
         : await deps.bearers.of(c, token);
       if (session === null) throw notSignedIn();
+      if (session.identity.method === "service" && services !== true) throw notForServices();
       const viewer = viewerOf(session.identity, deps.roles());
       if (!hasRole(viewer, access)) throw wrongRole(access);
       c.set("session", session);
@@ -127,6 +129,15 @@ export function admitted(
 
 export function notSignedIn(): HttpRefusal {
   return new HttpRefusal(401, "NotSignedIn", "You are not signed in, or your session has ended", "Sign in");
+}
+
+function notForServices(): HttpRefusal {
+  return new HttpRefusal(
+    403,
+    "Forbidden",
+    "This is for people: a service account may ask what it reaches, and for one-time passwords",
+    "Let a person do it",
+  );
 }
 
 function noTokens(): HttpRefusal {

@@ -22,10 +22,13 @@ export interface Route {
   readonly access: Access;
   /** Whether a program may come with a token of the issuer's, in the place of a browser's cookie. */
   readonly bearer?: true;
+  /** Whether that program may be a service account, which is nobody. */
+  readonly services?: true;
   readonly handle: (c: DashboardContext) => Response | Promise<Response>;
 }
 
 const bearer = true;
+const services = true;
 const everyone: Access = ["engineer"];
 const auditors: Access = ["auditor", "admin"];
 
@@ -63,16 +66,24 @@ export function routesOf(
     { method: "GET", path: "/auth/login", access: "public", handle: auth.login },
     { method: "GET", path: "/auth/callback", access: "public", handle: auth.callback },
     { method: "POST", path: "/auth/logout", access: everyone, handle: auth.logout },
-    { method: "GET", path: "/api/me", access: everyone, bearer, handle: (c) => c.json(meOf(c, deps)) },
+    {
+      method: "GET",
+      path: "/api/me",
+      access: everyone,
+      bearer,
+      services,
+      handle: (c) => c.json(meOf(c, deps)),
+    },
     { method: "GET", path: "/api/stream", access: everyone, handle: (c) => streams.open(c) },
     { method: "GET", path: "/api/connect/:secret", access: everyone, handle: connect.show },
     { method: "POST", path: "/api/connect/:secret", access: everyone, handle: connect.consent },
-    { method: "GET", path: "/api/targets", access: everyone, bearer, handle: targets.list },
+    { method: "GET", path: "/api/targets", access: everyone, bearer, services, handle: targets.list },
     {
       method: "POST",
       path: "/api/targets/:name/password",
       access: everyone,
       bearer,
+      services,
       handle: targets.password,
     },
     ...accessTable(deps),

@@ -135,10 +135,13 @@ for (const [name, where, then, fits] of networks) {
 }
 
 Deno.test("who may connect is a matter of the target's groups", () => {
-  assert.equal(mayConnect(ann, { groups: ["x", "engineers"] }), true);
-  assert.equal(mayConnect(ann, { groups: ["x"] }), false);
-  assert.equal(mayConnect(ann, { groups: [] }), false);
-  assert.equal(mayConnect({ ...ann, groups: [] }, { groups: ["engineers"] }), false);
+  assert.equal(mayConnect(ann, { name: "orders", groups: ["x", "engineers"] }), true);
+  assert.equal(mayConnect(ann, { name: "orders", groups: ["x"] }), false);
+  assert.equal(mayConnect(ann, { name: "orders", groups: [] }), false);
+  const bound = { ...ann, targets: ["orders"] };
+  assert.equal(mayConnect(bound, { name: "orders", groups: ["engineers"] }), true);
+  assert.equal(mayConnect(bound, { name: "other", groups: ["engineers"] }), false, "bound to another target");
+  assert.equal(mayConnect({ ...ann, groups: [] }, { name: "orders", groups: ["engineers"] }), false);
 });
 
 const writers: readonly [name: string, rules: readonly Rule[], who: Identity, writes: boolean][] = [

@@ -14,6 +14,11 @@ const forPrograms = new Set([
   "GET /api/requests",
   "GET /api/requests/:id",
   "GET /api/sessions",
+  "GET /api/access",
+  "POST /api/access",
+  "GET /api/access/:id",
+  "POST /api/access/:id/withdraw",
+  "POST /api/access/:id/end",
 ]);
 
 Deno.test("a token opens the routes that are for programs, and no other", async () => {

@@ -1,0 +1,109 @@
+/**
+ * Several issuers as one identity provider. The first is the company's own. People and groups of another one carry
+ * its name (`partner/eve@example.com`, `partner/engineers`): nobody else's issuer may say who is in our groups.
+ */
+import { decodeJwt } from "jose";
+import type { Log } from "../log.ts";
+import type { Clock, IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
+import type { Identity } from "../types.ts";
+import { authFailed, quoted } from "./errors.ts";
+import type { IdentityOptions } from "./options.ts";
+import { createIdentityProvider } from "./provider.ts";
+import { SelfSigned, type ServiceAccount } from "./services.ts";
+import { looksLikeToken } from "./token.ts";
+
+export interface OtherIssuer {
+  /** Of letters, digits, `_` and `-`; what its people's names and groups begin with. */
+  readonly name: string;
+  readonly options: IdentityOptions;
+}
+
+export interface IssuersOptions {
+  readonly main: IdentityOptions;
+  readonly others: readonly OtherIssuer[];
+  readonly services: readonly ServiceAccount[];
+  /** The dashboard's address: the audience of what service accounts sign by themselves. */
+  readonly url: string;
+}
+
+type Provider = ReturnType<typeof createIdentityProvider>;
+
+interface Known {
+  /** Empty for the company's own. */
+  readonly name: string;
+  readonly issuer: string;
+  readonly provider: Provider;
+}
+
+/** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
+export function createIssuers(
+  { main, others, services, url }: IssuersOptions,
+  deps: { clock: Clock; log: Log },
+): IdentityProvider & TokenDiscovery {
+  const known = [{ name: "", options: { ...main, services } }, ...others].map(({ name, options }): Known => ({
+    name,
+    issuer: options.issuer,
+    provider: createIdentityProvider(options, deps),
+  }));
+  return new Issuers(known, new SelfSigned(services, url, deps.clock));
+}
+
+class Issuers implements IdentityProvider, TokenDiscovery {
+  constructor(private readonly known: readonly Known[], private readonly selfSigned: SelfSigned) {}
+
+  choices(): readonly IssuerChoice[] {
+    return this.known.map(({ name, issuer }) => ({ name, host: new URL(issuer).host }));
+  }
+
+  async begin(redirectUri: string, name = ""): Promise<{ url: string; flow: string }> {
+    const at = this.known.findIndex((one) => one.name === name);
+    const chosen = this.known[at];
+    if (chosen === undefined) throw authFailed(`There is no identity provider ${quoted(name)} here`);
+    const { url, flow } = await chosen.provider.begin(redirectUri);
+    return { url, flow: `${at}.${flow}` };
+  }
+
+  async complete(callback: URL, flow: string): Promise<Identity> {
+    const [, at = "", id = ""] = /^(\d+)\.(.+)$/.exec(flow) ?? [];
+    const chosen = this.known[Number(at)] ?? this.#own;
+    return marked(chosen, await chosen.provider.complete(callback, id));
+  }
+
+  async verifyToken(token: string, address?: string): Promise<Identity> {
+    const service = this.selfSigned.claimed(token);
+    if (service !== null) return await this.selfSigned.verify(token, service);
+    const chosen = this.#named(token);
+    return marked(chosen, await chosen.provider.verifyToken(token, address));
+  }
+
+  discovery(): ReturnType<TokenDiscovery["discovery"]> {
+    return this.#own.provider.discovery();
+  }
+
+  get #own(): Known {
+    return this.known[0] as Known;
+  }
+
+  /** By the token's own word, which the issuer that it names then proves. Opaque tokens are the company's own. */
+  #named(token: string): Known {
+    if (this.known.length === 1 || !looksLikeToken(token)) return this.#own;
+    try {
+      const { iss } = decodeJwt(token.trim());
+      return this.known.find(({ issuer }) => sameIssuer(issuer, iss)) ?? this.#own;
+    } catch {
+      return this.#own;
+    }
+  }
+}
+
+const sameIssuer = (one: string, other: unknown): boolean =>
+  typeof other === "string" && one.replace(/\/$/, "") === other.replace(/\/$/, "");
+
+function marked({ name }: Known, identity: Identity): Identity {
+  if (name === "") return identity;
+  return {
+    ...identity,
+    name: `${name}/${identity.name}`,
+    groups: identity.groups.map((group) => `${name}/${group}`),
+  };
+}
