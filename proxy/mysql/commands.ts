@@ -1,6 +1,7 @@
 /** The commands of an admitted client, one at a time. (MySQL internals: "Command Phase".) */
 import { PosternError } from "../../policy/errors.ts";
 import { decodeQuery, requestFor } from "./attributes.ts";
+import { changeUser } from "./change_user.ts";
 import { decodeText, isAscii } from "./charsets.ts";
 import { label, Reader, Writer } from "./codec.ts";
 import { Command, commandNames, ErrorCode } from "./constants.ts";
@@ -52,6 +53,9 @@ export async function handleCommand(
       await conversation.answerOk(packet);
       break;
     }
+    case Command.changeUser:
+      await changeUser(conversation, packet);
+      break;
     case Command.resetConnection:
       await resetSession(conversation, packet);
       break;
@@ -186,11 +190,7 @@ function refusedCommand(code: number | undefined): Refused {
       ErrorCode.privilege,
     );
   }
-  const hint = code === Command.changeUser
-    ? "Open a new connection for another user; COM_RESET_CONNECTION clears the session's state"
-    : code === Command.processInfo
-    ? "Use SHOW PROCESSLIST"
-    : "Use the SQL statement instead";
+  const hint = code === Command.processInfo ? "Use SHOW PROCESSLIST" : "Use the SQL statement instead";
   return new Refused(
     new PosternError("PolicyDenied", `${name} is refused`, { rule: "built-in: commands", hint }),
     ErrorCode.unknownCommand,

@@ -165,6 +165,7 @@ export class Connection {
       deps,
       capabilities: login.capabilities,
       alias,
+      user: attempt.client.user,
     });
     shared.live.add({
       greetingId: this.#greetingId,

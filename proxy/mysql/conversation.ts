@@ -34,6 +34,8 @@ export interface ConversationParts {
   readonly capabilities: number;
   /** What the client takes for the schema's name; it stands for the session's database. */
   readonly alias: string;
+  /** Who the client said it was, without a target in the name. */
+  readonly user: string;
 }
 
 /** What a request brings back, and how to treat it. */

@@ -55,7 +55,6 @@ testNeeding(
     withGate({}, async (gate) => {
       const client = await connect(gate);
       const cases: [number, number, RegExp][] = [
-        [Command.changeUser, 1047, /COM_CHANGE_USER is refused.*new connection/],
         [
           Command.binlogDump,
           1227,
@@ -369,14 +368,52 @@ testNeeding([mariadbHere], "Postern's own queries for the catalog", async () => 
 
 testNeeding(
   [mariadbHere],
-  "mysql2's pool and its reset go on under the same identity",
+  "COM_CHANGE_USER gives the same person a new session at the same target, and refuses everybody else",
   () =>
-    withGate({}, async (gate) => {
+    withGate({ readOnly: true }, async (gate, database) => {
       const { user, password } = gate.passwords.issue(devin, "orders-prod");
       const options = { host: "127.0.0.1", port: gate.port, user, password, database: "orders-prod" };
       const connection = await mysql2.createConnection(options);
-      await assert.rejects(connection.changeUser({ user: "root" }), /COM_CHANGE_USER is refused/);
-      connection.destroy();
+      const value = async (sql: string) =>
+        Object.values((await connection.query<mysql2.RowDataPacket[]>(sql))[0][0]!)[0];
+      await connection.query("SET @mine = 5, sql_mode = 'ANSI_QUOTES'");
+      await connection.query("USE information_schema");
+      await connection.changeUser({ user, password, database: "orders-prod" });
+      assert.equal(await value("SELECT @mine"), null);
+      assert.equal(await value("SELECT DATABASE()"), "app");
+      assert.doesNotMatch(gate.states.at(-1)!.sql_mode!, /ANSI_QUOTES/);
+      await assert.rejects(connection.query("INSERT INTO t VALUES (9, 'x')"), { errno: 1792 });
+      await connection.changeUser({ user: `${user}@orders-prod`, database: "app" });
+      for (
+        const other of [{ user: "root" }, { user, database: "elsewhere" }, {
+          user,
+          database: "orders-prod/mysql",
+        }]
+      ) {
+        await assert.rejects(connection.changeUser(other), /COM_CHANGE_USER is refused.*new connection/s);
+      }
+      assert.equal(await value("SELECT 'same'"), "same");
+      assert.equal(gate.sessions.length, 1);
+      assert.doesNotMatch(await Deno.readTextFile(database.generalLog), /Change user/);
+      await connection.end();
+
+      const plain = await connect(gate);
+      const id = await prepare(plain, "SELECT 1", 1);
+      const name = plain.user;
+      const body = bytes(
+        `${name}\0`,
+        [32],
+        "p".repeat(32),
+        "orders-prod\0",
+        [45, 0],
+        "caching_sha2_password\0",
+      );
+      assert.deepEqual([...await plain.ask(Command.changeUser, body)], [1, 3], "what the plugin waits for");
+      assert.equal((await plain.receive())[0], 0x00);
+      assert.equal((await plain.refused(Command.statementExecute, executeBody(id, []))).code, 1243);
+      assert.equal((await plain.refused(Command.changeUser, "x\0\0\0")).code, 1045);
+      assert.equal((await plain.ask(Command.ping))[0], 0x00);
+      plain.close();
     }),
 );
 

@@ -32,6 +32,8 @@ const bytesMax = 64 * 1_048_576;
 
 export class WireClient {
   #sequence = 0;
+  /** As the sign-in named it. */
+  user = "";
 
   private constructor(
     readonly channel: Channel,
@@ -65,6 +67,7 @@ export class WireClient {
       application = "wire",
       collation = 45,
     } = options;
+    this.user = user;
     const { scramble } = this.greeting;
     // As stock clients do: nothing for another plugin than the greeting's, until they are asked.
     const proof = plugin === "mysql_native_password" ? nativeProof : sha2Proof;
