@@ -3,8 +3,9 @@ import { inspect } from "node:util";
 import { type CountryCode, isSupportedCountry } from "libphonenumber-js";
 import { z } from "zod";
 import { accessShape, toTargetAccess } from "./config_access.ts";
-import { certificate, groupNames, host, privateKey, secret } from "./config_values.ts";
+import { certificate, duration, groupNames, host, privateKey, secret } from "./config_values.ts";
 import type { DetectorSetting } from "./detectors.ts";
+import type { ProbeSetting } from "./probes.ts";
 import type { Target } from "./types.ts";
 
 /** What policy must know of each protocol: its id, and the port of a target that names none. */
@@ -54,6 +55,11 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
       error: "must have both certificate and key, or neither",
     }).prefault({}),
     detectors,
+    probe: z.strictObject({
+      account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
+      wait: duration("100ms", "1m").default(2_000),
+      otherwise: z.enum(["deny", "allow"]).default("deny"),
+    }).optional(),
     account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
     ...accessShape,
   });
@@ -77,7 +83,7 @@ export function toTargets(
 
 function toTarget(
   name: string,
-  { port, databases, owners, tls, account, detectors, access: _access, breakGlass: _glass, ...rest }:
+  { port, databases, owners, tls, account, detectors, probe, access: _access, breakGlass: _glass, ...rest }:
     TargetsSection[string],
   protocols: readonly ProtocolChoice[],
 ): Target {
@@ -88,6 +94,7 @@ function toTarget(
     ...(databases === undefined ? {} : { databases }),
     ...(detectors === undefined ? {} : { detectors }),
     ...(owners === undefined ? {} : { owners }),
+    ...(probe === undefined ? {} : { probe: toProbe(probe) }),
     tls: {
       mode: tls.mode,
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
@@ -101,12 +108,21 @@ function toTarget(
   };
 }
 
+function toProbe({ account, wait, otherwise }: NonNullable<TargetsSection[string]["probe"]>): ProbeSetting {
+  const { user, password } = account;
+  const secret = password === undefined ? {} : { password: password.reveal() };
+  return { account: { user, ...secret }, waitMs: wait, otherwise };
+}
+
 /** A target holds its credentials as texts; logged or serialised whole, it shows `***` in their place. */
 function guarded(target: Target): Target {
   const safe = () => ({
     ...target,
     tls: { ...target.tls, ...(target.tls.key === undefined ? {} : { key: "***" }) },
     account: { ...target.account, ...(target.account.password === undefined ? {} : { password: "***" }) },
+    ...(target.probe === undefined
+      ? {}
+      : { probe: { ...target.probe, account: { user: target.probe.account.user, password: "***" } } }),
   });
   const hide = (hook: PropertyKey, value: unknown) => Object.defineProperty(target, hook, { value });
   hide("toJSON", safe);

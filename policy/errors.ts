@@ -18,17 +18,21 @@ export interface PosternErrorDetail {
   rule?: string;
   hint?: string;
   cause?: unknown;
+  /** SQLSTATE or errno, where a query of Postern's own was answered with an error. */
+  targetCode?: string;
 }
 
 export class PosternError extends Error {
   override readonly name = "PosternError";
   readonly rule: string | undefined;
   readonly hint: string | undefined;
+  readonly targetCode: string | undefined;
 
   constructor(readonly code: PosternErrorCode, message: string, detail: PosternErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.rule = detail.rule;
     this.hint = detail.hint;
+    this.targetCode = detail.targetCode;
   }
 }
 

@@ -23,6 +23,7 @@ import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
 import type { Access, Clock, EvidenceJournal, IdentityProvider, TargetQuery } from "./ports.ts";
+import { Probes } from "./probes.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
 
@@ -85,6 +86,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const gatekeeper = createGatekeeper({
     inForce,
     detections,
+    probes: new Probes({ dialectOf, query: targetQuery, clock, log }),
     journal,
     recorder: new Recorder(journal, () => inForce.current.reads, log),
     approvals,

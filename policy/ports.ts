@@ -31,7 +31,13 @@ export interface Meter {
 }
 
 /** Runs SQL text on a target over Postern's own connection; rows as text. Rejects with TargetUnavailable. */
-export type TargetQuery = (target: Target, database: string, sql: string) => Promise<(string | null)[][]>;
+export type TargetQuery = (
+  target: Target,
+  database: string,
+  sql: string,
+  /** Statements without rows, run first on the same connection. */
+  before?: readonly string[],
+) => Promise<(string | null)[][]>;
 
 // ---- for the data path -------------------------------------------------------------------------------------
 

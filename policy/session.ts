@@ -12,7 +12,9 @@ import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
 import { type ScopeFilter, scopeFilter } from "./grant_scope.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
 import type { Clock, Hold, Journal, Meter, Session } from "./ports.ts";
+import type { Probes } from "./probes.ts";
 import type { Recorder } from "./recorder.ts";
+import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
 import type {
   ApprovalRequest,
@@ -37,6 +39,7 @@ export interface SessionDeps {
   readonly detections: DetectionTotals;
   /** Keys the digests that approvals are bound to: see approval/review.ts. */
   readonly digestKey: Uint8Array;
+  readonly probes: Probes;
   readonly clock: Clock;
 }
 
@@ -120,6 +123,15 @@ export class GatedSession implements Session {
 
   async record(run: StatementRun, approval?: string): Promise<string> {
     const id = `${this.id}-${++this.#statements}`;
+    // Whoever sees some masked columns reads what the probe role may not.
+    if (this.target.probe !== undefined && this.#analyst.strict) {
+      await secondOpinion(
+        this.deps,
+        { about: this.#about, target: this.target, database: this.database },
+        id,
+        run,
+      );
+    }
     const draft = statementJudged(this.#about, {
       id,
       run,

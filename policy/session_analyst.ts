@@ -48,6 +48,11 @@ export class SessionAnalyst {
     return this.#current()?.own.maskOf(origin) ?? null;
   }
 
+  /** Whether every mask counts for whoever asks. */
+  get strict(): boolean {
+    return this.#current()?.strict === null;
+  }
+
   nameOf(origin: string): string | null {
     return this.#current()?.own.nameOf(origin) ?? null;
   }

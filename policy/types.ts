@@ -1,5 +1,6 @@
 /** The vocabulary of policy: what is known of people, targets, statements, verdicts and events. Types only. */
 import type { DetectorSetting } from "./detectors.ts";
+import type { ProbeSetting } from "./probes.ts";
 import type { TargetAccess } from "./grant.ts";
 
 import type { ScopeLimits } from "./approval/types.ts";
@@ -62,6 +63,8 @@ export interface Target {
   readonly account: { readonly user: string; readonly password?: string };
   /** Reads texts of results for what no rule named; off where left out. */
   readonly detectors?: DetectorSetting;
+  /** Who is asked for a second opinion; nobody where left out. */
+  readonly probe?: ProbeSetting;
 }
 
 /**
@@ -248,6 +251,7 @@ export type EventType =
   | "statement.judged"
   | "statement.finished"
   | "values.detected"
+  | "probe.disagreed"
   | "approval.requested"
   | "approval.decided"
   | "approval.withdrawn"

@@ -150,14 +150,14 @@ function settingsOf({ tls, limits }: ProxySettings) {
 }
 
 /** Postern's own query on a target, in that target's protocol: for catalogs. */
-export const targetQuery: TargetQuery = (target, database, sql) => {
+export const targetQuery: TargetQuery = (target, database, sql, before) => {
   const protocol = protocols.find(({ id }) => id === target.protocol);
   if (protocol === undefined) {
     return Promise.reject(
       new PosternError("TargetUnavailable", `The target "${target.name}" has an unknown protocol`),
     );
   }
-  return protocol.query(target, database, sql);
+  return protocol.query(target, database, sql, before);
 };
 
 /** Stock clients to start on this machine, for a Postern that listens there; none for an unknown protocol. */

@@ -11,6 +11,7 @@ import {
   statementKind,
   strings,
 } from "./common_data.ts";
+import { probeDisagreedData } from "./probe_events.ts";
 import type { EventType } from "../types.ts";
 import { accessEventData, grantScopeData } from "./access_events.ts";
 import { deliveryEventData } from "./delivery_events.ts";
@@ -142,6 +143,7 @@ export const eventData = {
   }).readonly(),
 
   "values.detected": valuesDetectedData,
+  "probe.disagreed": probeDisagreedData,
 
   ...approvalEventData,
 

@@ -1,6 +1,14 @@
 /** What a dialect must offer to policy: statement text -> facts and masks. */
 import type { TargetQuery } from "../ports.ts";
-import type { MaskKind, MaskRule, ResultMasks, SqlState, StatementFacts, Target } from "../types.ts";
+import type {
+  MaskKind,
+  MaskRule,
+  ParameterView,
+  ResultMasks,
+  SqlState,
+  StatementFacts,
+  Target,
+} from "../types.ts";
 
 /** Which columns are masked for the one who asks. Names as the catalog spells them. */
 export type MaskLookup = (schema: string, table: string, column: string) => MaskKind | null;
@@ -35,6 +43,14 @@ export interface Catalog {
   readonly readAt: number;
   /** `key` names the set of masks (people with the same masks share an analyst's cache). */
   analyst(key: string, masks: MaskLookup): Analyst;
+  /** SQL that makes such a role, for a person to run. */
+  probeRole(masks: MaskLookup, role: string): string;
+}
+
+/** Statements that put the side connection into the session's state, and the one that is planned. */
+export interface ProbeQuestion {
+  readonly before: readonly string[];
+  readonly text: string;
 }
 
 export interface Dialect {
@@ -44,4 +60,13 @@ export interface Dialect {
   ready(): Promise<void>;
   readCatalog(target: Target, database: string, query: TargetQuery): Promise<Catalog>;
   catalogFromJson(json: string): Catalog;
+  /** What a role without rights on masked columns is asked to plan, for a second opinion; null where it cannot be. */
+  probe(
+    text: string,
+    parameters: readonly ParameterView[],
+    facts: StatementFacts,
+    state: SqlState,
+  ): ProbeQuestion | null;
+  /** What the target's error on it means. `mistaken`: the statement itself is wrong. */
+  probeAnswer(code: string): "refused" | "mistaken" | "unknown";
 }

@@ -33,7 +33,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     defaultPort: 3306,
     serve: (client, deps) => new Connection(client, deps, shared).serve(),
     refuse,
-    query: (target, database, sql) => query(target, database, sql, shared.versions),
+    query: (target, database, sql, before) => query(target, database, sql, shared.versions, before),
     connectLines,
     launches,
   };
@@ -50,11 +50,18 @@ function refuse(client: Socket, error: PosternError): void {
   client.resume();
 }
 
-async function query(target: Target, database: string, sql: string, versions: Versions): Promise<TextRows> {
+async function query(
+  target: Target,
+  database: string,
+  sql: string,
+  versions: Versions,
+  before: readonly string[] = [],
+): Promise<TextRows> {
   const link = await connectTarget(target, database, ownOptions(10_000, "postern-catalog"));
   const timer = setTimeout(() => link.channel.close(), queryTimeoutMs);
   try {
     versions.learn("", link.greeting);
+    for (const one of before) await simpleQuery(link.channel, link.capabilities, one);
     return await simpleQuery(link.channel, link.capabilities, sql);
   } finally {
     clearTimeout(timer);

@@ -60,6 +60,7 @@ function failed(payload: Uint8Array, capabilities: number): PosternError {
     {
       hint: "Whoever runs Postern: the log has the target's text",
       cause: new Error(`${code} (${state}) ${message}`),
+      targetCode: String(code),
     },
   );
 }

@@ -104,10 +104,14 @@ export class Executor {
 
   /** The store did not take the record: what would have been sent is refused in its place. */
   #unrecorded(error: PosternError, kept: Outgoing | null, items: readonly Outgoing[], place: Place): void {
-    this.deps.log("error", "a statement could not be recorded, so it was refused", {
-      problem: error.message,
-    });
-    this.#instead(toClient(error), "the store failed", kept, items, place);
+    // Policy may refuse at the last moment, too; that is in the record.
+    const refused = error.code === "PolicyDenied";
+    if (!refused) {
+      this.deps.log("error", "a statement could not be recorded, so it was refused", {
+        problem: error.message,
+      });
+    }
+    this.#instead(toClient(error), refused ? error.rule ?? "" : "the store failed", kept, items, place);
   }
 
   #instead(

@@ -13,7 +13,7 @@ const statementTimeoutMs = 30_000;
 const frameBytesMax = 64 * 1024 * 1024;
 
 /** A connection of its own for each text, closed after it. `sql` may hold several statements; all rows come back. */
-export const targetQuery: TargetQuery = async (target, database, sql) => {
+export const targetQuery: TargetQuery = async (target, database, sql, before = []) => {
   const link = await connectTarget(target, database, {
     timeoutMs: connectTimeoutMs,
     frameBytesMax,
@@ -31,7 +31,7 @@ export const targetQuery: TargetQuery = async (target, database, sql) => {
     statementTimeoutMs + connectTimeoutMs,
   );
   try {
-    const rows = await runOn(link, target, sql);
+    const rows = await runOn(link, target, [...before, sql].join(";\n"));
     link.stream.end(terminate);
     return rows;
   } finally {
@@ -55,7 +55,7 @@ export async function runOn(link: TargetLink, target: Target, sql: string): Prom
         break;
       case fromTarget.errorResponse: {
         const { C = "", M = "" } = decodeFields(frame);
-        error ??= unavailable(target, `failed on Postern's own query (${C})`, M);
+        error ??= unavailable(target, `failed on Postern's own query (${C})`, M, C);
         break;
       }
       case fromTarget.readyForQuery:
@@ -65,9 +65,10 @@ export async function runOn(link: TargetLink, target: Target, sql: string): Prom
   }
 }
 
-function unavailable(target: Target, problem: string, cause: unknown): PosternError {
+function unavailable(target: Target, problem: string, cause: unknown, targetCode?: string): PosternError {
   return new PosternError("TargetUnavailable", `The target "${target.name}" ${problem}`, {
     hint: "Try again; if it happens again, tell whoever runs Postern",
     cause,
+    ...(targetCode === undefined ? {} : { targetCode }),
   });
 }

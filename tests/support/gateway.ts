@@ -138,9 +138,7 @@ export class DashboardUser {
   async password(target: string): Promise<{ user: string; password: string }> {
     const page = await this.post(`/api/targets/${target}/password`, {});
     if (page.status !== 200) throw new Error(`${target}: ${page.status} ${page.text}`);
-    const { user, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
-    const password = lines.map(({ line }) => /^PGPASSWORD=(\S+)/.exec(line)?.[1]).find((one) => one);
-    if (password === undefined) throw new Error(`${target}: no line with a password in ${page.text}`);
+    const { user, password } = JSON.parse(page.text) as { user: string; password: string };
     return { user, password };
   }
 

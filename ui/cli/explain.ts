@@ -74,12 +74,15 @@ async function explainCommand(
 
 async function catalogCommand(
   name: string,
+  values: Values,
   policy: PolicyConfig,
   query: TargetQuery,
 ): Promise<number> {
   const { target, dialect } = await targetOf(policy, name);
-  const { json } = await dialect.readCatalog(target, target.database, query);
-  return await say(json);
+  const catalog = await dialect.readCatalog(target, target.database, query);
+  if (values["probe-role-sql"] !== true) return await say(catalog.json);
+  const { lookup } = compileMasks(policy.masks)([], target.name);
+  return await say(catalog.probeRole(lookup, target.probe?.account.user ?? "postern_probe"));
 }
 
 export function explainCommands(config: ConfigReader, query: TargetQuery): Commands {
@@ -92,11 +95,11 @@ export function explainCommands(config: ConfigReader, query: TargetQuery): Comma
       run: ([file], values) => explainCommand(file, values, config.policy(values), query),
     },
     catalog: {
-      usage: "TARGET --config FILE",
-      about: "a target's catalog as JSON, for explain --catalog",
-      options: { config: "string" },
+      usage: "TARGET --config FILE [--probe-role-sql]",
+      about: "a target's catalog as JSON, for explain --catalog; or SQL that makes its probe role",
+      options: { config: "string", "probe-role-sql": "boolean" },
       operands: [1, 1],
-      run: ([name], values) => catalogCommand(name ?? "", config.policy(values), query),
+      run: ([name], values) => catalogCommand(name ?? "", values, config.policy(values), query),
     },
   };
 }

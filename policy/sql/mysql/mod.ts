@@ -4,6 +4,7 @@ import type { Target } from "../../types.ts";
 import type { Analyst, Catalog, Dialect, MaskLookup } from "../dialect.ts";
 import { MysqlAnalyst } from "./analyst.ts";
 import { type CatalogData, CatalogModel } from "./catalog_data.ts";
+import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { parseCatalogData, readCatalogData } from "./catalog_read.ts";
 
 /** Analysts that one catalog keeps: one per set of masks. */
@@ -31,6 +32,10 @@ class MysqlCatalog implements Catalog {
     }
     return analyst;
   }
+
+  probeRole(masks: MaskLookup, role: string): string {
+    return probeRole(this.#model, new MysqlAnalyst(this.#model, masks), role);
+  }
 }
 
 export const mysqlDialect: Dialect = {
@@ -38,5 +43,7 @@ export const mysqlDialect: Dialect = {
   ready: () => Promise.resolve(),
   readCatalog: async (target: Target, database: string, query: TargetQuery) =>
     new MysqlCatalog(await readCatalogData(target, database, query)),
+  probe: (text, _parameters, facts, state) => probeText(text, facts, state),
+  probeAnswer,
   catalogFromJson: (json: string) => new MysqlCatalog(parseCatalogData(json)),
 };

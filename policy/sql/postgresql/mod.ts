@@ -5,11 +5,14 @@ import { PostgresqlAnalyst } from "./analyst.ts";
 import { CatalogIndex } from "./catalog.ts";
 import { catalogSchema } from "./catalog_schema.ts";
 import { type Section, sections } from "./catalog_sql.ts";
+import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { loadParser } from "./parser.ts";
 
 export const postgresqlDialect: Dialect = {
   id: "postgresql",
   ready: loadParser,
+  probe: probeText,
+  probeAnswer,
 
   async readCatalog(target, database, query) {
     const data: Record<string, unknown> = { dialect: "postgresql", format: 1, readAt: Date.now() };
@@ -54,5 +57,6 @@ function catalogOf(data: unknown): Catalog {
     },
     readAt: parsed.data.readAt,
     analyst: (_key, masks) => new PostgresqlAnalyst(index, masks),
+    probeRole: (masks, role) => probeRole(index, new PostgresqlAnalyst(index, masks), role),
   };
 }

@@ -1,4 +1,5 @@
 /** Events to test with, one of each type, and a record in memory that exports like the store does. */
+import { probeDisagreed } from "../../../policy/audit/probe_events.ts";
 import { valuesDetected } from "../../../policy/audit/detection_events.ts";
 import assert from "node:assert/strict";
 import type { ExportSource, StoredEvent } from "../../../policy/audit/export.ts";
@@ -118,6 +119,7 @@ const approved: ApprovalRequest = {
 export function alsoHappening(): EventDraft[] {
   return [
     valuesDetected(about, "statement-1", true, [{ column: "public.orders.note", kind: "card", count: 214 }]),
+    probeDisagreed(about, "statement-2", "42501"),
     events.gatewayReloaded({
       by: "SIGHUP",
       before: "p0",

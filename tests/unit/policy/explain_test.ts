@@ -21,6 +21,7 @@ function catalogOf(known: Readonly<Record<string, Understood>>): Catalog {
   return {
     json: "{}",
     readAt: 0,
+    probeRole: () => "",
     analyst: () => ({
       analyse: (text) => {
         const found = text.split(";").map((one) => one.trim()).filter((one) => one !== "").map((one) =>
