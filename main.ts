@@ -23,6 +23,7 @@ import {
   launches,
   listenAddresses,
   listenSchema,
+  onTargets,
   protocols,
   type Proxy,
   type ProxySettings,
@@ -138,13 +139,12 @@ async function startParts(
   started.push(() => journal.close());
   const maskKey = await maskSecret(data);
   const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
-    ...{ journal, url, targetQuery, clock, log },
+    ...{ journal, url, ...onTargets, clock, log },
     file: source.file,
     connections: () => proxy.connections(),
     secret: maskKey,
   });
-  await ports.grants.book.load();
-  started.push(() => Promise.resolve(ports.grants.book.close()), () => ports.deliveries.close());
+  started.push(await ports.begin());
   const proxy = await startProxy({
     gatekeeper,
     addresses: listenAddresses(config.listen),
@@ -173,8 +173,10 @@ async function startParts(
   started.push(() => dashboard.close());
   const reloading = reloadingOf(config, { inForce, proxy, dashboard, journal, log });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
-  const reread = source.reread ?? (() => source);
-  const control = await startControl(data, { journal, reload: (by) => reload(reread(), by) });
+  const control = await startControl(data, {
+    journal,
+    reload: (by) => reload(source.reread?.() ?? source, by),
+  });
   started.push(() => control.close());
   const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
   const targets = policy.targets.map(({ name }) => name);

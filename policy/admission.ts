@@ -1,5 +1,6 @@
 /** Admission: whether somebody who has signed in gets in now; and the sessions that came of it. */
-import { sessionRefused, sessionStarted } from "./audit/events.ts";
+import type { Accounts } from "./accounts.ts";
+import { sessionEnded, sessionRefused, sessionStarted } from "./audit/events.ts";
 import { everWrites, isFor, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import { type Grant, isActive } from "./grant.ts";
@@ -15,6 +16,7 @@ import type { Identity, Target } from "./types.ts";
 
 export interface AdmissionDeps extends SessionDeps {
   readonly grants: Pick<Grants, "active" | "book">;
+  readonly accounts: Pick<Accounts, "nameFor" | "create" | "drop">;
 }
 
 /** Where a connection wants to go, as it was resolved. */
@@ -47,9 +49,7 @@ export class Admission implements LiveSessions {
     this.#admitting.push(identity);
     try {
       await this.deps.catalogs.load(target, database);
-      const place = this.#place(attempt, identity, { target, database });
-      await journal.append(sessionStarted({ ...place, policy: this.deps.inForce.current.digest }));
-      return this.#open(place);
+      return this.#open(await this.#begin(this.#place(attempt, identity, { target, database })));
     } catch (error) {
       throw recordRefusal(journal, attempt, target.name, identity, asPosternError(error));
     } finally {
@@ -104,6 +104,7 @@ export class Admission implements LiveSessions {
       readOnly: !everWrites(identity, where, this.deps.inForce.current.rules) ||
         (grant !== null && !mayWrite(grant.scope)),
       grant,
+      account: null,
     };
   }
 
@@ -178,12 +179,30 @@ export class Admission implements LiveSessions {
     return null;
   }
 
+  /** Its start is in the record before its account is made: see accounts.ts. */
+  async #begin(place: SessionPlace): Promise<SessionPlace> {
+    const { accounts, journal, inForce } = this.deps;
+    const holder = holderOf(place);
+    const name = await accounts.nameFor(holder);
+    const target = name === null ? place.target : { ...place.target, account: { user: name } };
+    await journal.append(sessionStarted({ ...place, target, policy: inForce.current.digest }));
+    if (name === null) return place;
+    try {
+      return { ...place, account: await accounts.create(holder, name, this.#endOf(place).at) };
+    } catch (error) {
+      const about = { person: holder.person, session: holder.session, target: target.name };
+      journal.note(sessionEnded(about, `no account on the target: ${asPosternError(error).message}`));
+      throw error;
+    }
+  }
+
   #open(place: SessionPlace): GatedSession {
     const { clock, grants } = this.deps;
     const end = this.#endOf(place);
     const session: GatedSession = new GatedSession(this.deps, place, () => {
       clearTimeout(timer);
       this.#sessions.delete(place.id);
+      if (place.account !== null) this.deps.accounts.drop(holderOf(place), place.account.user);
     });
     let warnAt = end.at - Math.min(warningMs, (end.at - clock()) / 4);
     // setTimeout takes at most 2^31 - 1 ms; a later end is checked again then.
@@ -220,6 +239,8 @@ export class Admission implements LiveSessions {
     return { at, reason };
   }
 }
+
+const holderOf = ({ id, identity, target }: SessionPlace) => ({ session: id, person: identity.name, target });
 
 /** How long before its end a session is told, or a quarter of the whole where that is less. */
 const warningMs = 5 * 60_000;

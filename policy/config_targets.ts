@@ -1,12 +1,12 @@
 /** The config's `targets:` section. */
-import { inspect } from "node:util";
 import { type CountryCode, isSupportedCountry } from "libphonenumber-js";
 import { z } from "zod";
 import { accessShape, toTargetAccess } from "./config_access.ts";
-import { certificate, duration, groupNames, host, privateKey, secret } from "./config_values.ts";
+import { certificate, duration, groupNames, host, privateKey, type Secret, secret } from "./config_values.ts";
+import { guarded } from "./guarded.ts";
 import type { DetectorSetting } from "./detectors.ts";
 import type { ProbeSetting } from "./probes.ts";
-import type { Target } from "./types.ts";
+import type { EphemeralAccount, Target } from "./types.ts";
 
 /** What policy must know of each protocol: its id, and the port of a target that names none. */
 export interface ProtocolChoice {
@@ -35,6 +35,15 @@ const detectors = z.union([
   }),
 ]).optional();
 
+const credentials = { user: z.string().min(1), password: secret.optional() };
+
+const ephemeral = z.strictObject({
+  admin: z.strictObject(credentials).optional(),
+  roles: z.array(z.string().min(1).max(63)).max(50).default([]),
+  onDrop: z.enum(["reassign", "drop"]).default("reassign"),
+  reassignTo: z.string().min(1).max(63).optional(),
+});
+
 export function targetsSchema(protocols: readonly ProtocolChoice[]) {
   const target = z.strictObject({
     protocol: z.enum(protocols.map(({ id }) => id)),
@@ -60,7 +69,7 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
       wait: duration("100ms", "1m").default(2_000),
       otherwise: z.enum(["deny", "allow"]).default("deny"),
     }).optional(),
-    account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
+    account: z.strictObject({ ...credentials, ephemeral: ephemeral.optional() }),
     ...accessShape,
   });
   return z.record(targetName, target)
@@ -102,8 +111,8 @@ function toTarget(
       ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
     },
     account: {
-      user: account.user,
-      ...(account.password === undefined ? {} : { password: account.password.reveal() }),
+      ...revealed(account),
+      ...(account.ephemeral === undefined ? {} : { ephemeral: toEphemeral(account.ephemeral) }),
     },
   };
 }
@@ -114,22 +123,15 @@ function toProbe({ account, wait, otherwise }: NonNullable<TargetsSection[string
   return { account: { user, ...secret }, waitMs: wait, otherwise };
 }
 
-/** A target holds its credentials as texts; logged or serialised whole, it shows `***` in their place. */
-function guarded(target: Target): Target {
-  const safe = () => ({
-    ...target,
-    tls: { ...target.tls, ...(target.tls.key === undefined ? {} : { key: "***" }) },
-    account: { ...target.account, ...(target.account.password === undefined ? {} : { password: "***" }) },
-    ...(target.probe === undefined
-      ? {}
-      : { probe: { ...target.probe, account: { user: target.probe.account.user, password: "***" } } }),
-  });
-  const hide = (hook: PropertyKey, value: unknown) => Object.defineProperty(target, hook, { value });
-  hide("toJSON", safe);
-  hide(inspect.custom, safe);
-  hide(
-    Symbol.for("Deno.customInspect"),
-    (show: typeof Deno.inspect, options: Deno.InspectOptions) => show(safe(), options),
-  );
-  return target;
+function revealed({ user, password }: { user: string; password?: Secret | undefined }) {
+  return { user, ...(password === undefined ? {} : { password: password.reveal() }) };
+}
+
+function toEphemeral({ admin, roles, onDrop, reassignTo }: z.output<typeof ephemeral>): EphemeralAccount {
+  return {
+    ...(admin === undefined ? {} : { admin: revealed(admin) }),
+    roles,
+    onDrop,
+    ...(reassignTo === undefined ? {} : { reassignTo }),
+  };
 }

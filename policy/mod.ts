@@ -1,4 +1,6 @@
 /** Who may do what, composed over one journal: the only thing of policy that starts anything. */
+import { Accounts } from "./accounts.ts";
+import type { TargetAccounts } from "./account_ports.ts";
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
@@ -35,6 +37,7 @@ export interface PolicyDeps {
   readonly targetQuery: TargetQuery;
   /** The config file's path, where relative paths of streams start. */
   readonly file: string;
+  readonly accountsOf: (protocol: string) => TargetAccounts | undefined;
   /** Client connections being served, for the metrics. */
   readonly connections: () => number;
   /** The installation's secret; digests of approvals are keyed with what is derived from it. */
@@ -59,6 +62,11 @@ export interface PolicyPorts {
   readonly detections: DetectionTotals;
   readonly grants: Grants;
   readonly deliveries: RunningDeliveries;
+  /**
+   * Takes up what a run before has left open; rejects with StoreFailed. Resolves with the way to end, once no
+   * client is served any more: what is under way finishes.
+   */
+  begin(): Promise<() => Promise<void>>;
 }
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
@@ -73,7 +81,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   }, { clock, log });
   const approvals = approvalsUnder(inForce, deps);
   const detections = new DetectionTotals();
-  const grants = new Grants({ inForce, journal, clock, log });
+  const { accounts, grants, waits } = accessParts(inForce, deps);
   const passwords = new OneTimePasswords({ clock });
   const catalogs = createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log });
   const metrics = new Metrics({
@@ -103,18 +111,15 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     passwords,
     clock,
     grants,
-    waits: new AccessWaits({
-      grants,
-      url,
-      clock,
-      waitMs: () => inForce.current.limits.accessWaitMs,
-    }),
+    accounts,
+    waits,
   });
   const access = createAccess({ inForce, passwords, journal, grants });
   const cli = cliOf(config.identity);
   const { notify, stream } = config;
   const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
   return {
+    ...lifeOf({ grants, accounts, deliveries }),
     gatekeeper,
     identity,
     signIns,
@@ -140,6 +145,33 @@ function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: Po
     pendingMax,
     retryMs: () => inForce.current.approvals.retryMs,
   });
+}
+
+function lifeOf(
+  { grants, accounts, deliveries }: {
+    readonly grants: Grants;
+    readonly accounts: Accounts;
+    readonly deliveries: RunningDeliveries;
+  },
+): Pick<PolicyPorts, "begin"> {
+  return {
+    async begin() {
+      await grants.book.load();
+      accounts.start();
+      return async () => {
+        grants.book.close();
+        await Promise.all([accounts.close(), deliveries.close()]);
+      };
+    },
+  };
+}
+
+/** Access for a time, and accounts for a session. */
+function accessParts(inForce: PolicyInForce, { accountsOf, journal, url, clock, log }: PolicyDeps) {
+  const accounts = new Accounts({ accountsOf, inForce, journal, clock, log });
+  const grants = new Grants({ inForce, journal, clock, log });
+  const waitMs = () => inForce.current.limits.accessWaitMs;
+  return { accounts, grants, waits: new AccessWaits({ grants, url, clock, waitMs }) };
 }
 
 /** A confidential client's id is no use to a program that holds no secret. */

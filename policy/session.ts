@@ -8,6 +8,8 @@ import { decide, type Place } from "./decide.ts";
 import { type DetectionTotals, SessionWatcher, watches } from "./detectors.ts";
 import { PosternError } from "./errors.ts";
 import type { PolicyInForce } from "./in_force.ts";
+import type { Account } from "./account_ports.ts";
+import { guarded } from "./guarded.ts";
 import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
 import { type ScopeFilter, scopeFilter } from "./grant_scope.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
@@ -53,6 +55,8 @@ export interface SessionPlace {
   readonly readOnly: boolean;
   /** What let them in for a time; null where membership is enough. */
   readonly grant: SessionGrant | null;
+  /** This session's own on the target; null where all share the target's. */
+  readonly account: Account | null;
 }
 
 export class GatedSession implements Session {
@@ -88,7 +92,9 @@ export class GatedSession implements Session {
     this.#within = place.grant === null ? (judgement) => judgement : scopeFilter(place.grant.scope);
     this.id = place.id;
     this.identity = place.identity;
-    this.target = place.target;
+    this.target = place.account === null
+      ? place.target
+      : guarded({ ...place.target, account: place.account });
     this.database = place.database;
     this.readOnly = place.readOnly;
     this.ended = this.#end.signal;
@@ -170,7 +176,7 @@ export class GatedSession implements Session {
     this.deps.journal.note(statementFinished(this.#about, statement, outcome, duration));
     this.#noteDetections(statement);
     if (running.changesCatalog && outcome.error === null) {
-      this.deps.catalogs.refresh(this.target, this.database);
+      this.deps.catalogs.refresh(this.#place.target, this.database);
     }
   }
 
@@ -255,7 +261,8 @@ export class GatedSession implements Session {
   }
 
   #request(run: StatementRun): ApprovalRequest {
-    const { identity, target, database } = this;
+    const { identity, database } = this;
+    const { target } = this.#place;
     const place = { id: this.id, identity, target, database, client: this.#place.client };
     const { clock, inForce, digestKey } = this.deps;
     const { transactionHoldMs } = inForce.current.approvals;

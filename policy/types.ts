@@ -1,9 +1,12 @@
 /** The vocabulary of policy: what is known of people, targets, statements, verdicts and events. Types only. */
 import type { DetectorSetting } from "./detectors.ts";
 import type { ProbeSetting } from "./probes.ts";
+import type { EventType } from "./event_types.ts";
 import type { TargetAccess } from "./grant.ts";
 
 import type { ScopeLimits } from "./approval/types.ts";
+
+export type * from "./event_types.ts";
 
 /** Somebody the identity provider vouched for. Times are epoch milliseconds. */
 export interface Identity {
@@ -34,6 +37,17 @@ export interface ClientInfo {
   readonly tls: string | null;
 }
 
+/** How accounts are made that live as long as one session. */
+export interface EphemeralAccount {
+  /** Makes and drops them; the target's own account where left out. */
+  readonly admin?: { readonly user: string; readonly password?: string };
+  /** What they are members of. */
+  readonly roles: readonly string[];
+  /** What becomes of the objects that one owns: given to `reassignTo` (or the admin), or dropped with it. */
+  readonly onDrop: "reassign" | "drop";
+  readonly reassignTo?: string;
+}
+
 /** How Postern reaches a target, secrets resolved. Never serialised, never logged. */
 export interface Target {
   readonly name: string;
@@ -60,7 +74,12 @@ export interface Target {
     readonly certificate?: string;
     readonly key?: string;
   };
-  readonly account: { readonly user: string; readonly password?: string };
+  readonly account: {
+    readonly user: string;
+    readonly password?: string;
+    /** Each session gets an account of its own; this one reads catalogs. */
+    readonly ephemeral?: EphemeralAccount;
+  };
   /** Reads texts of results for what no rule named; off where left out. */
   readonly detectors?: DetectorSetting;
   /** Who is asked for a second opinion; nobody where left out. */
@@ -225,44 +244,6 @@ export interface StatementOutcome {
   /** The target's own completion tag: `UPDATE 3`. */
   readonly tag: string;
 }
-
-/** Each carries the whole grant as it is then. `glass` is a break-glass grant, opened at once. */
-export type AccessEventType =
-  | "access.requested"
-  | "access.reviewed"
-  | "access.granted"
-  | "access.glass"
-  | "access.refused"
-  | "access.expired"
-  | "access.withdrawn"
-  | "access.ended"
-  | "access.revoked"
-  | "access.examined";
-
-export type EventType =
-  | "gateway.started"
-  | "gateway.reloaded"
-  | "gateway.stopped"
-  | "signin.succeeded"
-  | "signin.failed"
-  | "session.started"
-  | "session.refused"
-  | "session.ended"
-  | "statement.judged"
-  | "statement.finished"
-  | "values.detected"
-  | "probe.disagreed"
-  | "approval.requested"
-  | "approval.decided"
-  | "approval.withdrawn"
-  | AccessEventType
-  | "approval.joined"
-  | "approval.escalated"
-  | "dashboard.signin"
-  | "dashboard.action"
-  | "delivery.failing"
-  | "delivery.recovered"
-  | "delivery.dropped";
 
 /** JSON that survives canonicalization (RFC 8785): no undefined, no NaN, no bigint. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

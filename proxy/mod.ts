@@ -1,4 +1,5 @@
 /** The data path's front: starts a listener for each protocol that has an address. */
+import type { TargetAccounts } from "../policy/account_ports.ts";
 import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ListenLimits } from "./config.ts";
@@ -167,3 +168,10 @@ export function launches(
 ): readonly Launch[] {
   return protocols.find(({ id }) => id === protocol)?.launches({ ...at, ...who }) ?? [];
 }
+
+/** What policy does on targets by itself, in each one's protocol. */
+export const onTargets = {
+  targetQuery,
+  accountsOf: (protocol: string): TargetAccounts | undefined =>
+    protocols.find(({ id }) => id === protocol)?.accounts,
+};

@@ -1,6 +1,7 @@
 /** The one list of protocols, and what each must offer. */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { TargetAccounts } from "../policy/account_ports.ts";
 import type { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import { mysql } from "./mysql/mod.ts";
@@ -84,6 +85,8 @@ export interface Protocol {
   refuse(client: Socket, error: PosternError): void;
   /** Postern's own queries on a target, for the catalog. */
   readonly query: TargetQuery;
+  /** Accounts on a target that live as long as one session. */
+  readonly accounts: TargetAccounts;
   /** How stock clients connect, the usual one first. Pure; empty where the protocol has no such way. */
   connectLines(request: ConnectRequest): readonly ConnectLine[];
   /** Stock clients as programs to start, the usual one first. Pure. */

@@ -13,6 +13,7 @@ import {
 } from "./common_data.ts";
 import { probeDisagreedData } from "./probe_events.ts";
 import type { EventType } from "../types.ts";
+import { accountEventData } from "./account_events.ts";
 import { accessEventData, grantScopeData } from "./access_events.ts";
 import { deliveryEventData } from "./delivery_events.ts";
 
@@ -148,6 +149,7 @@ export const eventData = {
   ...approvalEventData,
 
   ...accessEventData,
+  ...accountEventData,
 
   "dashboard.signin": z.strictObject({
     succeeded: z.boolean(),

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { PosternError } from "../../policy/errors.ts";
 import type { Target } from "../../policy/types.ts";
 import type { Protocol } from "../protocol.ts";
+import { accounts } from "./accounts.ts";
 import { connectLines } from "./connect_lines.ts";
 import { launches } from "./launch.ts";
 import { Connection, type Shared } from "./connection.ts";
@@ -34,6 +35,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     serve: (client, deps) => new Connection(client, deps, shared).serve(),
     refuse,
     query: (target, database, sql, before) => query(target, database, sql, shared.versions, before),
+    accounts,
     connectLines,
     launches,
   };

@@ -1,5 +1,6 @@
 /** PostgreSQL on the wire. */
 import type { Protocol } from "../protocol.ts";
+import { accounts } from "./accounts.ts";
 import { connectLines } from "./connect_lines.ts";
 import { sqlState, toClient } from "./errors.ts";
 import { launches } from "./launch.ts";
@@ -16,6 +17,7 @@ export const postgresql: Protocol = {
     closeSoon(client);
   },
   query: targetQuery,
+  accounts,
   connectLines,
   launches,
 };

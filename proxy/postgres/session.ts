@@ -125,7 +125,11 @@ async function connected(
   reader.onEnd(() => gone.abort());
   const parameters = Object.fromEntries(startup.settings);
   parameters.client_encoding = "UTF8";
-  parameters.application_name = applicationName(attempt.client.application, session.identity.name);
+  parameters.application_name = applicationName(
+    attempt.client.application,
+    session.identity.name,
+    session.id,
+  );
   if (session.readOnly) parameters.options = "-c default_transaction_read_only=on";
   try {
     return await connectTarget(session.target, session.database, {
@@ -185,14 +189,20 @@ async function stateOf(link: TargetLink, session: Session): Promise<SqlState> {
   };
 }
 
-/** `psql devin@example.test`: who is there, for the target's own log and pg_stat_activity. */
-export function applicationName(application: string, person: string): string {
-  const bytes = new TextEncoder().encode(`${application} ${person}`.trim()).subarray(
-    0,
-    applicationNameBytesMax,
-  );
-  // A character that was cut in two is left out.
-  return new TextDecoder().decode(bytes).replace(/\ufffd$/, "");
+/**
+ * `psql devin@example.test 0123456789abcdef`: who is there, by which session of the record, for the target's own
+ * log and pg_stat_activity. What is too long loses its beginning's end: the client's name first, then the person's.
+ */
+export function applicationName(application: string, person: string, session: string): string {
+  const whole = cut(person, applicationNameBytesMax - session.length - 1);
+  const left = applicationNameBytesMax - session.length - 2 - new TextEncoder().encode(whole).length;
+  return [cut(application, left), whole, session].filter((part) => part !== "").join(" ");
+}
+
+/** At most so many bytes; a character that would be cut in two is left out. */
+function cut(text: string, bytesMax: number): string {
+  const bytes = new TextEncoder().encode(text.trim()).subarray(0, Math.max(0, bytesMax));
+  return new TextDecoder().decode(bytes).replace(/\ufffd$/, "").trim();
 }
 
 /** Tells the client why, as far as it has said anything: port scans and health checks get no answer. */

@@ -6,6 +6,7 @@ import type { ExportSource, StoredEvent } from "../../../policy/audit/export.ts"
 import { contentOf, digestOf, emptyChain, linkOf } from "../../../policy/audit/chain.ts";
 import { accessChanged, accessEventData } from "../../../policy/audit/access_events.ts";
 import { deliveryChanged, deliveryDropped } from "../../../policy/audit/delivery_events.ts";
+import { accountCreated, accountDropped, accountStuck } from "../../../policy/audit/account_events.ts";
 import * as events from "../../../policy/audit/events.ts";
 import { newPrivateKey, type SignedHead, signer } from "../../../policy/audit/heads.ts";
 import type { Verification } from "../../../policy/audit/verify.ts";
@@ -173,8 +174,14 @@ const grant: Grant = {
   examined: { by: "noor@example.com", words: "right so", at: 5 },
 };
 
-export const accessOfEach = (): EventDraft[] =>
-  (Object.keys(accessEventData) as AccessEventType[]).map((type) => accessChanged(type, grant));
+const holder = { person: identity.name, session: "session-1", target: target.name };
+
+export const accessOfEach = (): EventDraft[] => [
+  ...(Object.keys(accessEventData) as AccessEventType[]).map((type) => accessChanged(type, grant)),
+  accountCreated(holder, { account: "mia@example.com#s1", roles: ["app_read"], validUntil: 1 }),
+  accountDropped(holder, { account: "mia@example.com#s1", swept: true }),
+  accountStuck(holder, { account: "mia@example.com#s1", reason: "the target cannot be reached" }),
+];
 
 /** One session from its start to its end; `id` tells several apart. */
 export function oneOfEach(id = "1"): EventDraft[] {

@@ -95,10 +95,10 @@ Deno.test("the last of two settings counts, and options come after the message's
   assert.equal(decoded.settings.get("datestyle"), "SQL");
 });
 
-Deno.test("application_name: program and person, cut between characters at 63 bytes", () => {
-  assert.equal(applicationName("psql", "devin@example.test"), "psql devin@example.test");
-  assert.equal(applicationName("", "devin@example.test"), "devin@example.test");
-  const long = applicationName("ü".repeat(40), "x");
-  assert.equal(new TextEncoder().encode(long).length, 62);
-  assert.equal(long, "ü".repeat(31));
+Deno.test("application_name: program, person and session, cut between characters at 63 bytes", () => {
+  assert.equal(applicationName("psql", "devin@example.test", "s1"), "psql devin@example.test s1");
+  assert.equal(applicationName("", "devin@example.test", "s1"), "devin@example.test s1");
+  const long = applicationName("ü".repeat(40), "x", "s1");
+  assert.equal(new TextEncoder().encode(long).length, 63);
+  assert.equal(long, `${"ü".repeat(29)} x s1`, "what came first is cut, person and session stay");
 });

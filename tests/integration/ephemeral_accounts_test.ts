@@ -1,0 +1,238 @@
+/** An account for each session, seen in the targets' own catalogs while it runs and gone after it, crash or not. */
+import assert from "node:assert/strict";
+import { run } from "../support/daemons.ts";
+import { alex, devin, startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { waitForPort } from "../support/ports.ts";
+import { type Postgresql, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { testNeeding } from "../support/programs.ts";
+import { type PsqlSession, startPsql } from "../support/psql.ts";
+
+const rules = `rules:
+  - { name: all, what: { kinds: [read, write, ddl, session, transaction, call, copy] }, then: allow }
+`;
+
+const targetOf = (
+  protocol: string,
+  at: { port: number; database: string; user: string },
+  ephemeral: string,
+) =>
+  `  demo:
+    protocol: ${protocol}
+    host: 127.0.0.1
+    port: ${at.port}
+    database: ${at.database}
+    groups: [engineers]
+    tls: { mode: disable }
+    account:
+      user: ${at.user}
+      password: { env: TARGET_PASSWORD }
+      ephemeral: ${ephemeral}
+`;
+
+async function until<T>(what: string, ask: () => Promise<T | null | false>): Promise<T> {
+  for (let tries = 0; tries < 600; tries++) {
+    const found = await ask();
+    if (found !== null && found !== false) return found as T;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`it never came to this: ${what}`);
+}
+
+const superuserSql = `
+  CREATE ROLE keeper LOGIN CREATEROLE PASSWORD 'keeper-secret';
+  CREATE ROLE app_rw;
+  GRANT app_rw TO keeper WITH ADMIN OPTION;
+  GRANT CREATE, USAGE ON SCHEMA public TO app_rw;
+`;
+
+const ephemeralRoles = (target: Postgresql): Promise<string[]> =>
+  target.query("SELECT rolname FROM pg_roles WHERE rolname LIKE '%#%'", { superuser: true })
+    .then((rows) => rows.map(({ rolname }) => String(rolname)));
+
+async function connect(gateway: TestGateway, port: number): Promise<PsqlSession> {
+  const psql = startPsql({ connection: `host=127.0.0.1 port=${port} user=devin dbname=demo` });
+  const [link] = await psql.expect(/http:\/\/127\.0\.0\.1:\d+\/connect\/\S+/);
+  assert.equal((await (await gateway.signIn(devin)).confirm(link)).status, 200);
+  await psql.expect(/demo=[>#]/, 60_000);
+  return psql;
+}
+
+/** Postern as a process of its own, on the config of a gateway that has stopped. */
+async function serve(gateway: TestGateway, env: Record<string, string>): Promise<Deno.ChildProcess> {
+  const main = new URL("../../main.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", main, "serve", "--config", gateway.configFile],
+    env: { ...env, CLIENT_SECRET: "test-client-secret" },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await waitForPort(gateway.ports.postgresql!, 120_000, () => null);
+  return child;
+}
+
+for (const version of [15, 18] as const) {
+  testNeeding(
+    ["psql", "script", postgresqlHere],
+    `a role for each session on PostgreSQL ${version}: there during, gone after${
+      version === 15 ? ", also after kill -9" : ""
+    }`,
+    async (t) => {
+      const target = await startPostgresql({ version, superuserSql, logStatements: true });
+      const gateway = await startTestGateway({
+        targets: targetOf(
+          "postgresql",
+          target,
+          "{ admin: { user: keeper, password: { env: KEEPER } }, roles: [app_rw], onDrop: reassign }",
+        ),
+        sections: rules,
+        env: { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" },
+      });
+      const env = { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" };
+      let child: Deno.ChildProcess | null = null;
+      try {
+        await t.step(
+          "the person shows in pg_stat_activity and the log; the password is no clear text",
+          async () => {
+            const psql = await connect(gateway, gateway.ports.postgresql!);
+            const [row] = await target.query(
+              `SELECT usename, application_name FROM pg_stat_activity WHERE usename LIKE '%#%'`,
+              { superuser: true },
+            );
+            assert.match(String(row?.usename), /^devin@example\.test#[0-9a-z]{16}$/);
+            const session = String(row?.usename).split("#")[1];
+            assert.equal(row?.application_name, `psql devin@example.test ${session}`);
+            const [role] = await target.query(
+              `SELECT rolcanlogin, rolconnlimit, rolvaliduntil > now() AS valid,
+               pg_has_role(rolname, 'app_rw', 'member') AS member,
+               (SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid a WHERE a.oid = r.oid) AS scram
+             FROM pg_roles r WHERE rolname LIKE '%#%'`,
+              { superuser: true },
+            );
+            assert.deepEqual(role, {
+              rolcanlogin: true,
+              rolconnlimit: 1,
+              valid: true,
+              member: true,
+              scram: true,
+            });
+            await psql.send("CREATE TABLE made_here (id int);");
+            await psql.expect(/CREATE TABLE/);
+            await psql.close();
+            await until("the role is gone", async () => (await ephemeralRoles(target)).length === 0);
+            const [owned] = await target.query(
+              "SELECT tableowner FROM pg_tables WHERE tablename = 'made_here'",
+            );
+            assert.equal(owned?.tableowner, "keeper", "what it owned was given to the admin");
+            const log = await target.readLog();
+            assert.match(log, /CREATE ROLE "devin@example\.test#/);
+            assert.doesNotMatch(log, /CREATE ROLE "devin[^\n]*PASSWORD E'(?!SCRAM)/);
+          },
+        );
+
+        if (version === 15) {
+          await t.step("after kill -9 it is swept by the next start", async () => {
+            await gateway.gateway.close();
+            child = await serve(gateway, env);
+            const psql = await connect(gateway, gateway.ports.postgresql!);
+            const [left] = await ephemeralRoles(target);
+            assert.ok(left !== undefined);
+            child.kill("SIGKILL");
+            await child.status;
+            await psql.close();
+            assert.deepEqual(await ephemeralRoles(target), [left], "nobody is there to drop it");
+            // One that no session of this record had is somebody else's.
+            await target.query(`CREATE ROLE "eve#0000000000000000"`, { superuser: true });
+            child = await serve(gateway, env);
+            await until("the role is swept", async () => {
+              const roles = await ephemeralRoles(target);
+              return roles.length === 1 && roles[0] === "eve#0000000000000000";
+            });
+            const auditor = await gateway.signIn(alex);
+            const record = await until("the record has it", async () => {
+              const { text } = await auditor.api("/api/audit/export");
+              return text.includes('"swept":true') ? text : null;
+            });
+            assert.match(record, new RegExp(`"account":"${left}","swept":true`));
+          });
+        }
+      } finally {
+        (child as Deno.ChildProcess | null)?.kill("SIGTERM");
+        await (child as Deno.ChildProcess | null)?.status;
+        await gateway.issuer.close();
+        await target.close();
+        await Deno.remove(gateway.folder, { recursive: true }).catch(() => {});
+      }
+    },
+  );
+}
+
+testNeeding(
+  [mariadbHere, "mariadb"],
+  "a user for each session on MariaDB, with its role, and gone after",
+  async () => {
+    const target = await startMariadb({
+      rootSql: `CREATE USER keeper IDENTIFIED BY 'keeper-secret';
+      GRANT ALL ON *.* TO keeper WITH GRANT OPTION;
+      CREATE ROLE app_read WITH ADMIN keeper;
+      GRANT SELECT ON app.* TO app_read;`,
+      sql: "CREATE TABLE notes(id INT PRIMARY KEY); INSERT INTO notes VALUES (1);",
+      logStatements: true,
+    });
+    const gateway = await startTestGateway({
+      targets: targetOf(
+        "mysql",
+        target,
+        "{ admin: { user: keeper, password: { env: KEEPER } }, roles: [app_read] }",
+      ),
+      sections: rules,
+      env: { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" },
+    });
+    const users = async () =>
+      (await target.query("SELECT user FROM mysql.user WHERE user LIKE '%#%'", {
+        root: true,
+        database: "mysql",
+      }) as {
+        user: string;
+      }[]).map(({ user }) => user);
+    try {
+      const person = await gateway.signIn(devin);
+      const { user } = await passwordOf(person);
+      const statement = "SELECT CURRENT_USER(), CURRENT_ROLE(), (SELECT count(*) FROM notes)";
+      const { stdout, stderr } = await run(
+        ["mariadb", "-h127.0.0.1", `-P${gateway.ports.mysql}`, `-u${user.user}`, "-Ddemo", "-Ne", statement],
+        { env: { MYSQL_PWD: user.password } },
+      );
+      assert.match(stdout, /^devin@example\.test#[0-9a-z]{16}@%\tapp_read\t1/, stderr);
+      await until("the user is gone", async () => (await users()).length === 0);
+      const denied = await passwordOf(person);
+      const write = await run(
+        [
+          "mariadb",
+          "-h127.0.0.1",
+          `-P${gateway.ports.mysql}`,
+          `-u${denied.user.user}`,
+          "-Ddemo",
+          "-Ne",
+          "INSERT INTO notes VALUES (2)",
+        ],
+        { env: { MYSQL_PWD: denied.user.password } },
+      );
+      assert.match(write.stderr, /INSERT command denied/, "the role's rights are all that it has");
+      await until("that one, too", async () => (await users()).length === 0);
+    } finally {
+      await gateway.close();
+      await target.close();
+    }
+  },
+);
+
+async function passwordOf(
+  person: { post(path: string, body: unknown): Promise<{ text: string; status: number }> },
+) {
+  const page = await person.post("/api/targets/demo/password", {});
+  assert.equal(page.status, 200, page.text);
+  const { user, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
+  const password = /MYSQL_PWD='?([^' ]+)/.exec(lines.map(({ line }) => line).join("\n"))?.[1] ?? "";
+  return { user: { user, password } };
+}
