@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { Command } from "../../proxy/mysql/constants.ts";
+import { Capability, Command } from "../../proxy/mysql/constants.ts";
 import { encodePacket } from "../../proxy/mysql/packets.ts";
 import { devin, startGate, targetOf } from "../support/mysql_gate.ts";
 import { answerOf, definition, error, ok, packets, textRow } from "../support/mysql_answers.ts";
@@ -64,7 +64,11 @@ Deno.test("any commands: each is answered or ends the connection, and what reach
     await fc.assert(
       fc.asyncProperty(
         fc.array(command, { minLength: 1, maxLength: 12 }),
-        fc.constantFrom(plainCapabilities, modernCapabilities),
+        fc.constantFrom(
+          plainCapabilities,
+          modernCapabilities,
+          plainCapabilities | Capability.queryAttributes,
+        ),
         fc.option(fc.tuple(fc.nat(200), fc.nat(255))),
         async (commands, capabilities, bent) => {
           const { user, password } = gate.passwords.issue(devin, "orders-prod");

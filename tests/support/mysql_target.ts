@@ -3,7 +3,7 @@ import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { Buffer } from "node:buffer";
 import { Channel } from "../../proxy/mysql/channel.ts";
-import { Command, Type } from "../../proxy/mysql/constants.ts";
+import { Capability, Command, Type } from "../../proxy/mysql/constants.ts";
 import { encodeGreeting } from "../../proxy/mysql/greeting.ts";
 import { offered } from "../../proxy/mysql/capabilities.ts";
 import { decodeLogin, type Login } from "../../proxy/mysql/login.ts";
@@ -71,7 +71,8 @@ async function play(
 ): Promise<void> {
   const channel = new Channel(socket, "client");
   if (script.firstBytes !== undefined) return await channel.write(script.firstBytes);
-  const capabilities = script.capabilities ?? offered(false);
+  // Without attributes, as MariaDB has none: they are taken out on the way.
+  const capabilities = script.capabilities ?? offered(false) & ~Capability.queryAttributes;
   const greeting = {
     version: "8.0.36",
     threadId: 77,
