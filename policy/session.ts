@@ -266,6 +266,7 @@ export class GatedSession implements Session {
     const place = { id: this.id, identity, target, database, client: this.#place.client };
     const { clock, inForce, digestKey } = this.deps;
     const { transactionHoldMs } = inForce.current.approvals;
-    return requestFor(run, place, clock(), { transactionHoldMs, digestKey });
+    const template = () => this.#analyst.template(run.text, run.state);
+    return requestFor(run, place, clock(), { transactionHoldMs, digestKey, template });
   }
 }

@@ -53,6 +53,10 @@ export class SessionAnalyst {
     return this.#current()?.strict === null;
   }
 
+  template(text: string, state: SqlState): string | null {
+    return this.#current()?.own.template(text, state) ?? null;
+  }
+
   nameOf(origin: string): string | null {
     return this.#current()?.own.nameOf(origin) ?? null;
   }

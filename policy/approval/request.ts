@@ -23,11 +23,18 @@ export interface RequestPlace {
   readonly client: ClientInfo;
 }
 
+export interface RequestMeans {
+  readonly transactionHoldMs: number;
+  readonly digestKey: Uint8Array;
+  /** The same for statements that differ in their values only; null where that cannot be told. */
+  readonly template: () => string | null;
+}
+
 export function requestFor(
   run: StatementRun,
   place: RequestPlace,
   now: number,
-  { transactionHoldMs, digestKey }: { readonly transactionHoldMs: number; readonly digestKey: Uint8Array },
+  { transactionHoldMs, digestKey, template }: RequestMeans,
 ): ApprovalRequest {
   const { judgement } = run;
   const { terms } = judgement;
@@ -72,13 +79,23 @@ export function requestFor(
     escalation: terms.escalate === undefined
       ? null
       : { at: now + terms.escalate.afterMs, groups: terms.escalate.groups },
-    template: null,
+    template: templateScope(terms, judgement.statements, template),
     tableScope: tableScope(terms, judgement.statements),
   };
 }
 
 function approversOf(terms: ApprovalTerms, target: Target): readonly string[] {
   return [...new Set([...terms.groups, ...(terms.owners ? target.owners ?? [] : [])])];
+}
+
+function templateScope(
+  terms: ApprovalTerms,
+  statements: readonly JudgedStatement[],
+  template: () => string | null,
+): ApprovalRequest["template"] {
+  const objected = statements.some(({ facts }) => facts.unsafe.length > 0 || facts.missingWhere);
+  const digest = terms.template === undefined || objected ? null : template();
+  return digest === null || terms.template === undefined ? null : { digest, ...terms.template };
 }
 
 /** Only for plain writes, whose tables are all known: what the floor objects to is asked for each time. */

@@ -8,6 +8,8 @@ interface Standing {
   readonly request: ApprovalRequest;
   readonly granted: Granted;
   left: number;
+  /** The held statement itself has run, or is about to; it counts where once-only approvals do. */
+  began: boolean;
 }
 
 export class StandingApprovals {
@@ -19,7 +21,7 @@ export class StandingApprovals {
     if (!granted || granted.scope === "once" || granted.statementsMax < 2) return;
     const list = this.#bySession.get(request.session) ?? [];
     this.#bySession.set(request.session, list);
-    list.push({ request, granted, left: granted.statementsMax - 1 });
+    list.push({ request, granted, left: granted.statementsMax - 1, began: false });
   }
 
   /** The approval that covers what this would ask; null where none does. Counts nothing. */
@@ -38,6 +40,10 @@ export class StandingApprovals {
     const list = this.#bySession.get(asked.session) ?? [];
     const found = list.find((one) => one.request.id === id && covers(one, asked, now));
     if (found === undefined) return false;
+    if (!found.began && found.request.digest === asked.digest) {
+      found.began = true;
+      return false;
+    }
     found.left--;
     return true;
   }

@@ -30,6 +30,8 @@ export interface Analyst {
   analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood;
   /** The state after `text` ran without an error, where texts change it; the same object where nothing changes. */
   after?(text: string, state: SqlState): SqlState;
+  /** The same for two texts that differ in their values only; null for one that is not understood. */
+  template(text: string, state: SqlState): string | null;
   /** See Session.maskOf. */
   maskOf(origin: string): MaskRule | null;
   /** `schema.table.column` of the same; null for what the catalog does not know. */

@@ -3,7 +3,7 @@ import { detectionText } from "../../policy/audit/detection_events.ts";
 import { known, type KnownEvent } from "../../policy/audit/events.ts";
 import type { AuditEvent } from "../../policy/types.ts";
 import type { Parameter, Step } from "../contract.ts";
-import { cut } from "./views.ts";
+import { cut, reviewOf } from "./views.ts";
 
 /** Characters of a statement in a replay; the rest is asked for. */
 export const STEP_TEXT_LENGTH_MAX = 4000;
@@ -107,7 +107,7 @@ function reviewed(event: Known<"approval.decided"> | Known<"approval.withdrawn">
     step: "review",
     request: id,
     state,
-    reviews: reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at })),
+    reviews: reviews.map(reviewOf),
     outcome,
   };
 }

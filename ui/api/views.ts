@@ -1,6 +1,6 @@
 /** Policy's types as the contract's bodies. What a list shows is cut here; what is decided on never is. */
 import type { Approvals, SessionSummary } from "../../policy/ports.ts";
-import type { ApprovalRequest, AuditEvent, ClientInfo } from "../../policy/types.ts";
+import type { ApprovalRequest, AuditEvent, ClientInfo, Review, ScopeLimits } from "../../policy/types.ts";
 import type { Change, Client, RequestCard, RequestDetail, SessionRow } from "../contract.ts";
 import type { Viewer } from "./roles.ts";
 
@@ -40,7 +40,7 @@ function sharedOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals
     state,
     outcome,
     quorum,
-    reviews: request.reviews.map(({ by, approve, reason, at }) => ({ by, approve, reason, at })),
+    reviews: request.reviews.map(reviewOf),
     textLength: request.text.length,
     parameterCount: request.parameters.length,
     mine: person === viewer.identity.name,
@@ -52,6 +52,17 @@ export function cardOf(request: ApprovalRequest, viewer: Viewer, approvals: Appr
   return { ...sharedOf(request, viewer, approvals), preview: cut(request.text, PREVIEW_LENGTH_MAX) };
 }
 
+const limitsOf = (limits: ScopeLimits | null | undefined) =>
+  limits ? { minutesMax: limits.minutesMax, statementsMax: limits.statementsMax } : null;
+
+export const reviewOf = ({ by, approve, reason, at, lapsed = false }: Review) => ({
+  by,
+  approve,
+  reason,
+  at,
+  lapsed,
+});
+
 export function detailOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals): RequestDetail {
   return {
     ...sharedOf(request, viewer, approvals),
@@ -62,6 +73,16 @@ export function detailOf(request: ApprovalRequest, viewer: Viewer, approvals: Ap
     digest: request.digest,
     reason: request.reason,
     approvers: [...request.approvers],
+    distinctGroups: request.distinctGroups ?? false,
+    escalation: request.escalation
+      ? { at: request.escalation.at, groups: [...request.escalation.groups] }
+      : null,
+    template: limitsOf(request.template),
+    tableScope: limitsOf(request.tableScope),
+    granted: request.granted ?? null,
+    used: request.used ?? null,
+    hidden: (request.hidden ?? []).map((range) => [...range]),
+    hiddenParameters: [...request.hiddenParameters ?? []],
   };
 }
 

@@ -10,8 +10,16 @@ export const reviewSchema = z.strictObject({
   approve: z.boolean(),
   reason: z.string(),
   at: z.number(),
+  /** Their access ended before the decision: it does not count. */
+  lapsed: z.boolean().optional(),
 });
 export type Review = z.infer<typeof reviewSchema>;
+
+/** "once": this statement; "template": its like, in its session; "tables": writes on its tables, in its session. */
+export const approvalScopeSchema = z.enum(["once", "template", "tables"]);
+export type ApprovalScope = z.infer<typeof approvalScopeSchema>;
+
+const scopeLimitsSchema = z.strictObject({ minutesMax: z.number(), statementsMax: z.number() });
 
 const cardShape = {
   id: z.string(),
@@ -58,6 +66,19 @@ export const requestDetailSchema = z.strictObject({
   digest: z.string(),
   reason: z.string(),
   approvers: z.array(z.string()),
+  distinctGroups: z.boolean(),
+  escalation: z.strictObject({ at: z.number(), groups: z.array(z.string()) }).nullable(),
+  /** How far an approver may go beyond this statement once; null where they may not. */
+  template: scopeLimitsSchema.nullable(),
+  tableScope: scopeLimitsSchema.nullable(),
+  /** What was granted; null until approved. */
+  granted: z.strictObject({ scope: approvalScopeSchema, until: z.number(), statementsMax: z.number() })
+    .nullable(),
+  /** When it ran with this approval, and in which session. */
+  used: z.strictObject({ at: z.number(), session: z.string() }).nullable(),
+  /** Where values for masked columns are replaced in `text`, `[start, end)`; and which parameters are. */
+  hidden: z.array(z.array(z.number())),
+  hiddenParameters: z.array(z.number()),
 });
 export type RequestDetail = z.infer<typeof requestDetailSchema>;
 
@@ -76,6 +97,10 @@ export type History = z.infer<typeof historySchema>;
 
 export const decisionSchema = z.strictObject({
   approve: z.boolean(),
+  /** Beyond "once", with how long and how many; as far as the request offers it. */
+  scope: approvalScopeSchema.optional(),
+  minutes: z.int().min(1).max(100_000).optional(),
+  statements: z.int().min(1).max(1_000_000).optional(),
   /** Needed for a refusal. */
   reason: z.string().trim().max(REASON_LENGTH_MAX),
 });

@@ -13,6 +13,7 @@ import { Refusal } from "./refusal.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { stateAfter } from "./state_after.ts";
 import { Taints } from "./taints.ts";
+import { templateOf } from "./template.ts";
 import { isTrivia, type Token } from "./tokens.ts";
 import { Walk } from "./walk.ts";
 
@@ -45,6 +46,16 @@ export class MysqlAnalyst implements Analyst {
 
   after(text: string, state: SqlState): SqlState {
     return stateAfter(text, this.#full(state));
+  }
+
+  template(text: string, state: SqlState): string | null {
+    const mode = this.#mode(state);
+    if (mode instanceof Refusal) return null;
+    try {
+      return templateOf(text, mode);
+    } catch {
+      return null;
+    }
   }
 
   maskOf(origin: string): MaskRule | null {

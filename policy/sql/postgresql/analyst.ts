@@ -9,6 +9,7 @@ import { parse } from "./parser.ts";
 import { understand } from "./statements.ts";
 import { maskRuleOf } from "./taint.ts";
 import { TextCache } from "./text_cache.ts";
+import { templateOf } from "./template.ts";
 import { checkText } from "./text_limits.ts";
 import { TooComplex, type World } from "./walk.ts";
 
@@ -39,6 +40,10 @@ export class PostgresqlAnalyst implements Analyst {
     const answer = this.fresh(text, searchPath);
     if (text.length <= cachedLengthMax) this.answers.set(key, answer);
     return answer;
+  }
+
+  template(text: string): string | null {
+    return templateOf(text);
   }
 
   /** `origin` is `<table OID>.<column number>`, as RowDescription has them. */

@@ -30,6 +30,7 @@ function catalogOf(known: Readonly<Record<string, Understood>>): Catalog {
         return found.every((one) => one !== undefined) ? found : refusal;
       },
       maskOf: () => null,
+      template: () => null,
       nameOf: () => null,
     }),
   };

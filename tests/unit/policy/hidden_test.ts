@@ -37,7 +37,7 @@ const requestOf = (run: StatementRun, key = new Uint8Array(32)) =>
     run,
     { id: "s1", identity, target, database: "orders", client: { ...clientOf() } },
     0,
-    { transactionHoldMs: 1, digestKey: key },
+    { transactionHoldMs: 1, digestKey: key, template: () => null },
   );
 
 const clientOf = () => ({ address: "", port: 0, application: "", user: "", tls: null });

@@ -6,6 +6,7 @@ import { Dialog } from "../parts/dialog.tsx";
 import { tableList, verbList } from "../parts/format.ts";
 import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
+import { onceOnly, ScopeChoice } from "./scope_choice.tsx";
 import { type ApiError, asApiError, post } from "../state/api.ts";
 
 interface DecisionProps {
@@ -18,6 +19,7 @@ interface DecisionProps {
 
 export function DecisionDialog({ request, approve, onClose, onDecided }: DecisionProps) {
   const [reason, setReason] = useState("");
+  const [scope, setScope] = useState(onceOnly);
   const [missing, setMissing] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
@@ -31,7 +33,8 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
     }
     setBusy(true);
     try {
-      const body: Decision = { approve, reason: reason.trim() };
+      const further = approve && scope.scope !== "once" ? scope : {};
+      const body: Decision = { approve, reason: reason.trim(), ...further };
       const { request: decided } = await post<RequestAnswer>(`/api/requests/${request.id}/decision`, body);
       onDecided(decided);
     } catch (thrown) {
@@ -49,6 +52,7 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
     >
       <form onSubmit={decide} noValidate>
         <Summary request={request} approve={approve} />
+        {approve ? <ScopeChoice request={request} value={scope} onChange={setScope} /> : null}
         <ReasonField
           request={request}
           approve={approve}
@@ -69,7 +73,7 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
             autoFocus={approve}
             disabled={busy}
           >
-            {approve ? "Approve once" : "Deny"}
+            {approve ? scope.scope === "once" ? "Approve once" : `Approve up to ${scope.statements}` : "Deny"}
           </button>
         </div>
       </form>
@@ -89,7 +93,11 @@ function Summary({ request, approve }: { request: RequestDetail; approve: boolea
         <strong>
           <Marked text={request.target} />
         </strong>
-        {approve ? ": exactly this text and these parameters, once, now." : "."}
+        {!approve
+          ? "."
+          : request.template || request.tableScope
+          ? ":"
+          : ": exactly this text and these parameters, once, now."}
       </p>
       <div class="dialog-preview">
         <Preview text={request.text.slice(0, 400)} whole={request.text.length} />

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RequestAnswer, RequestDetail } from "../../contract.ts";
 import { Badge, Countdown, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
-import { clock, tableList, verbList } from "../parts/format.ts";
+import { clock, counted, tableList, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { requestLooks } from "../parts/states.ts";
@@ -101,6 +101,7 @@ function RequestView({ request, onChanged }: RequestViewProps) {
         label={request.state === "pending" ? "Exactly this would run" : "The statement"}
         onWhole={() => opened("the statement")}
       />
+      <Hidden request={request} />
       <RequestParameters request={request} onWhole={(at) => opened(`parameter ${at + 1}`)} />
       <RequestFacts request={request} />
       {request.state === "pending"
@@ -124,6 +125,19 @@ function RequestView({ request, onChanged }: RequestViewProps) {
         )
         : null}
     </section>
+  );
+}
+
+/** What stands masked is still part of what is approved. */
+function Hidden({ request }: { request: RequestDetail }) {
+  const count = request.hidden.length + request.hiddenParameters.length;
+  if (count === 0) return null;
+  return (
+    <p class="notice quiet">
+      {icons.lock}
+      {counted(count, "value")} for masked columns {count === 1 ? "is" : "are"}{" "}
+      hidden here and in the record; the statement runs with {count === 1 ? "it" : "them"} as sent.
+    </p>
   );
 }
 
@@ -245,6 +259,8 @@ function DecisionBar({ request, expired, folded, onDecide }: DecisionBarProps) {
       <p id="folded-parts" class="decision-note">
         {blocked
           ? `Open ${folded.slice(0, 3).join(", ")}${folded.length > 3 ? " and more" : ""} before you approve.`
+          : request.template || request.tableScope
+          ? "An approval lets exactly this run, once; or more, as you choose then."
           : "An approval lets exactly this run, once."}
       </p>
     </div>

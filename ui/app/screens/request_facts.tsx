@@ -28,7 +28,9 @@ export function RequestParameters(
               <tr key={at}>
                 <th scope="row">{at + 1}</th>
                 <td>
-                  <Value text={text} onWhole={() => onWhole(at)} />
+                  {request.hiddenParameters.includes(at)
+                    ? <span class="value-null">masked: it goes to a masked column</span>
+                    : <Value text={text} onWhole={() => onWhole(at)} />}
                 </td>
                 <td>{type === "?" ? "left open" : type}</td>
                 <td class="number">{bytes(size)}</td>
@@ -80,9 +82,12 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
         {request.approvers.join(" or ")}
         <span class="fact-note">
           {request.quorum > 1
-            ? `${reviews.length} of ${request.quorum} needed reviews`
+            ? `${
+              reviews.filter(({ approve, lapsed }) => approve && !lapsed).length
+            } of ${request.quorum} needed reviews${request.distinctGroups ? ", each for another group" : ""}`
             : "one person is enough"}
         </span>
+        <Escalation request={request} />
       </Fact>
       <Fact name="Asked">
         <Time at={request.requestedAt} />
@@ -90,6 +95,13 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
           digest <code title={request.digest}>{request.digest.slice(0, 12)}</code>
         </span>
       </Fact>
+      {request.granted
+        ? (
+          <Fact name="Allows">
+            <Allowed request={request} />
+          </Fact>
+        )
+        : null}
       {reviews.length > 0
         ? (
           <Fact name="Reviews">
@@ -98,6 +110,43 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
         )
         : null}
     </dl>
+  );
+}
+
+function Escalation({ request: { escalation, state } }: { request: RequestDetail }) {
+  if (escalation === null || state !== "pending") return null;
+  return (
+    <span class="fact-note">
+      from <Time at={escalation.at} /> on {escalation.groups.join(" or ")} as well
+    </span>
+  );
+}
+
+/** What an approval lets through, in words. */
+function Allowed({ request: { granted, used } }: { request: RequestDetail }) {
+  if (granted === null) return null;
+  const until = <Time at={granted.until} />;
+  const ran = used === null ? "It has not run yet." : (
+    <>
+      It ran, <Time at={used.at} />.
+    </>
+  );
+  if (granted.scope === "once") {
+    return (
+      <>
+        this statement, once, until {until} <span class="fact-note">{ran}</span>
+      </>
+    );
+  }
+  return (
+    <>
+      {granted.statementsMax} statements in this session until {until}
+      <span class="fact-note">
+        {granted.scope === "template"
+          ? "this one, and others that differ from it in their values only"
+          : "this one, and other writes on the same tables"}. {ran}
+      </span>
+    </>
   );
 }
 
@@ -128,6 +177,9 @@ function Reviews({ reviews }: { reviews: readonly Review[] }) {
             {review.approve ? "Approved" : "Denied"}
           </Badge>{" "}
           <Marked text={review.by} />, <Time at={review.at} />
+          {review.lapsed
+            ? <span class="fact-note">Their access ended since: this review does not count.</span>
+            : null}
           {review.reason
             ? (
               <span class="fact-note">
