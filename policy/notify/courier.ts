@@ -50,10 +50,8 @@ export class Courier {
       this.#rewind = true;
       this.#poke();
     };
-    const wanted = types === null ? null : new Set(types);
-    this.#unsubscribe = deps.journal.subscribe((event) => {
-      if (wanted === null || wanted.has(event.type)) this.#poke();
-    });
+    // A stream of everything only looks now and then: hearing of each event would cost every statement something.
+    this.#unsubscribe = types === null ? () => {} : deps.journal.subscribe(() => this.#poke(), types);
     this.#done = this.#run();
   }
 

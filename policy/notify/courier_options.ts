@@ -1,13 +1,13 @@
 /** What a courier is told: what to bring, where it begins, how often it tries. */
 import type { Log } from "../log.ts";
 import type { Clock, EvidenceJournal } from "../ports.ts";
-import type { AuditEvent } from "../types.ts";
+import type { AuditEvent, EventType } from "../types.ts";
 
 export interface CourierOptions {
   readonly name: string;
   readonly purpose: "notify" | "stream";
   /** What is read of the record; null for everything. */
-  readonly types: readonly string[] | null;
+  readonly types: readonly EventType[] | null;
   /** Which of those go out; the others count as done. */
   readonly wants: (event: AuditEvent) => boolean;
   /** Whether a new channel begins at the record's beginning, and not at its end. */

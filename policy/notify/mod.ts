@@ -5,7 +5,7 @@ import { eventData } from "../audit/event_data.ts";
 import { globMatcher } from "../glob.ts";
 import type { Log } from "../log.ts";
 import type { Clock, Deliveries } from "../ports.ts";
-import type { AuditEvent } from "../types.ts";
+import type { AuditEvent, EventType } from "../types.ts";
 import type { Channel } from "./channel.ts";
 import type { NotifyChannelConfig, NotifyConfig, StreamChannelConfig, StreamConfig } from "./config.ts";
 import { Courier } from "./courier.ts";
@@ -46,7 +46,7 @@ export function startDeliveries(options: DeliveryOptions): RunningDeliveries {
       new Courier(notifier(channel, options), {
         name,
         purpose: "notify",
-        types: Object.keys(eventData).filter(isNotified),
+        types: allTypes.filter(isNotified),
         wants: wantsOf(channel, (event) => notified(channel, options)(event) !== null),
         fromBeginning: false,
         giveUpMs: channel.giveUpAfter,
@@ -73,12 +73,13 @@ export function startDeliveries(options: DeliveryOptions): RunningDeliveries {
   };
 }
 
+const allTypes = Object.keys(eventData) as EventType[];
+
 /** Named types, `statement.*` spelt out; null for all. */
-function typesOf(wanted: readonly string[] | undefined): string[] | null {
+function typesOf(wanted: readonly string[] | undefined): EventType[] | null {
   if (wanted === undefined) return null;
-  const all = Object.keys(eventData);
-  return wanted.flatMap((type) =>
-    type.endsWith(".*") ? all.filter((one) => one.startsWith(type.slice(0, -1))) : [type]
+  return allTypes.filter((type) =>
+    wanted.some((one) => one.endsWith(".*") ? type.startsWith(one.slice(0, -1)) : type === one)
   );
 }
 
