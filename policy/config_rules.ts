@@ -100,10 +100,13 @@ const maskKind = z.discriminatedUnion("kind", [
 ]);
 
 export const maskSchema: z.ZodType<MaskSetting> = z.strictObject({
-  columns: z.array(namePattern("schema.table.column", false)).min(1),
+  columns: z.array(namePattern("schema.table.column", false)).min(1).optional(),
+  tags: names.optional(),
   mask: maskKind,
   targets: names.optional(),
   except: z.strictObject({ groups: names }).optional(),
+}).refine(({ columns, tags }) => columns !== undefined || tags !== undefined, {
+  error: "must have columns or tags: which columns does it mask?",
 });
 
 /** The rules of a config that has no `rules:`; see decide.ts for how they are read. */

@@ -10,7 +10,9 @@ export { maskKey, maskText } from "./mask_text.ts";
 /** One mask of the config. Of several that fit a column, the first one counts. */
 export interface MaskSetting {
   /** Globs `schema.table.column`, in any case: a masked column must not be missed by a letter's case. */
-  readonly columns: readonly string[];
+  readonly columns?: readonly string[];
+  /** Globs of tags, which comments of columns in the catalog have: `postern:pii`. */
+  readonly tags?: readonly string[];
   readonly mask: MaskKind;
   /** Globs of targets; all where left out. */
   readonly targets?: readonly string[];
@@ -29,9 +31,12 @@ export type MaskSets = (groups: readonly string[], target: string, unmask?: read
 
 export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
   const compiled = settings.map((setting) => ({
-    digest: createHash("sha256").update(JSON.stringify([setting.columns, setting.mask])).digest("hex"),
+    digest: createHash("sha256").update(JSON.stringify([setting.columns, setting.tags, setting.mask])).digest(
+      "hex",
+    ),
     mask: setting.mask,
-    columns: columnMatcher(setting.columns, { ignoreCase: true }),
+    columns: columnMatcher(setting.columns ?? [], { ignoreCase: true }),
+    tagged: anyGlob((setting.tags ?? []).map((tag) => tag.toLowerCase())),
     target: setting.targets === undefined ? () => true : anyGlob(setting.targets),
     exempt: anyGlob(setting.except?.groups ?? []),
   }));
@@ -52,7 +57,8 @@ export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
 /** Names exactly as the catalog spells them, as for every rule that allows. */
 function withoutMasks(lookup: MaskLookup, unmask: readonly string[]): MaskLookup {
   const shown = columnMatcher(unmask, { ignoreCase: false });
-  return (schema, table, column) => shown.named(schema, table, column) ? null : lookup(schema, table, column);
+  return (schema, table, column, tags) =>
+    shown.named(schema, table, column) ? null : lookup(schema, table, column, tags);
 }
 
 /** One person's masks on one target. */
@@ -64,12 +70,16 @@ export function maskLookup(
   return compileMasks(settings)(groups, target);
 }
 
-type CompiledMask = { readonly mask: MaskKind; readonly columns: ReturnType<typeof columnMatcher> };
+interface CompiledMask {
+  readonly mask: MaskKind;
+  readonly columns: ReturnType<typeof columnMatcher>;
+  readonly tagged: (tag: string) => boolean;
+}
 
 function lookupOf(masks: readonly CompiledMask[]): MaskLookup {
-  return (schema, table, column) => {
-    for (const { mask, columns } of masks) {
-      if (columns.named(schema, table, column)) return mask;
+  return (schema, table, column, tags = []) => {
+    for (const { mask, columns, tagged } of masks) {
+      if (columns.named(schema, table, column) || tags.some(tagged)) return mask;
     }
     return null;
   };

@@ -10,8 +10,21 @@ import type {
   Target,
 } from "../types.ts";
 
-/** Which columns are masked for the one who asks. Names as the catalog spells them. */
-export type MaskLookup = (schema: string, table: string, column: string) => MaskKind | null;
+/** Which columns are masked for the one who asks. Names as the catalog spells them; tags as its comments have them. */
+export type MaskLookup = (
+  schema: string,
+  table: string,
+  column: string,
+  tags?: readonly string[],
+) => MaskKind | null;
+
+/** What a column's comment says of it: `postern:pii postern:secret` are the tags pii and secret. */
+export function tagsIn(comment: string): string[] {
+  return Array.from(
+    comment.matchAll(/(?<!\w)postern:([A-Za-z0-9][\w.-]*)/g),
+    (match) => match[1]!.toLowerCase(),
+  );
+}
 
 /** One statement of a message, understood. */
 export interface Understood {

@@ -10,6 +10,8 @@ export interface ColumnData {
   readonly numeric: boolean;
   /** Of a generated column, or of a default that is more than a literal; empty for none. */
   readonly expression: string;
+  /** Of its comment: see tagsIn(). */
+  readonly tags?: readonly string[];
 }
 
 export interface IndexData {

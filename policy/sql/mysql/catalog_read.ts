@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { TargetQuery } from "../../ports.ts";
 import type { Target } from "../../types.ts";
 import type { CatalogData, ColumnData, IndexData, RoutineData, TableData } from "./catalog_data.ts";
+import { tagsIn } from "../dialect.ts";
 import { flavourOf } from "./mode.ts";
 
 const own = "('mysql', 'performance_schema', 'sys')";
@@ -13,7 +14,7 @@ const queries = {
   tables: `SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE FROM information_schema.TABLES t
     WHERE t.TABLE_SCHEMA NOT IN ${own}`,
   columns: `SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.IS_NULLABLE, c.EXTRA, c.DATA_TYPE,
-    c.GENERATION_EXPRESSION, c.COLUMN_DEFAULT FROM information_schema.COLUMNS c
+    c.GENERATION_EXPRESSION, c.COLUMN_DEFAULT, c.COLUMN_COMMENT FROM information_schema.COLUMNS c
     WHERE c.TABLE_SCHEMA NOT IN ${own} ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION`,
   indexes: `SELECT s.TABLE_SCHEMA, s.TABLE_NAME, s.INDEX_NAME, s.NON_UNIQUE, s.COLUMN_NAME
     FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA NOT IN ${ownAndCatalog}
@@ -100,6 +101,7 @@ const numericTypes = new Set([
 function columnOf(row: Row, version: string): ColumnData {
   const extra = text(row, 4).toUpperCase();
   const generated = text(row, 6);
+  const tags = tagsIn(text(row, 8));
   // MariaDB shows every default as an expression, MySQL says so in EXTRA.
   const isExpression = extra.includes("DEFAULT_GENERATED") || flavourOf(version) === "mariadb";
   return {
@@ -108,6 +110,7 @@ function columnOf(row: Row, version: string): ColumnData {
     invisible: extra.includes("INVISIBLE"),
     numeric: numericTypes.has(text(row, 5).toLowerCase()),
     expression: generated !== "" ? generated : isExpression ? plainDefault(text(row, 7)) : "",
+    ...(tags.length === 0 ? {} : { tags }),
   };
 }
 
@@ -139,6 +142,7 @@ const tableSchema = z.strictObject({
     invisible: z.boolean(),
     numeric: z.boolean(),
     expression: z.string(),
+    tags: z.array(z.string()).optional(),
   })),
   indexes: z.array(z.strictObject({ name: z.string(), unique: z.boolean(), columns: z.array(z.string()) })),
   definition: z.string(),

@@ -82,7 +82,7 @@ export class Taints {
   /** By the configuration alone. */
   #masks(table: TableData): (Flow | null)[] {
     return table.columns.map((column): Flow | null => {
-      const mask = this.lookup(table.schema, table.name, column.name);
+      const mask = this.lookup(table.schema, table.name, column.name, column.tags);
       if (mask === null) return null;
       return { origins: new Map([[`${table.schema}.${table.name}.${column.name}`, mask]]), plain: true };
     });

@@ -1,4 +1,5 @@
 /** The catalog of one database, indexed for look-ups. Immutable, shared by all analysts of it. */
+import { tagsIn } from "../dialect.ts";
 import type { CatalogData, Routine, TypeData } from "./catalog_schema.ts";
 
 export interface RelationColumn {
@@ -10,6 +11,8 @@ export interface RelationColumn {
   readonly notNull: boolean;
   /** Expression of a generated column. */
   readonly generated: string | null;
+  /** Of its comment: see tagsIn(). */
+  readonly tags?: readonly string[];
 }
 
 export interface Relation {
@@ -67,12 +70,13 @@ function relationsOf(data: CatalogData): Relation[] {
     system: false,
     columns: relation.kind === "S"
       ? sequenceColumns.map((name, index) => plainColumn(name, index))
-      : relation.columns.map(([number, name, type, notNull, generated]) => ({
+      : relation.columns.map(([number, name, type, notNull, generated, comment]) => ({
         number,
         name,
         type,
         notNull: notNull === 1,
         generated,
+        ...(comment ? { tags: tagsIn(comment) } : {}),
       })),
     unique: relation.unique.map((key) => key.split(" ").map(Number)),
   }));

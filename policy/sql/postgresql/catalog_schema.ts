@@ -14,8 +14,15 @@ const meta = z.object({
   schemas: z.array(name),
 });
 
-/** attnum, name, type, not null, expression of a generated column. */
-const column = z.tuple([z.number().int(), name, oid, z.number().int(), z.string().nullable()]);
+/** attnum, name, type, not null, expression of a generated column, comment where it has tags. */
+const column = z.tuple([
+  z.number().int(),
+  name,
+  oid,
+  z.number().int(),
+  z.string().nullable(),
+  z.string().nullable().optional(),
+]);
 
 const relation = z.object({
   oid,

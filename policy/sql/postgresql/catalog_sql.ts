@@ -21,7 +21,10 @@ SELECT pg_catalog.json_build_object(
 const columns = `
   (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
             a.attnum, a.attname, a.atttypid::int8, a.attnotnull::int,
-            CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END)
+            CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
+            (SELECT s.description FROM pg_catalog.pg_description s
+             WHERE s.objoid = a.attrelid AND s.objsubid = a.attnum AND s.classoid = 1259
+               AND s.description LIKE '%postern:%'))
           ORDER BY a.attnum)
    FROM pg_catalog.pg_attribute a
    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -76,7 +76,7 @@ export class MaskMap {
 
   private direct(relation: Relation): void {
     relation.columns.forEach((column, index) => {
-      const mask = this.lookup(relation.schema, relation.name, column.name) ??
+      const mask = this.lookup(relation.schema, relation.name, column.name, column.tags) ??
         this.remote(relation, column.name);
       if (mask === null) return;
       this.put(relation, index, {
