@@ -109,3 +109,12 @@ export interface EvidenceJournal extends Journal {
    */
   lines(filter: EventFilter, format?: ExportFormat): AsyncIterable<string>;
 }
+
+/** A record that can be copied while it goes on. */
+export interface Backup {
+  /**
+   * Copies the record, as it is now, and the keys into the new folder `to`, while it goes on; `database` is
+   * false where the record is in a database of somebody else's. Rejects with StoreFailed.
+   */
+  backup(to: string): Promise<{ readonly database: boolean }>;
+}

@@ -48,6 +48,8 @@ export interface Calls {
   usableApproval: { argument: { digest: string; at: number }; answer: ApprovalRequest | null };
   unusedApprovals: { argument: { person: string; at: number }; answer: ApprovalRequest[] };
   useApproval: { argument: ApprovalUse; answer: boolean };
+  /** Into a new folder; whether there was a database of ours to copy. */
+  copy: { argument: string; answer: boolean };
   upkeep: { argument: null; answer: null };
   close: { argument: Position; answer: null };
 }

@@ -31,6 +31,8 @@ export interface Database {
   script(statements: readonly string[]): Promise<void>;
   /** What a database with background processes does by itself, and `settle()`; after each some 10,000 events. */
   upkeep(): Promise<void>;
+  /** Copies all of it, as it is now, into a new folder; false where it is not ours to copy. */
+  copy(into: string): Promise<boolean>;
   /** Whether it still answers after a failure; if not it must be opened anew. */
   alive(): Promise<boolean>;
   close(): Promise<void>;

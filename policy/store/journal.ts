@@ -1,6 +1,7 @@
 /** The Journal of policy/ports.ts on the store. */
 import { exportLines } from "../audit/export.ts";
 import type {
+  Backup,
   Clock,
   Cursors,
   EventFilter,
@@ -16,12 +17,13 @@ import type { ApprovalRequest, ApprovalUse, AuditEvent, EventDraft, EventType } 
 import type { CallName, Calls } from "./calls.ts";
 import { AppendQueue } from "./append_queue.ts";
 import { type QueueLimits, queueLimits } from "./queue_limits.ts";
+import { writeBackup } from "./backup.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
 import { Indexer } from "./indexer.ts";
 import { Listeners } from "./listeners.ts";
 import { encode } from "./projection.ts";
 import { metaOf } from "./spool_format.ts";
-import { EVENTS_DEFAULT } from "./queries.ts";
+import { RecordReader } from "./record_reader.ts";
 import { type Log, storeFailed, WorkerClient } from "./worker_client.ts";
 
 export interface JournalOptions {
@@ -43,7 +45,7 @@ const HEAD_INTERVAL_MS = 60_000;
  * open. Rejects with StoreFailed: a folder in use, not writable, or changed from outside; a database that
  * cannot be reached.
  */
-export async function openJournal(options: JournalOptions): Promise<EvidenceJournal> {
+export async function openJournal(options: JournalOptions): Promise<EvidenceJournal & Backup> {
   const folder = await openDataFolder(options.folder);
   const journal = new StoreJournal(options, folder);
   try {
@@ -55,7 +57,7 @@ export async function openJournal(options: JournalOptions): Promise<EvidenceJour
   }
 }
 
-class StoreJournal implements EvidenceJournal {
+class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #client: WorkerClient;
@@ -69,6 +71,7 @@ class StoreJournal implements EvidenceJournal {
   #closing: Promise<void> | null = null;
 
   constructor(private readonly options: JournalOptions, readonly folder: DataFolder) {
+    super();
     this.#clock = options.clock ?? Date.now;
     this.#log = options.log ?? (() => {});
     this.#listeners = new Listeners(this.#log);
@@ -136,29 +139,6 @@ class StoreJournal implements EvidenceJournal {
     return this.#listeners.add(listener, types);
   }
 
-  async events(filter: EventFilter): Promise<AuditEvent[]> {
-    const limit = filter.limit ?? EVENTS_DEFAULT;
-    const found: AuditEvent[] = [];
-    let after: number | null = filter.after ?? 0;
-    while (after !== null && found.length < limit) {
-      const page = await this.#page(filter, after, limit - found.length);
-      found.push(...page.events);
-      after = page.next;
-    }
-    return found;
-  }
-
-  async *export(filter: EventFilter): AsyncIterable<AuditEvent> {
-    let left = filter.limit ?? Infinity;
-    let after: number | null = filter.after ?? 0;
-    while (after !== null && left > 0) {
-      const page = await this.#page(filter, after, left);
-      yield* page.events;
-      left -= page.events.length;
-      after = page.next;
-    }
-  }
-
   lines(filter: EventFilter, format: ExportFormat = "jsonl"): AsyncIterable<string> {
     const client = this.#client;
     return exportLines(
@@ -179,25 +159,6 @@ class StoreJournal implements EvidenceJournal {
     );
   }
 
-  sessions(filter: Parameters<EvidenceJournal["sessions"]>[0]): Promise<SessionSummary[]> {
-    return this.#read("sessions", filter);
-  }
-
-  readonly session = (id: string): Promise<SessionSummary | null> => this.#read("session", id);
-  readonly approval = (id: string): Promise<ApprovalRequest | null> => this.#read("approval", id);
-
-  approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]> {
-    return this.#read("approvals", filter);
-  }
-
-  grant(id: string): Promise<Grant | null> {
-    return this.#read("grant", id);
-  }
-
-  grants(filter: Parameters<EvidenceJournal["grants"]>[0]): Promise<Grant[]> {
-    return this.#read("grants", filter);
-  }
-
   /** What was recorded a moment ago is found, too, unless there is much of it. */
   async search(search: StatementSearch): Promise<StatementsFound> {
     await this.#settled();
@@ -214,9 +175,6 @@ class StoreJournal implements EvidenceJournal {
       await this.#client.call("releaseCursor", { name, node: this.folder.node });
     },
   };
-
-  readonly usableApproval = (digest: string, at: number) => this.#read("usableApproval", { digest, at });
-  readonly unusedApprovals = (person: string, at: number) => this.#read("unusedApprovals", { person, at });
 
   /** Not by what an old database says: an approval may have ended since. */
   async useApproval(use: ApprovalUse): Promise<boolean> {
@@ -250,6 +208,11 @@ class StoreJournal implements EvidenceJournal {
     return this.#queue;
   }
 
+  async backup(to: string) {
+    await this.#settled().then(() => this.#sign());
+    return await writeBackup(this.options.folder, to, (into) => this.#client.call("copy", into));
+  }
+
   #record(draft: EventDraft, urgent: boolean, settled: (error: PosternError | null) => void): void {
     const encoded = encode(draft, this.#now());
     this.#usable().record(metaOf(encoded), encoded.content, draft.type, settled, urgent);
@@ -260,13 +223,12 @@ class StoreJournal implements EvidenceJournal {
     await this.#queue?.flush().catch(() => {});
   }
 
-  async #read<N extends CallName>(name: N, argument: Calls[N]["argument"]): Promise<Calls[N]["answer"]> {
+  protected async read<N extends CallName>(
+    name: N,
+    argument: Calls[N]["argument"],
+  ): Promise<Calls[N]["answer"]> {
     await this.#settled();
     return await this.#client.call(name, argument);
-  }
-
-  #page(filter: EventFilter, after: number, limit: number) {
-    return this.#read("events", { filter, after, limit });
   }
 
   #now(): number {

@@ -53,6 +53,7 @@ const handlers: CallHandlers = {
   usableApproval: (wanted) => usableApproval(opened().db, wanted),
   unusedApprovals: (wanted) => unusedApprovals(opened().db, wanted),
   useApproval: (use) => useApproval(opened().db, use),
+  copy: (into) => opened().db.copy(into),
   async upkeep() {
     await opened().upkeep();
     return null;

@@ -20,6 +20,8 @@ const RESTART_PAUSE_MS = 1000;
 
 /** Longer than any honest answer takes: a write to a disk that is alive, the creation of a database. */
 const ANSWER_TIMEOUT_MS = 120_000;
+/** A copy of some hundred gigabytes. */
+const COPY_TIMEOUT_MS = 3_600_000;
 
 /** What lists and exports ask for: one at a time, so that an append waits for one page at most. */
 const reads: ReadonlySet<CallName> = new Set<CallName>([
@@ -111,7 +113,10 @@ export class WorkerClient {
       const worker = this.#worker;
       if (worker === null) return reject(this.#failure ?? storeFailed("the session store is down", null));
       const id = ++this.#lastId;
-      const timer = setTimeout(() => this.#hangs(worker, name), ANSWER_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => this.#hangs(worker, name),
+        name === "copy" ? COPY_TIMEOUT_MS : ANSWER_TIMEOUT_MS,
+      );
       this.#waiting.set(id, {
         name,
         resolve: (answer) => {

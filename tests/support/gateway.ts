@@ -36,6 +36,8 @@ export interface TestGatewayOptions {
   /** Kept by whoever gives it; a temporary one otherwise. */
   readonly folder?: string;
   readonly log?: Log;
+  /** Called with the config's path before the gateway starts on it. */
+  readonly prepare?: (configFile: string) => Promise<void>;
 }
 
 export interface TestGateway {
@@ -166,6 +168,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const configFile = `${folder}/postern.yaml`;
   await Deno.writeTextFile(configFile, text);
   const env: Record<string, string> = { CLIENT_SECRET: "test-client-secret", ...options.env };
+  await options.prepare?.(configFile);
   const reread = () => ({
     text: Deno.readTextFileSync(configFile),
     file: configFile,

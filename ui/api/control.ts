@@ -7,7 +7,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { Hono } from "hono";
 import { asPosternError } from "../../policy/errors.ts";
-import type { EventFilter, EvidenceJournal, ExportFormat } from "../../policy/ports.ts";
+import type { Backup, EventFilter, EvidenceJournal, ExportFormat } from "../../policy/ports.ts";
 
 /** What to export; it travels as JSON in a query, and both ends are this program. */
 export interface WantedExport {
@@ -22,7 +22,7 @@ export interface Control {
 const socketName = "control.sock";
 
 export interface ControlDeps {
-  readonly journal: Pick<EvidenceJournal, "lines">;
+  readonly journal: Pick<EvidenceJournal, "lines"> & Backup;
   /** Reads the config anew; resolves with what to tell the person. Rejects with a PosternError. */
   readonly reload: (by: string) => Promise<string>;
 }
@@ -36,6 +36,14 @@ function controlApp({ journal, reload }: ControlDeps): Hono {
   app.get("/audit/export", (c) => {
     const { filter, format } = JSON.parse(c.req.query("wanted") ?? "{}") as WantedExport;
     return c.body(ReadableStream.from(journal.lines(filter, format)).pipeThrough(new TextEncoderStream()));
+  });
+  app.post("/backup", async (c) => {
+    try {
+      return c.json(await journal.backup(c.req.query("to") ?? ""));
+    } catch (error) {
+      const { message, hint } = asPosternError(error);
+      return c.text(hint === undefined ? message : `${message}\n  ${hint}`, 409);
+    }
   });
   return app;
 }
@@ -80,5 +88,14 @@ export async function exportFromRunning(
 /** Makes the gateway that runs on this folder read its config anew; null where none runs. */
 export async function reloadRunning(folder: string): Promise<{ ok: boolean; text: string } | null> {
   const response = await askRunning(folder, "POST", "/reload");
+  return response && { ok: response.statusCode === 200, text: await text(response) };
+}
+
+/** Makes the gateway that runs on this folder back its record up; null where none runs. */
+export async function backupRunning(
+  folder: string,
+  to: string,
+): Promise<{ ok: boolean; text: string } | null> {
+  const response = await askRunning(folder, "POST", `/backup?to=${encodeURIComponent(to)}`);
   return response && { ok: response.statusCode === 200, text: await text(response) };
 }

@@ -1,7 +1,8 @@
 /** All commands, in the order in which `postern help` lists them. */
 import type { z } from "zod";
-import type { EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
+import type { Backup, EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
 import { auditCommands } from "./audit.ts";
+import { backupCommands, type BackupDeps } from "./backup.ts";
 import { configCommands } from "./config.ts";
 import { connectCommands, type Launches } from "./connect.ts";
 import { explainCommands } from "./explain.ts";
@@ -27,7 +28,7 @@ export interface CliDeps extends ServeDeps {
   readonly schema: z.ZodType;
   readonly targetQuery: TargetQuery;
   /** The record of a data folder that nobody else uses. */
-  readonly openJournal: (folder: string) => Promise<EvidenceJournal>;
+  readonly openJournal: (folder: string) => Promise<EvidenceJournal & Backup>;
   readonly launches: Launches;
 }
 
@@ -39,6 +40,7 @@ export function createCommands(deps: CliDeps): Commands {
     ...reloadCommands(config),
     ...configCommands(schema),
     ...explainCommands(config, targetQuery),
+    ...backupCommands(deps),
     ...auditCommands(config, openJournal),
     ...loginCommands,
     ...connectCommands(deps.launches),
