@@ -7,13 +7,11 @@ import type {
   EventFilter,
   EvidenceJournal,
   ExportFormat,
-  SessionSummary,
   StatementSearch,
   StatementsFound,
 } from "../ports.ts";
 import type { PosternError } from "../errors.ts";
-import type { Grant } from "../grant.ts";
-import type { ApprovalRequest, ApprovalUse, AuditEvent, EventDraft, EventType } from "../types.ts";
+import type { ApprovalUse, AuditEvent, EventDraft, EventType } from "../types.ts";
 import type { CallName, Calls } from "./calls.ts";
 import { AppendQueue } from "./append_queue.ts";
 import { type QueueLimits, queueLimits } from "./queue_limits.ts";

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Backup, EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
 import { auditCommands } from "./audit.ts";
-import { backupCommands, type BackupDeps } from "./backup.ts";
+import { backupCommands } from "./backup.ts";
 import { configCommands } from "./config.ts";
 import { connectCommands, type Launches } from "./connect.ts";
 import { explainCommands } from "./explain.ts";
