@@ -1,15 +1,17 @@
 /** Admission: whether somebody who has signed in gets in now; and the sessions that came of it. */
 import type { Accounts } from "./accounts.ts";
-import { sessionEnded, sessionRefused, sessionStarted } from "./audit/events.ts";
+import { sessionEnded, sessionStarted } from "./audit/events.ts";
 import { everWrites, isFor, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
 import { type Grant, isActive } from "./grant.ts";
 import { mayWrite } from "./grant_scope.ts";
 import type { Grants } from "./grants.ts";
 import type { SessionNotice } from "./grant_ports.ts";
+import { departed, type Departures } from "./identity/mod.ts";
+import { recordRefusal } from "./refusal_record.ts";
 import type { Policy } from "./in_force.ts";
 import type { LiveSession } from "./live.ts";
-import type { ConnectionAttempt, Journal, LiveSessions, Session } from "./ports.ts";
+import type { ConnectionAttempt, LiveSessions, Session } from "./ports.ts";
 import { randomId } from "./random_id.ts";
 import { GatedSession, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
@@ -17,6 +19,7 @@ import type { Identity, Target } from "./types.ts";
 export interface AdmissionDeps extends SessionDeps {
   readonly grants: Pick<Grants, "active" | "book">;
   readonly accounts: Pick<Accounts, "nameFor" | "create" | "drop">;
+  readonly departures: Departures;
 }
 
 /** Where a connection wants to go, as it was resolved. */
@@ -32,6 +35,11 @@ export class Admission implements LiveSessions {
 
   constructor(private readonly deps: AdmissionDeps) {
     deps.inForce.watch((policy) => this.#review(policy));
+    deps.departures.subscribe(({ issuer, subject, reason }) => {
+      for (const session of this.#sessions.values()) {
+        if (samePerson(session.identity, { issuer, subject })) session.terminate(departed(reason));
+      }
+    });
     deps.grants.book.onChange((grant) => {
       if (!isActive(grant, deps.clock())) this.#endUnder(grant);
     });
@@ -134,6 +142,8 @@ export class Admission implements LiveSessions {
 
   /** Why this person does not get in there now; null where they do. */
   #objection(identity: Identity, target: Target): PosternError | null {
+    const gone = this.deps.departures.objection(identity);
+    if (gone !== null) return gone;
     if (!isFor(identity, target)) {
       return new PosternError("PolicyDenied", `${identity.name} is not bound to ${target.name}`, {
         rule: "identity.services",
@@ -269,25 +279,6 @@ function endsSoon(target: string, at: number, now: number): SessionNotice {
     detail: `It ends at ${new Date(at).toISOString().slice(11, 19)} UTC`,
     hint: "Finish what is open; ask for access again where you need longer",
   };
-}
-
-export const attempted = (attempt: ConnectionAttempt) => ({
-  client: attempt.client,
-  protocol: attempt.protocol,
-  requested: attempt.database,
-});
-
-/** Notes the refusal and gives the error back, to throw. `target` is null for one that is not configured. */
-export function recordRefusal(
-  journal: Pick<Journal, "note">,
-  attempt: ConnectionAttempt,
-  target: string | null,
-  identity: Identity | null,
-  error: PosternError,
-): PosternError {
-  const { code, rule = "", message: reason } = error;
-  journal.note(sessionRefused(target, attempted(attempt), identity, { code, rule, reason }));
-  return error;
 }
 
 export function samePerson(

@@ -46,6 +46,8 @@ export const identitySchema = z.strictObject({
   services: z.array(serviceSchema).max(1000).default([]),
   /** Who is asked for a token by OAUTHBEARER: clients that connect as the user `oauth`, or everyone over TLS. */
   oauthBearer: z.enum(["named", "everyone"]).default("named"),
+  /** The issuer is asked this often whether those who signed in still may, with the same groups; 0s asks never. */
+  recheck: duration("0s", "24h").default(600_000),
   signInTimeout: duration("5s", "1h").default(120_000),
   /** How long after a sign-in further connections of the same pool need not ask; 0s asks each time. */
   shareSignIn: duration("0s", "10m").default(10_000),
@@ -68,6 +70,7 @@ export interface IdentityConfig extends IssuerConfig {
   readonly others: readonly (IssuerConfig & { readonly name: string })[];
   readonly services: readonly ServiceAccount[];
   readonly oauthBearer: "named" | "everyone";
+  readonly recheckMs: number;
   readonly signInTimeoutMs: number;
   readonly shareSignInMs: number;
 }
@@ -85,6 +88,7 @@ export function toIdentityConfig(section: Section): IdentityConfig {
       maxLifetimeMs: maxLifetime,
     })),
     oauthBearer: section.oauthBearer,
+    recheckMs: section.recheck,
     signInTimeoutMs: section.signInTimeout,
     shareSignInMs: section.shareSignIn,
   };

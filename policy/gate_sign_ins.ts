@@ -1,5 +1,5 @@
 /** The ways in, as the record tells of them: each success and each failure of each way is noted. */
-import { attempted } from "./admission.ts";
+import { attempted } from "./refusal_record.ts";
 import { signInFailed, signInSucceeded } from "./audit/events.ts";
 import { asPosternError } from "./errors.ts";
 import { attemptOf, type OneTimePasswords, type PresentedSignIns } from "./identity/mod.ts";

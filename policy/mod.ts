@@ -1,6 +1,7 @@
 /** Who may do what, composed over one journal: the only thing of policy that starts anything. */
 import { Accounts } from "./accounts.ts";
 import type { TargetAccounts } from "./account_ports.ts";
+import { dashboardAction } from "./audit/events.ts";
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
@@ -14,8 +15,11 @@ import {
   createIssuers,
   createPresentedSignIns,
   createSignIns,
+  type Departure,
+  Departures,
   type IdentityOptions,
   OneTimePasswords,
+  Rechecks,
   type SignInService,
 } from "./identity/mod.ts";
 import { shareSignIns } from "./identity/shared_sign_ins.ts";
@@ -24,7 +28,7 @@ import { HealthCheck, storeProbe, targetProbes } from "./health.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
-import type { Access, Clock, EvidenceJournal, IdentityProvider, TargetQuery } from "./ports.ts";
+import type { Access, Clock, EvidenceJournal, IdentityProvider, Leavers, TargetQuery } from "./ports.ts";
 import { Probes } from "./probes.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
@@ -62,6 +66,7 @@ export interface PolicyPorts {
   readonly detections: DetectionTotals;
   readonly grants: Grants;
   readonly deliveries: RunningDeliveries;
+  readonly departures: Leavers;
   /**
    * Takes up what a run before has left open; rejects with StoreFailed. Resolves with the way to end, once no
    * client is served any more: what is under way finishes.
@@ -73,16 +78,11 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const { journal, url, targetQuery, secret, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
-  const identity = createIssuers({
-    main: optionsOf(config.identity),
-    others: config.identity.others.map((other) => ({ name: other.name, options: optionsOf(other) })),
-    services: config.identity.services,
-    url,
-  }, { clock, log });
+  const passwords = new OneTimePasswords({ clock });
+  const { identity, departures, rechecks } = identityParts(config, passwords, deps);
   const approvals = approvalsUnder(inForce, deps);
   const detections = new DetectionTotals();
   const { accounts, grants, waits } = accessParts(inForce, deps);
-  const passwords = new OneTimePasswords({ clock });
   const catalogs = createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log });
   const metrics = new Metrics({
     sessions: () => gatekeeper.ids().length,
@@ -113,13 +113,14 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     grants,
     accounts,
     waits,
+    departures,
   });
   const access = createAccess({ inForce, passwords, journal, grants });
   const cli = cliOf(config.identity);
   const { notify, stream } = config;
   const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
   return {
-    ...lifeOf({ grants, accounts, deliveries }),
+    ...lifeOf({ grants, accounts, deliveries, rechecks }),
     gatekeeper,
     identity,
     signIns,
@@ -132,7 +133,32 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     health,
     detections,
     deliveries,
+    departures,
   };
+}
+
+/** Who it is, and who has gone. */
+function identityParts(
+  { identity: config }: PolicyConfig,
+  passwords: OneTimePasswords,
+  { journal, url, clock, log }: PolicyDeps,
+) {
+  const departures = new Departures(clock);
+  const depart = (departure: Departure) => departures.depart(departure);
+  const rechecks = new Rechecks({ everyMs: config.recheckMs, clock, log, depart });
+  departures.subscribe((who) => {
+    passwords.revoke(who);
+    rechecks.forget(who);
+    const action = { action: "person.departed", subject: who.subject, detail: who.reason, address: "" };
+    journal.note(dashboardAction(who.subject, action, {}));
+  });
+  const identity = createIssuers({
+    main: optionsOf(config),
+    others: config.others.map((other) => ({ name: other.name, options: optionsOf(other) })),
+    services: config.services,
+    url,
+  }, { clock, log, departures, watch: (who, check, renewable) => rechecks.watch(who, check, renewable) });
+  return { identity, departures, rechecks };
 }
 
 function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: PolicyDeps): ApprovalService {
@@ -148,7 +174,8 @@ function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: Po
 }
 
 function lifeOf(
-  { grants, accounts, deliveries }: {
+  { grants, accounts, deliveries, rechecks }: {
+    readonly rechecks: Rechecks;
     readonly grants: Grants;
     readonly accounts: Accounts;
     readonly deliveries: RunningDeliveries;
@@ -158,7 +185,9 @@ function lifeOf(
     async begin() {
       await grants.book.load();
       accounts.start();
+      rechecks.start();
       return async () => {
+        rechecks.close();
         grants.book.close();
         await Promise.all([accounts.close(), deliveries.close()]);
       };

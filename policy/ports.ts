@@ -199,6 +199,13 @@ export interface IdentityProvider {
    * explains (RFC 7662). Rejects with AuthFailed; with LimitExceeded after too many made-up ones from `address`.
    */
   verifyToken(token: string, address?: string): Promise<Identity>;
+  /** The issuer's word that somebody has signed out there. Rejects with AuthFailed for a token that is not good. */
+  loggedOut?(logoutToken: string): Promise<void>;
+}
+
+/** Tells who has gone: signed out at the issuer, disabled there, or without a group that they had. */
+export interface Leavers {
+  subscribe(listener: (who: { readonly issuer: string; readonly subject: string }) => void): void;
 }
 
 /** For clients that get their tokens by themselves. */

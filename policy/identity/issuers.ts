@@ -3,12 +3,12 @@
  * its name (`partner/eve@example.com`, `partner/engineers`): nobody else's issuer may say who is in our groups.
  */
 import { decodeJwt } from "jose";
-import type { Log } from "../log.ts";
-import type { Clock, IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
+import type { IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
+import type { Departures } from "./departures.ts";
 import { authFailed, quoted } from "./errors.ts";
 import type { IdentityOptions } from "./options.ts";
-import { createIdentityProvider } from "./provider.ts";
+import { createIdentityProvider, type OwnProvider, type ProviderDeps } from "./provider.ts";
 import { SelfSigned, type ServiceAccount } from "./services.ts";
 import { looksLikeToken } from "./token.ts";
 
@@ -26,30 +26,32 @@ export interface IssuersOptions {
   readonly url: string;
 }
 
-type Provider = ReturnType<typeof createIdentityProvider>;
-
 interface Known {
   /** Empty for the company's own. */
   readonly name: string;
   readonly issuer: string;
-  readonly provider: Provider;
+  readonly provider: OwnProvider;
 }
 
 /** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
 export function createIssuers(
   { main, others, services, url }: IssuersOptions,
-  deps: { clock: Clock; log: Log },
+  deps: ProviderDeps & { readonly departures: Departures },
 ): IdentityProvider & TokenDiscovery {
   const known = [{ name: "", options: { ...main, services } }, ...others].map(({ name, options }): Known => ({
     name,
     issuer: options.issuer,
     provider: createIdentityProvider(options, deps),
   }));
-  return new Issuers(known, new SelfSigned(services, url, deps.clock));
+  return new Issuers(known, new SelfSigned(services, url, deps.clock), deps.departures);
 }
 
 class Issuers implements IdentityProvider, TokenDiscovery {
-  constructor(private readonly known: readonly Known[], private readonly selfSigned: SelfSigned) {}
+  constructor(
+    private readonly known: readonly Known[],
+    private readonly selfSigned: SelfSigned,
+    private readonly departures: Departures,
+  ) {}
 
   choices(): readonly IssuerChoice[] {
     return this.known.map(({ name, issuer }) => ({ name, host: new URL(issuer).host }));
@@ -73,7 +75,17 @@ class Issuers implements IdentityProvider, TokenDiscovery {
     const service = this.selfSigned.claimed(token);
     if (service !== null) return await this.selfSigned.verify(token, service);
     const chosen = this.#named(token);
-    return marked(chosen, await chosen.provider.verifyToken(token, address));
+    const identity = marked(chosen, await chosen.provider.verifyToken(token, address));
+    const objection = this.departures.objection(identity);
+    if (objection !== null) throw objection;
+    return identity;
+  }
+
+  async loggedOut(logoutToken: string): Promise<void> {
+    const chosen = this.#named(logoutToken);
+    const subject = await chosen.provider.subjectOf(logoutToken);
+    const reason = "You have signed out at the identity provider";
+    if (subject !== null) this.departures.depart({ issuer: chosen.issuer, subject, reason });
   }
 
   discovery(): ReturnType<TokenDiscovery["discovery"]> {

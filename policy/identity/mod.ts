@@ -18,3 +18,5 @@ export {
   tokenUser,
 } from "./passwords.ts";
 export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";
+export { departed, type Departure, Departures } from "./departures.ts";
+export { Rechecks } from "./rechecks.ts";

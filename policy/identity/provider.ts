@@ -1,7 +1,6 @@
 /** OpenID Connect, authorization code with PKCE, and verification of presented tokens. */
 import {
   authorizationCodeGrantRequest,
-  AuthorizationResponseError,
   type AuthorizationServer,
   calculatePKCECodeChallenge,
   type Client,
@@ -13,54 +12,77 @@ import {
   generateRandomState,
   None,
   processAuthorizationCodeResponse,
-  ResponseBodyError,
   type TokenEndpointResponse,
   validateAuthResponse,
-  WWWAuthenticateChallengeError,
 } from "oauth4webapi";
-import { asPosternError, PosternError } from "../errors.ts";
+import { asPosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, IdentityProvider, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import { AttemptLimiter } from "./attempt_limiter.ts";
 import { type Claims, groupsValue, identityOf } from "./claims.ts";
-import { askOperator, authFailed, quoted } from "./errors.ts";
+import { askOperator, authFailed } from "./errors.ts";
 import { issuerUnreachable, objection } from "./fetch_limits.ts";
 import { type Flow, Flows } from "./flows.ts";
 import { Issuer } from "./issuer.ts";
 import { introspect, type IntrospectionDeps, withUserInfo } from "./introspection.ts";
+import { LogoutTokens } from "./logout_token.ts";
 import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
+import { refusal, tryAgain } from "./provider_refusals.ts";
+import type { StandingCheck } from "./rechecks.ts";
+import { standingOf } from "./standing.ts";
 import { serviceIdentity, serviceOf } from "./services.ts";
 import { isAccessToken, looksLikeToken, TokenVerifier } from "./token.ts";
 
-const tryAgain = "Start the sign-in anew";
 const defaultLifetimeMs = 8 * hour;
+
+/** Told of each sign-in that the issuer can be asked about again; for longer where its tokens can be renewed. */
+export type Watch = (identity: Identity, check: StandingCheck, renewable: boolean) => void;
+
+export interface ProviderDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watch?: Watch;
+}
+
+export interface OwnProvider extends IdentityProvider, TokenDiscovery {
+  /** Whose sign-in a logout token ends; null for a session that nobody here came from. Rejects with AuthFailed. */
+  subjectOf(logoutToken: string): Promise<string | null>;
+}
+
+/** Sessions at the issuer whose person is remembered, for logout tokens that name nothing else. */
+const sessionsMax = 20_000;
 
 /** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
 export function createIdentityProvider(
   options: IdentityOptions,
-  { clock, log }: { clock: Clock; log: Log },
-): IdentityProvider & TokenDiscovery {
-  return new Provider(options, clock, log);
+  { clock, log, watch }: ProviderDeps,
+): OwnProvider {
+  return new Provider(options, clock, log, watch ?? (() => {}));
 }
 
-class Provider implements IdentityProvider, TokenDiscovery {
+class Provider implements OwnProvider {
   readonly #issuer: Issuer;
   readonly #verifier: TokenVerifier;
   readonly #flows: Flows;
   readonly #client: Client;
   readonly #guesses: AttemptLimiter;
+  readonly #logouts: LogoutTokens;
+  /** `sid` -> `sub`, oldest first. */
+  readonly #sids = new Map<string, string>();
 
   constructor(
     private readonly options: IdentityOptions,
     private readonly clock: Clock,
     private readonly log: Log,
+    private readonly watch: Watch,
   ) {
     this.#issuer = new Issuer(options.issuer, clock, log);
     this.#verifier = new TokenVerifier(this.#issuer, options, clock);
     this.#flows = new Flows(clock);
     this.#guesses = new AttemptLimiter(20, "from this address", clock);
     this.#client = { client_id: options.clientId };
+    this.#logouts = new LogoutTokens(this.#issuer, options, clock);
   }
 
   async begin(redirectUri: string): Promise<{ url: string; flow: string }> {
@@ -98,15 +120,33 @@ class Provider implements IdentityProvider, TokenDiscovery {
       const expected = { audiences: [this.options.clientId], nonce: flow.nonce };
       const claims = await this.#verifier.verify(idToken, expected);
       const signedInAt = this.clock();
-      return identityOf(await this.#withGroups(metadata, tokens, claims), this.options, {
+      const identity = identityOf(await this.#withGroups(metadata, tokens, claims), this.options, {
         method: "browser",
         signedInAt,
         expiresAt: signedInAt + (this.options.lifetimeMs ?? defaultLifetimeMs),
       });
+      this.#rememberSession(claims.sid, identity.subject);
+      const check = standingOf(identity.subject, tokens, this.#asking);
+      this.watch(identity, check, tokens.refresh_token !== undefined);
+      return identity;
     } catch (error) {
       const refused = refusal(error);
       this.log("warn", "a sign-in failed", { reason: refused.message, cause: String(refused.cause ?? "") });
       throw refused;
+    }
+  }
+
+  async subjectOf(logoutToken: string): Promise<string | null> {
+    const { subject, sid } = await this.#logouts.verify(logoutToken);
+    return subject ?? this.#sids.get(sid ?? "") ?? null;
+  }
+
+  #rememberSession(sid: unknown, subject: string): void {
+    if (typeof sid !== "string" || sid.length > 256) return;
+    this.#sids.set(sid, subject);
+    for (const oldest of this.#sids.keys()) {
+      if (this.#sids.size <= sessionsMax) break;
+      this.#sids.delete(oldest);
     }
   }
 
@@ -135,11 +175,16 @@ class Provider implements IdentityProvider, TokenDiscovery {
       // ID token opens no userinfo endpoint.
       const asks = !signed ||
         (groupsValue(claims, this.options.groupsClaim) === undefined && isAccessToken(token));
-      return identityOf(asks ? await withUserInfo(token, claims, this.#asking) : claims, this.options, {
-        method: "token",
-        signedInAt: this.clock(),
-        expiresAt,
-      });
+      const whole = asks ? await withUserInfo(token, claims, this.#asking) : claims;
+      const now = this.clock();
+      // A sign-in is as old as its token: what was issued before somebody left does not count after it.
+      const signedInAt = typeof claims.iat === "number" ? Math.min(now, claims.iat * 1000) : now;
+      const identity = identityOf(whole, this.options, { method: "token", signedInAt, expiresAt });
+      if (asks) {
+        const held = { access_token: token, expires_in: Math.floor((expiresAt - now) / 1000) };
+        this.watch(identity, standingOf(identity.subject, held, this.#asking), false);
+      }
+      return identity;
     } catch (error) {
       throw refusal(error);
     }
@@ -223,42 +268,3 @@ function scopesOf(options: IdentityOptions, metadata: AuthorizationServer): stri
   const wanted = options.scopes ?? ["email", "profile", ...(known.includes("groups") ? ["groups"] : [])];
   return [...new Set(["openid", ...wanted])];
 }
-
-/** Total: every way in which a sign-in can fail, for people. */
-function refusal(error: unknown): PosternError {
-  if (error instanceof PosternError) return error;
-  if (error instanceof AuthorizationResponseError) {
-    return error.error === "access_denied"
-      ? authFailed("The sign-in was cancelled or refused at the identity provider", tryAgain, error)
-      : authFailed(`The identity provider refused the sign-in: ${quoted(error.error)}`, askOperator, error);
-  }
-  if (error instanceof WWWAuthenticateChallengeError) return notItsClient(error);
-  if (error instanceof ResponseBodyError) {
-    if (error.error === "invalid_client" || error.error === "unauthorized_client") return notItsClient(error);
-    return error.error === "invalid_grant"
-      ? authFailed("The identity provider's code is too old or was used before", tryAgain, error)
-      : authFailed(`The identity provider refused its own code: ${quoted(error.error)}`, askOperator, error);
-  }
-  const message = error instanceof Error ? error.message : "";
-  if (/"state"/.test(message)) {
-    return authFailed("The answer belongs to another sign-in (`state`)", tryAgain, error);
-  }
-  if (/"iss" \(issuer\) response/.test(message)) {
-    return authFailed("The answer is from another issuer (`iss`)", tryAgain, error);
-  }
-  if (/nonce/i.test(message)) {
-    return authFailed("The token belongs to another sign-in (`nonce`)", tryAgain, error);
-  }
-  return authFailed(
-    "The identity provider's answer cannot be used",
-    `${tryAgain}; ${askOperator.toLowerCase()} if it fails again`,
-    error,
-  );
-}
-
-const notItsClient = (cause: unknown): PosternError =>
-  authFailed(
-    "The identity provider does not accept Postern as its client",
-    `${askOperator}: check identity.clientId and identity.clientSecret`,
-    cause,
-  );

@@ -160,6 +160,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
         id: "postern",
         secret: "test-client-secret",
         redirectUris: [`${dashboard}/auth/callback`],
+        backchannelLogoutUri: `${dashboard}/auth/backchannel-logout`,
       }, ...options.clients ?? []],
     }),
     ensureBundle(),

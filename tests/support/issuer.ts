@@ -18,6 +18,8 @@ export interface IssuerClient {
   /** Absent for a public client, whose loopback redirects may then use any port (RFC 8252). */
   readonly secret?: string;
   readonly redirectUris: readonly string[];
+  /** Where the issuer tells this client that somebody has signed out. */
+  readonly backchannelLogoutUri?: string;
   /** May also get tokens for itself (client_credentials). */
   readonly serviceAccount?: boolean;
   /** Proves itself by a JWT that this key signs (private_key_jwt, RFC 7523) in the place of a secret. */
@@ -105,6 +107,7 @@ async function makeProvider(
       enabledJWA: { idTokenSigningAlgValues: [algorithm] },
       features: {
         devInteractions: { enabled: false },
+        backchannelLogout: { enabled: true },
         clientCredentials: { enabled: true },
         deviceFlow: { enabled: true, charset: "base-20", mask: "****-****" },
         introspection: { enabled: true, allowedPolicy: () => true },
@@ -157,6 +160,10 @@ function clientMetadata(client: IssuerClient, algorithm: string): Record<string,
       ? { token_endpoint_auth_method: "none", application_type: "native" }
       : { client_secret: client.secret }),
     redirect_uris: [...client.redirectUris],
+    ...(client.backchannelLogoutUri === undefined ? {} : {
+      backchannel_logout_uri: client.backchannelLogoutUri,
+      backchannel_logout_session_required: true,
+    }),
     response_types: ["code"],
     grant_types: client.serviceAccount ? [...grants, "client_credentials"] : grants,
     id_token_signed_response_alg: algorithm,

@@ -67,9 +67,27 @@ export class AuthRoutes {
   };
 
   readonly logout = (c: DashboardContext): Response => {
-    this.sessions.end(c.get("session"));
+    // Everywhere: who signs out on one machine may have left another one open.
+    this.sessions.endOf(c.get("session").identity);
     deleteCookie(c, this.#names.session, cookieOptions(this.#base));
     return c.json({ done: true });
+  };
+
+  /** Back-channel logout: the issuer itself calls, with a token that it has signed, and no browser. */
+  readonly loggedOut = async (c: DashboardContext): Promise<Response> => {
+    const { logout_token: token } = await c.req.parseBody();
+    try {
+      if (typeof token !== "string") throw new PosternError("AuthFailed", "There is no logout_token");
+      if (this.deps.identity.loggedOut === undefined) {
+        throw new PosternError("AuthFailed", "Not offered here");
+      }
+      await this.deps.identity.loggedOut(token);
+      return c.body(null, 200);
+    } catch (error) {
+      const { message } = refusalOf(error).body.error;
+      this.deps.log("warn", "a logout token was refused", { reason: message });
+      return c.json({ error: "invalid_request", error_description: message }, 400);
+    }
   };
 
   async #signIn(c: DashboardContext, flow: string): Promise<void> {

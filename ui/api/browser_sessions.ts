@@ -104,6 +104,13 @@ export class BrowserSessions {
     this.#sessions.delete(session.id);
   }
 
+  /** All of one person's, in whatever browser. */
+  endOf(who: Pick<Identity, "issuer" | "subject">): void {
+    for (const session of this.#sessions.values()) {
+      if (isSame(session.identity, who)) this.#sessions.delete(session.id);
+    }
+  }
+
   #isAlive(session: BrowserSession): boolean {
     const now = this.clock();
     return now < session.expiresAt && now - session.seenAt < this.limits.idleMs;
@@ -116,7 +123,7 @@ export class BrowserSessions {
   }
 }
 
-function isSame(one: Identity, other: Identity): boolean {
+function isSame(one: Identity, other: Pick<Identity, "issuer" | "subject">): boolean {
   return one.issuer === other.issuer && one.subject === other.subject;
 }
 

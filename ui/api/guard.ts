@@ -14,6 +14,9 @@ export type Access = "public" | readonly [Role, ...Role[]];
 /** A header that only a script of the same origin can set: a form or an image of another site cannot. */
 export const REQUEST_HEADER = "postern-request";
 
+/** Where the issuer calls, by itself: what it says is signed, and needs no other proof of where it comes from. */
+export const BACKCHANNEL_PATH = "/auth/backchannel-logout";
+
 /** Names of cookies; `__Host-` binds them to this host and to https, where the dashboard has it. */
 export function cookieNames(url: URL): { readonly session: string; readonly flow: string } {
   const prefix = url.protocol === "https:" ? "__Host-" : "";
@@ -76,7 +79,7 @@ export function rightOrigin(url: URL): MiddlewareHandler<DashboardEnv> {
   return async (c, next) => {
     const changes = c.req.method !== "GET" && c.req.method !== "HEAD";
     // No other site's page can make a browser send this header: such a request comes from a program.
-    const byProgram = bearerOf(c) !== null;
+    const byProgram = bearerOf(c) !== null || c.req.path === BACKCHANNEL_PATH;
     if (!byProgram && (changes || c.req.path.startsWith("/api/"))) {
       const origin = c.req.header("origin");
       const site = c.req.header("sec-fetch-site");

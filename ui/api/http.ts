@@ -12,6 +12,7 @@ import type {
   Deliveries,
   EvidenceJournal,
   IdentityProvider,
+  Leavers,
   LiveSessions,
   ReachableTarget,
   SignIns,
@@ -26,6 +27,8 @@ export interface DashboardDeps {
   readonly identity: IdentityProvider;
   readonly signIns: SignIns;
   readonly approvals: Approvals;
+  /** Whose browser sessions end because the issuer says so. */
+  readonly departures?: Leavers;
   readonly journal: EvidenceJournal;
   readonly deliveries: Deliveries;
   readonly live: LiveSessions;

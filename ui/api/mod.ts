@@ -30,6 +30,7 @@ export interface Dashboard {
 export function createDashboard(deps: DashboardDeps): Dashboard {
   const url = new URL(deps.url);
   const sessions = new BrowserSessions(deps.clock, { ...defaultBrowserLimits, ...deps.limits });
+  deps.departures?.subscribe((who) => sessions.endOf(who));
   const streams = new EventStreams(deps, sessions);
   const routes = routesOf(deps, sessions, streams);
   const app = new Hono<DashboardEnv>();

@@ -5,7 +5,7 @@ import type { BrowserSessions } from "./browser_sessions.ts";
 import { connectRoutes } from "./connect.ts";
 import { detectionsRoute } from "./detections.ts";
 import { exportRoute } from "./export.ts";
-import type { Access } from "./guard.ts";
+import { type Access, BACKCHANNEL_PATH } from "./guard.ts";
 import type { About, DeliveriesAnswer, Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { LiveRoutes } from "./live.ts";
@@ -65,6 +65,7 @@ export function routesOf(
     { method: "GET", path: "/connect/:secret", access: "public", handle: connect.page },
     { method: "GET", path: "/auth/login", access: "public", handle: auth.login },
     { method: "GET", path: "/auth/callback", access: "public", handle: auth.callback },
+    { method: "POST", path: BACKCHANNEL_PATH, access: "public", handle: auth.loggedOut },
     { method: "POST", path: "/auth/logout", access: everyone, handle: auth.logout },
     {
       method: "GET",

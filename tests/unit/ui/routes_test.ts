@@ -67,6 +67,8 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "GET /connect/:secret": { path: "/connect/secret", answers: [302, 200, 200, 200, 200, 200] },
   "GET /auth/login": { answers: [302, 302, 302, 302, 302, 302] },
   "GET /auth/callback": { answers: [403, 403, 403, 403, 403, 403] },
+  // Without a good token of the issuer's.
+  "POST /auth/backchannel-logout": { body: {}, answers: [400, 400, 400, 400, 400, 400] },
   "POST /auth/logout": { body: {}, answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/me": { answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/stream": { answers: [401, 200, 200, 200, 200, 200] },

@@ -1,0 +1,54 @@
+/**
+ * Who has gone: signed out at the issuer, disabled there, or without a group that they had. What they signed in with
+ * before that moment counts nowhere any more; whoever has to end something of theirs is told.
+ */
+import { PosternError } from "../errors.ts";
+import type { Clock } from "../ports.ts";
+import type { Identity } from "../types.ts";
+
+export type Who = Pick<Identity, "issuer" | "subject">;
+
+export interface Departure extends Who {
+  /** A whole sentence, for the person. */
+  readonly reason: string;
+}
+
+/** Longer than any sign-in lasts. */
+const rememberedMs = 31 * 24 * 3_600_000;
+const rememberedMax = 100_000;
+
+const keyOf = ({ issuer, subject }: Who): string => JSON.stringify([issuer, subject]);
+
+export class Departures {
+  /** Oldest first. */
+  readonly #gone = new Map<string, { readonly at: number; readonly reason: string }>();
+  readonly #listeners: ((departure: Departure) => void)[] = [];
+
+  constructor(private readonly clock: Clock) {}
+
+  subscribe(listener: (departure: Departure) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  depart(departure: Departure): void {
+    const key = keyOf(departure);
+    const now = this.clock();
+    this.#gone.delete(key);
+    this.#gone.set(key, { at: now, reason: departure.reason });
+    for (const [oldest, { at }] of this.#gone) {
+      if (at + rememberedMs > now && this.#gone.size <= rememberedMax) break;
+      this.#gone.delete(oldest);
+    }
+    for (const listener of this.#listeners) listener(departure);
+  }
+
+  /** Why a sign-in no longer counts; null where it does. */
+  objection(identity: Identity): PosternError | null {
+    const gone = this.#gone.get(keyOf(identity));
+    if (gone === undefined || identity.signedInAt > gone.at) return null;
+    return departed(gone.reason);
+  }
+}
+
+export const departed = (reason: string): PosternError =>
+  new PosternError("AuthFailed", reason, { hint: "Sign in again", rule: "identity" });
