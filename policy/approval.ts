@@ -10,6 +10,7 @@ import {
   approvalDecided,
   approvalEscalated,
   approvalJoined,
+  approvalPreviewed,
   approvalRequested,
   approvalWithdrawn,
 } from "./audit/approval_events.ts";
@@ -29,6 +30,7 @@ import {
 } from "./approval/review.ts";
 import type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
 import { StandingApprovals } from "./approval/standing.ts";
+import type { Impact } from "./sql/impact.ts";
 import { PosternError } from "./errors.ts";
 import type { Hold } from "./ports.ts";
 import type { ApprovalRequest, Identity } from "./types.ts";
@@ -180,6 +182,13 @@ class ApprovalDesk implements ApprovalService {
     return this.#shown(decided);
   }
 
+  previewed({ id }: ApprovalRequest, impact: Impact): void {
+    const entry = this.#pending.get(id);
+    if (entry !== undefined) entry.request = { ...entry.request, impact };
+    const request = entry?.request;
+    if (request !== undefined) this.deps.journal.note(approvalPreviewed(request, impact));
+  }
+
   forget(session: string): void {
     this.#standing.forget(session);
   }
@@ -209,7 +218,7 @@ class ApprovalDesk implements ApprovalService {
   async #close(entry: PendingRequest, decided: ApprovalRequest, by: string, reason: string): Promise<void> {
     const appended = this.deps.journal.append(approvalDecided(decided));
     const closing = appended.then(() => {
-      entry.request = decided;
+      entry.request = { ...decided, impact: entry.request.impact ?? null };
       if (decided.state === "approved") this.#standing.add(decided);
       if (decided.state !== "pending") this.#settle(entry, decided.state, by, reason);
     });

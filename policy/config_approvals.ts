@@ -24,12 +24,15 @@ export const approversSchema = z.strictObject({
   may: z.array(z.enum(["once", "template", "tables"])).min(1).default(["once"]),
   template: scopeLimits,
   tables: scopeLimits,
+  /** Beside the estimate: count what the WHERE matches, and show so many of these rows, masked. */
+  preview: z.strictObject({ count: z.boolean().default(false), samples: z.int().min(0).max(10).default(0) })
+    .optional(),
 }).refine(({ groups, owners }) => groups !== undefined || owners, {
   error: "must have groups, or owners: true",
 });
 
 export function toApprovers(
-  { groups, owners, quorum, distinctGroups, escalate, may, template, tables }: z.output<
+  { groups, owners, quorum, distinctGroups, escalate, may, template, tables, preview }: z.output<
     typeof approversSchema
   >,
 ): ApproversSetting {
@@ -43,6 +46,7 @@ export function toApprovers(
     ...(owners ? { owners } : {}),
     ...(distinctGroups ? { distinctGroups } : {}),
     ...(escalate === undefined ? {} : { escalate: { afterMs: escalate.after, groups: escalate.groups } }),
+    ...(preview === undefined ? {} : { preview }),
     ...(may.includes("template") ? { template: limits(template) } : {}),
     ...(may.includes("tables") ? { tables: limits(tables) } : {}),
   };

@@ -34,6 +34,7 @@ export type EventType =
   | AccessEventType
   | AccountEventType
   | "approval.joined"
+  | "approval.previewed"
   | "approval.escalated"
   | "dashboard.signin"
   | "dashboard.action"

@@ -5,6 +5,7 @@ import { dashboardAction } from "./audit/events.ts";
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
+import { Previews } from "./approval/preview.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
 import type { IssuerConfig } from "./config_identity.ts";
@@ -101,6 +102,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     catalogs,
     meter: metrics,
     digestKey: digestKeyOf(secret),
+    previews: new Previews({ dialectOf, query: targetQuery, secret, approvals, log }),
     startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
       windowMs: config.identity.shareSignInMs,
       clock,

@@ -1,5 +1,6 @@
 /** One admitted connection: judges its statements, records them, holds them for approval, and ends once. */
 import type { ApprovalService } from "./approval.ts";
+import type { Previews } from "./approval/preview.ts";
 import { requestFor } from "./approval/request.ts";
 import { sessionEnded, statementFinished, statementJudged } from "./audit/events.ts";
 import { valuesDetected } from "./audit/detection_events.ts";
@@ -39,6 +40,7 @@ export interface SessionDeps {
   readonly inForce: PolicyInForce;
   readonly meter: Meter;
   readonly detections: DetectionTotals;
+  readonly previews: Previews;
   /** Keys the digests that approvals are bound to: see approval/review.ts. */
   readonly digestKey: Uint8Array;
   readonly probes: Probes;
@@ -194,6 +196,12 @@ export class GatedSession implements Session {
     const request = this.#request(run);
     const hold = await this.deps.approvals.hold(request, this.identity);
     this.#track.waits(request);
+    // Not for one that joined another's request, or passes.
+    if (hold.request.id === request.id) {
+      const { target, database } = this;
+      const analyse = (text: string) => this.#analyst.strictly(text, run.state);
+      this.deps.previews.start({ request, run, target, database, analyse });
+    }
     // A client that went may come again; one whose session was ended may not.
     const withdraw = () =>
       this.#closed ? hold.leave("the session ended") : hold.withdraw("the session ended");

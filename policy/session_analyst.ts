@@ -44,6 +44,12 @@ export class SessionAnalyst {
     return hiddenBy(understood, analysts.strict.analyse(text, state));
   }
 
+  /** By everybody's masks, whoever asks. */
+  strictly(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
+    const analysts = this.#current();
+    return analysts === null ? noCatalog : (analysts.strict ?? analysts.own).analyse(text, state);
+  }
+
   maskOf(origin: string): MaskRule | null {
     return this.#current()?.own.maskOf(origin) ?? null;
   }

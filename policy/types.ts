@@ -191,6 +191,8 @@ export interface ApprovalTerms {
   /** What an approver may choose beside "this statement, once". */
   readonly template?: ScopeLimits;
   readonly tables?: ScopeLimits;
+  /** What approvers see beside an estimate: an exact count, and so many masked sample rows. */
+  readonly preview?: { readonly count: boolean; readonly samples: number };
 }
 
 export interface JudgedStatement {

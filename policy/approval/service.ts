@@ -1,5 +1,6 @@
 /** What approvals offer to the rest of policy, and what they need of it. */
 import type { Approvals, Clock, Hold, Journal } from "../ports.ts";
+import type { Impact } from "../sql/impact.ts";
 import type { ApprovalRequest, Identity } from "../types.ts";
 
 export interface ApprovalService extends Approvals {
@@ -13,6 +14,8 @@ export interface ApprovalService extends Approvals {
    * good for that, or not any more: of two connections that race, one passes.
    */
   use(id: string, asked: ApprovalRequest): Promise<void>;
+  /** What a request would do has been computed: shown from now on, and recorded. */
+  previewed(request: ApprovalRequest, impact: Impact): void;
   /** A session is over: what was approved for the rest of it ends. */
   forget(session: string): void;
   /** Somebody's access ended: what they asked for and did not use, and what they agreed to, counts no more. */
@@ -24,7 +27,7 @@ export interface ApprovalService extends Approvals {
 export interface ApprovalDeps {
   readonly journal: Pick<
     Journal,
-    "append" | "approval" | "usableApproval" | "unusedApprovals" | "useApproval"
+    "append" | "note" | "approval" | "usableApproval" | "unusedApprovals" | "useApproval"
   >;
   readonly clock: Clock;
   /** What links start with, without a slash at the end. */

@@ -15,6 +15,7 @@ export function commonTerms(all: readonly ApprovalTerms[]): ApprovalTerms | null
   const template = narrowest(all.map((terms) => terms.template));
   const tables = narrowest(all.map((terms) => terms.tables));
   const escalate = escalation(all);
+  const preview = previewOf(all);
   return {
     groups,
     quorum: Math.max(...all.map(({ quorum }) => quorum)),
@@ -22,8 +23,19 @@ export function commonTerms(all: readonly ApprovalTerms[]): ApprovalTerms | null
     ...(owners ? { owners } : {}),
     ...(all.some((terms) => terms.distinctGroups) ? { distinctGroups: true } : {}),
     ...(escalate === undefined ? {} : { escalate }),
+    ...(preview === undefined ? {} : { preview }),
     ...(template === undefined ? {} : { template }),
     ...(tables === undefined ? {} : { tables }),
+  };
+}
+
+/** Rows are shown where all of them let them be shown. */
+function previewOf(all: readonly ApprovalTerms[]): ApprovalTerms["preview"] {
+  const given = all.map((terms) => terms.preview).filter((one) => one !== undefined);
+  if (given.length < all.length) return undefined;
+  return {
+    count: given.every(({ count }) => count),
+    samples: Math.min(...given.map(({ samples }) => samples)),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What is known of one request for approval. Types only; what is optional is absent in records of before. */
+import type { Impact } from "../sql/impact.ts";
 import type { ClientInfo, ParameterView, RelationUse, StatementKind } from "../types.ts";
 
 export type ApprovalState = "pending" | "approved" | "denied" | "expired" | "withdrawn";
@@ -79,6 +80,8 @@ export interface ApprovalRequest {
   readonly tableScope?: ScopeLimits | null;
   /** null until approved. */
   readonly granted?: Granted | null;
+  /** What it would do, by an estimate; absent until that is computed. */
+  readonly impact?: Impact | null;
   /** When the statement ran on this approval, and in which session; null while it did not. */
   readonly used?: { readonly at: number; readonly session: string } | null;
 }

@@ -1,5 +1,6 @@
 /** What `approval.*` events carry in `data`: see policy/approval/types.ts. What is optional is absent in old records. */
 import { z } from "zod";
+import { impactData } from "./impact_data.ts";
 import {
   clientData,
   hiddenShape,
@@ -81,6 +82,8 @@ export const approvalEventData = {
   "approval.requested": approvalRequestData,
   "approval.decided": approvalChange,
   "approval.withdrawn": approvalChange,
+  /** What it would do, computed beside its wait: an estimate. */
+  "approval.previewed": z.strictObject({ id: z.string(), impact: impactData }).readonly(),
   /** The same statement was sent again, in `session`, while its request was pending. */
   "approval.joined": z.strictObject({ id: z.string(), session: z.string() }).readonly(),
   /** Nobody decided for a while: `groups` may decide from now on, too. */

@@ -1,5 +1,6 @@
 /** Builders of `approval.*` events. */
 import type { ApprovalRequest, Review } from "../types.ts";
+import type { Impact } from "../sql/impact.ts";
 import { type About, clientOf, draft, hiddenOf, parametersOf, tablesOf } from "./drafts.ts";
 
 const aboutRequest = (request: ApprovalRequest): About => ({
@@ -73,6 +74,9 @@ export const approvalWithdrawn = (request: ApprovalRequest) =>
 /** The same statement came again, in another session. */
 export const approvalJoined = (request: ApprovalRequest, session: string) =>
   draft("approval.joined", { ...aboutRequest(request), session }, { id: request.id, session });
+
+export const approvalPreviewed = (request: ApprovalRequest, impact: Impact) =>
+  draft("approval.previewed", aboutRequest(request), { id: request.id, impact: { ...impact } });
 
 export const approvalEscalated = (request: ApprovalRequest) =>
   draft("approval.escalated", aboutRequest(request), {

@@ -1,5 +1,6 @@
 /** What a dialect must offer to policy: statement text -> facts and masks. */
 import type { TargetQuery } from "../ports.ts";
+import type { Impact, ImpactInput } from "./impact.ts";
 import type {
   MaskKind,
   MaskRule,
@@ -75,6 +76,8 @@ export interface Dialect {
   ready(): Promise<void>;
   readCatalog(target: Target, database: string, query: TargetQuery): Promise<Catalog>;
   catalogFromJson(json: string): Catalog;
+  /** What a held statement would do: an estimate, without running it. */
+  impact(input: ImpactInput): Promise<Impact>;
   /** What a role without rights on masked columns is asked to plan, for a second opinion; null where it cannot be. */
   probe(
     text: string,

@@ -1,13 +1,17 @@
 /** The requests for approval in the store, and the approvals among them that may still be used. */
 import { approvalChangeData } from "../audit/approval_data.ts";
 import type { ApprovalRequest, ApprovalUse } from "../types.ts";
+import type { Impact } from "../sql/impact.ts";
 import { column, type Database, type Row } from "./database.ts";
 import { integer, limitValue } from "./queries.ts";
 
-const COLUMNS = "request, change, used_at::text, used_by";
+const COLUMNS = "request, change, used_at::text, used_by, impact";
 
-function toApproval([request, change, usedAt, usedBy]: Row): ApprovalRequest {
-  const asked = JSON.parse(request!) as ApprovalRequest;
+function toApproval([request, change, usedAt, usedBy, impact]: Row): ApprovalRequest {
+  const asked = {
+    ...JSON.parse(request!) as ApprovalRequest,
+    ...(impact == null ? {} : { impact: JSON.parse(impact) as Impact }),
+  };
   const used = usedAt == null ? {} : { used: { at: Number(usedAt), session: usedBy ?? "?" } };
   return change == null ? asked : { ...asked, ...approvalChangeData.parse(JSON.parse(change)), ...used };
 }

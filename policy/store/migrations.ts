@@ -128,6 +128,9 @@ export const migrations: readonly (readonly string[])[] = [
     `CREATE INDEX approvals_usable ON approvals (digest)
        WHERE state = 'approved' AND used_at IS NULL AND usable_until IS NOT NULL`,
   ],
+  [
+    `ALTER TABLE approvals ADD COLUMN impact text`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

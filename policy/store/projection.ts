@@ -29,6 +29,7 @@ const projected: ReadonlySet<string> = new Set<EventDraft["type"]>([
   "approval.requested",
   "approval.decided",
   "approval.withdrawn",
+  "approval.previewed",
 ]);
 
 /**
@@ -86,6 +87,8 @@ export function statementsFor(batch: Sealed, node: string): Statement[] {
     event.type === "approval.decided" || event.type === "approval.withdrawn"
   );
   if (changed.length > 0) statements.push(changeApprovals(changed));
+  const previewed = batch.events.filter((event) => event.type === "approval.previewed");
+  if (previewed.length > 0) statements.push(previewApprovals(previewed));
   const grants = keepGrants(batch.events);
   if (grants !== null) statements.push(grants);
   return statements;
@@ -228,6 +231,20 @@ function changeApprovals(events: readonly Encoded[]): Statement {
       listValue(last.map((change) => change.state)),
       listValue(last.map((change) => JSON.stringify(change))),
       listValue(last.map(({ granted }) => granted == null ? null : String(Math.trunc(granted.until)))),
+    ],
+  };
+}
+
+function previewApprovals(events: readonly Encoded[]): Statement {
+  const previews = new Map(
+    events.map(dataOf<"approval.previewed">).map(({ id, impact }) => [column(id), impact]),
+  );
+  return {
+    text: `UPDATE approvals SET impact = d.impact FROM unnest(${listOf(1)}, ${listOf(2)}) AS d (id, impact)
+      WHERE approvals.id = d.id`,
+    values: [
+      listValue([...previews.keys()]),
+      listValue([...previews.values()].map((impact) => JSON.stringify(impact))),
     ],
   };
 }

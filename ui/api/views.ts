@@ -55,12 +55,9 @@ export function cardOf(request: ApprovalRequest, viewer: Viewer, approvals: Appr
 const limitsOf = (limits: ScopeLimits | null | undefined) =>
   limits ? { minutesMax: limits.minutesMax, statementsMax: limits.statementsMax } : null;
 
-export const reviewOf = ({ by, approve, reason, at, lapsed = false }: Review) => ({
-  by,
-  approve,
-  reason,
-  at,
-  lapsed,
+export const reviewOf = ({ by, approve, reason, at, lapsed }: Review) => ({
+  ...{ by, approve, reason, at },
+  ...(lapsed ? { lapsed } : {}),
 });
 
 export function detailOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals): RequestDetail {
@@ -83,6 +80,7 @@ export function detailOf(request: ApprovalRequest, viewer: Viewer, approvals: Ap
     used: request.used ?? null,
     hidden: (request.hidden ?? []).map((range) => [...range]),
     hiddenParameters: [...request.hiddenParameters ?? []],
+    impact: request.impact ? structuredClone(request.impact) as RequestDetail["impact"] : null,
   };
 }
 

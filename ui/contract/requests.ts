@@ -56,6 +56,28 @@ export const requestCardSchema = z.strictObject({
 });
 export type RequestCard = z.infer<typeof requestCardSchema>;
 
+const rows = z.array(z.array(z.string().nullable()));
+
+/** What a statement would do, as it was estimated without running it. */
+const impactSchema = z.strictObject({
+  rows: z.number().nullable(),
+  plan: z.array(z.string()),
+  tables: z.array(z.strictObject({
+    name: z.string(),
+    access: z.enum(["read", "write"]),
+    rows: z.number().nullable(),
+    bytes: z.number().nullable(),
+    indexes: z.number(),
+  })),
+  triggers: z.array(z.string()),
+  cascades: z.array(z.string()),
+  locks: z.array(z.string()),
+  warnings: z.array(z.string()),
+  exactRows: z.number().nullable(),
+  samples: z.strictObject({ columns: z.array(z.string()), before: rows, after: rows.nullable() }).nullable(),
+  missing: z.array(z.string()),
+});
+
 /** A request as it is decided: the whole text and every parameter. */
 export const requestDetailSchema = z.strictObject({
   ...cardShape,
@@ -79,6 +101,8 @@ export const requestDetailSchema = z.strictObject({
   /** Where values for masked columns are replaced in `text`, `[start, end)`; and which parameters are. */
   hidden: z.array(z.array(z.number())),
   hiddenParameters: z.array(z.number()),
+  /** What it would do; null until that is computed. */
+  impact: impactSchema.nullable(),
 });
 export type RequestDetail = z.infer<typeof requestDetailSchema>;
 

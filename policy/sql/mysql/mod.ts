@@ -4,6 +4,7 @@ import type { Target } from "../../types.ts";
 import type { Analyst, Catalog, Dialect, MaskLookup } from "../dialect.ts";
 import { MysqlAnalyst } from "./analyst.ts";
 import { type CatalogData, CatalogModel } from "./catalog_data.ts";
+import { impactOf } from "./impact.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { parseCatalogData, readCatalogData } from "./catalog_read.ts";
 
@@ -45,5 +46,6 @@ export const mysqlDialect: Dialect = {
     new MysqlCatalog(await readCatalogData(target, database, query)),
   probe: (text, _parameters, facts, state) => probeText(text, facts, state),
   probeAnswer,
+  impact: impactOf,
   catalogFromJson: (json: string) => new MysqlCatalog(parseCatalogData(json)),
 };

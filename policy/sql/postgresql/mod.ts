@@ -5,6 +5,7 @@ import { PostgresqlAnalyst } from "./analyst.ts";
 import { CatalogIndex } from "./catalog.ts";
 import { catalogSchema } from "./catalog_schema.ts";
 import { type Section, sections } from "./catalog_sql.ts";
+import { impactOf } from "./impact.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { loadParser } from "./parser.ts";
 
@@ -22,6 +23,8 @@ export const postgresqlDialect: Dialect = {
     }
     return catalogOf(data);
   },
+
+  impact: impactOf,
 
   catalogFromJson(json) {
     let data: unknown;

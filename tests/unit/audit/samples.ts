@@ -1,4 +1,5 @@
 /** Events to test with, one of each type, and a record in memory that exports like the store does. */
+import { noImpact } from "../../../policy/sql/impact.ts";
 import { probeDisagreed } from "../../../policy/audit/probe_events.ts";
 import { valuesDetected } from "../../../policy/audit/detection_events.ts";
 import assert from "node:assert/strict";
@@ -130,6 +131,7 @@ export function alsoHappening(): EventDraft[] {
     }),
     ...deliverySamples(),
     events.approvalJoined(request, "session-2"),
+    events.approvalPreviewed(request, noImpact),
     events.approvalEscalated({ ...request, escalation: { at: 9, groups: ["team-leads"] } }),
   ];
 }

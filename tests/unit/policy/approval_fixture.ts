@@ -78,6 +78,7 @@ export function desk(retryMs = 0) {
       appended.push(draft);
       return { ...draft, sequence: appended.length, at: now, previous: "", hash: "" };
     },
+    note: (draft: EventDraft) => void appended.push(draft),
     approval: () => Promise.resolve(null),
     usableApproval: (digest: string) =>
       Promise.resolve(approved().find((one) => one.digest === digest) ?? null),

@@ -14,6 +14,7 @@ import { announcement, requests } from "../state/requests.ts";
 import { useResource } from "../state/resource.ts";
 import { onChange } from "../state/stream.ts";
 import { DecisionDialog } from "./decision.tsx";
+import { RequestImpact } from "./request_impact.tsx";
 import { RequestFacts, RequestParameters } from "./request_facts.tsx";
 
 export function RequestScreen({ id }: { id: string }) {
@@ -103,6 +104,7 @@ function RequestView({ request, onChanged }: RequestViewProps) {
       />
       <Hidden request={request} />
       <RequestParameters request={request} onWhole={(at) => opened(`parameter ${at + 1}`)} />
+      <RequestImpact request={request} />
       <RequestFacts request={request} />
       {request.state === "pending"
         ? (
