@@ -74,7 +74,7 @@ export interface AccessRule {
   readonly upToMs?: number;
   readonly then: "grant" | "approve" | "deny";
   readonly durationMaxMs: number;
-  /** What may be asked for: a request for more does not fit. One that names nothing gets all of it. */
+  /** What may be asked for: a request for more does not fit. One that names no kinds or tables gets all of them. */
   readonly scope: GrantScope;
   readonly approvers: { readonly groups: readonly string[]; readonly quorum: number };
   readonly deadlineMs: number;
@@ -94,7 +94,7 @@ export interface TargetAccess {
   readonly breakGlass: BreakGlass | null;
 }
 
-/** What somebody asks for. Lists that are left out ask for whatever the rule has. */
+/** What somebody asks for. Kinds and tables that are left out are whatever the rule has; `unmask` is nothing. */
 export interface Wanted {
   readonly target: string;
   readonly reason: string;
@@ -219,7 +219,8 @@ export function within(
   return {
     kinds: kinds ?? scope.kinds,
     tables: tables ?? scope.tables,
-    unmask: unmask ?? scope.unmask,
+    // Nobody sees more than they asked to see.
+    unmask: unmask ?? [],
   };
 }
 

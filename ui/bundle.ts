@@ -23,6 +23,7 @@ const styleSheets = [
   "statement.css",
   "screens.css",
   "targets.css",
+  "access.css",
   "replay.css",
   "live.css",
 ];

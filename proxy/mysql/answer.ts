@@ -2,6 +2,7 @@
  * The phases of an answer: what its next packet must be, what of it counts, and what the client gets instead.
  * Pure; the packets' borders are response.ts's business.
  */
+import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
 import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
@@ -18,6 +19,7 @@ import {
   encodeError,
   encodeOk,
   type ErrorReply,
+  type OkReply,
   type StateChange,
 } from "./replies.ts";
 import { type Masker, type RowPlan, rowPlan } from "./rows.ts";
@@ -38,6 +40,8 @@ export interface AnswerOptions {
   readonly tainted: boolean;
   /** For COM_STMT_FETCH: what the rows of the cursor are. */
   readonly rows?: RowPlan | null;
+  /** Something of Postern's own to tell with the next OK that can carry it; null where there is nothing. */
+  readonly remark?: () => string | null;
   /** Each OK's or EOF's status, and what changed with it. */
   readonly onStatus?: (status: number, change: StateChange | null) => void;
 }
@@ -224,8 +228,19 @@ export class Answer {
     this.options.onStatus?.(ok.status, ok.change);
     if (!hadRows) this.affectedRows += ok.affectedRows;
     this.#ended(ok.status, hadRows);
+    const info = this.#remarked(ok);
     const translate = has(target, Capability.sessionTrack) && !has(client, Capability.sessionTrack);
-    return translate ? { kind: "instead", payload: encodeOk(ok, client) } : same;
+    if (info === null) return translate ? { kind: "instead", payload: encodeOk(ok, client) } : same;
+    return { kind: "instead", payload: encodeOk({ ...ok, info }, client) };
+  }
+
+  /** The OK's text for people with a remark behind it. One that tells of a changed state is left as it is. */
+  #remarked({ status, info }: OkReply): Uint8Array | null {
+    const { kind, remark } = this.options;
+    if ((kind !== "query" && kind !== "execute") || has(status, Status.sessionStateChanged)) return null;
+    const text = remark?.() ?? null;
+    if (text === null) return null;
+    return Buffer.concat([info, Buffer.from(info.length === 0 ? text : `  ${text}`)]);
   }
 
   #ended(status: number, hadRows: boolean): void {

@@ -67,6 +67,8 @@ export class Conversation {
   /** A KILL QUERY on its way to the target: the next statement waits, so that it cannot be the one that is hit. */
   #killing: Promise<void> | null = null;
   #taintedDiagnostics = false;
+  /** To be told with the next OK: nothing can be said to a client between its commands. */
+  #remark: string | null = null;
 
   constructor(readonly parts: ConversationParts) {
     const { session, deps } = parts;
@@ -74,8 +76,15 @@ export class Conversation {
     this.#masker = (mask, text) => maskText(mask, text, key);
     this.#maskOf = (origin) => session.maskOf(origin);
     session.watch?.(() => this.#response);
+    session.onNotice?.(({ message, detail }) => this.#remark = `Postern: ${message}. ${detail}`);
     this.gate = new Gate(session);
     this.prepared = new PreparedStatements(deps.limits.statementBytesMax);
+  }
+
+  #takeRemark(): string | null {
+    const remark = this.#remark;
+    this.#remark = null;
+    return remark;
   }
 
   get state(): SessionState {
@@ -166,6 +175,7 @@ export class Conversation {
       tainted: exchange.tainted ?? false,
       rowBytesMax: deps.limits.maskedRowBytesMax,
       onStatus: (status, change) => this.state.apply(status, change),
+      remark: () => this.#takeRemark(),
       reply: (bytes) => void target.write(bytes),
       ...(exchange.rows === undefined ? {} : { rows: exchange.rows }),
     });

@@ -13,7 +13,7 @@ import {
 } from "../support/gateway.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
-import { type PsqlSession, startPsql } from "../support/psql.ts";
+import { type PsqlSession, runPsql, startPsql } from "../support/psql.ts";
 import { sampleData } from "../demo/sample_data.ts";
 
 const access = `    access:
@@ -144,6 +144,42 @@ testNeeding(
         await again.close();
       });
 
+      await t.step(
+        "a pool of ten connections asks once: one sign-in, one consent, one request, one decision",
+        async () => {
+          const connection =
+            `host=127.0.0.1 port=${gateway.ports.postgresql} user=pool dbname=demo application_name=pool`;
+          const first = startPsql({ connection });
+          const [link] = await first.expect(/http:\/\/127\.0\.0\.1:\d+\/connect\/\S+/);
+          const others = Array.from(
+            { length: 9 },
+            () => runPsql({ connection, args: ["-Atc", "SELECT 'in'"], timeoutMs: 120_000 }),
+          );
+          const user = await gateway.signIn(grace);
+          for (const { id } of await openOf(user)) {
+            await user.post(`/api/access/${id}/end`, { words: "over" });
+          }
+          assert.equal((await user.confirm(link)).status, 200);
+          const [, wait] = await first.expect(/access\?target=demo&wait=(\w+)/);
+          const { id } = await ask(user, { durationMs: 7_200_000, wait });
+          const approver = await gateway.signIn(ada);
+          assert.equal(
+            (await approver.post(`/api/access/${id}/decision`, { approve: true, reason: "" })).status,
+            200,
+          );
+          await first.expect(/demo=[>#]/);
+          const signIns = new Set([link]);
+          const doors = new Set([wait]);
+          for (const { stdout, stderr, code } of await Promise.all(others)) {
+            assert.deepEqual([code, stdout], [0, "in\n"], stderr);
+            for (const [one] of stderr.matchAll(/http\S+\/connect\/\S+/g)) signIns.add(one);
+            for (const [, one] of stderr.matchAll(/wait=(\w+)/g)) doors.add(one);
+          }
+          assert.deepEqual([signIns.size, doors.size], [1, 1]);
+          await first.close();
+        },
+      );
+
       await t.step("it ends on time in the middle of a session, with a notice before", async () => {
         const [psql, user] = await knock(gateway);
         const [, wait] = await psql.expect(/access\?target=demo&wait=(\w+)/);
@@ -178,13 +214,13 @@ testNeeding(
         const [psql] = await knock(gateway);
         await psql.expect(/demo=[>#]/);
         const approver = await gateway.signIn(ada);
-        const { sessions } = await approver.json<{ sessions: { grant: unknown }[] }>("/api/sessions");
+        const { sessions } = await user.json<{ sessions: { grant: unknown }[] }>("/api/sessions");
+        assert.deepEqual(sessions[0]?.grant, { id: grant.id, breakGlass: true }, "the session is marked");
         const desk = await approver.json<{ unreviewed: { id: string }[] }>("/api/access/desk");
         assert.deepEqual(desk.unreviewed.map(({ id }) => id), [grant.id]);
         const reviewed = await approver.post(`/api/access/${grant.id}/review`, { words: "right so" });
         assert.equal(reviewed.status, 200, reviewed.text);
         assert.match(reviewed.text, /"examined":\{"by":"ada@example.test","words":"right so"/);
-        assert.ok(sessions);
         await psql.close();
       });
     } finally {
@@ -195,6 +231,11 @@ testNeeding(
     }
   },
 );
+
+async function openOf(user: DashboardUser): Promise<{ id: string }[]> {
+  const { grants } = await user.json<{ grants: { id: string; state: string }[] }>("/api/access");
+  return grants.filter(({ state }) => state === "granted");
+}
 
 async function gone(user: DashboardUser, id: string, state: string): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {

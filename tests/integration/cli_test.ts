@@ -58,7 +58,8 @@ testNeeding(
     ]);
     const gateway = await startTestGateway({
       targets: targetYaml("demo", "postgresql", postgresql) +
-        targetYaml("shop", "mysql", mariadb).replace("TARGET_PASSWORD", "SHOP_PASSWORD"),
+        targetYaml("shop", "mysql", mariadb).replace("TARGET_PASSWORD", "SHOP_PASSWORD") +
+        "    access: [{ name: at-once, then: grant, durationMax: 2h }]\n",
       env: { TARGET_PASSWORD: postgresql.password, SHOP_PASSWORD: mariadb.password },
       clients: [cli],
       identity: "  cliClientId: postern-cli",
@@ -104,6 +105,21 @@ testNeeding(
       await t.step("targets", async () => {
         const { stdout, stderr } = await machine.postern("targets");
         assert.match(stdout, /^TARGET {2}DATABASE +ENVIRONMENT\ndemo +\S+ +test\nshop +\S+ +test\n$/, stderr);
+      });
+      await t.step("access asks for a target that opens for a time", async () => {
+        const list = await machine.postern("access");
+        assert.match(list.stdout, /^demo +test +open to you\nshop +test +ask for it\n$/, list.stderr);
+        const bare = await machine.postern("access", "shop");
+        assert.match(bare.stderr, /Say why: --reason/);
+        const early = await machine.postern("connect", "shop", "--", "-N", "-e", "SELECT 1");
+        assert.match(early.stderr, /you have no access to shop now: ask for it at http/);
+        const asked = await machine.postern("access", "shop", "--reason", "ticket 4711", "--for", "8h");
+        assert.match(
+          asked.stdout,
+          /^You have access to shop until \d{4}-\S+ \S+ UTC \(rule at-once\)/,
+          asked.stderr,
+        );
+        assert.match((await machine.postern("access")).stdout, /shop +test +open until/);
       });
       await t.step("connect starts psql and mariadb, signed in, with arguments of one's own", async () => {
         const psql = await machine.postern("connect", "demo", "--", "-X", "-Atc", "SELECT 'in'");

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { run } from "../support/daemons.ts";
 import { alex, devin, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { createConnection } from "mysql2/promise";
+import { mysqlHere, startMysql } from "../support/mysql.ts";
 import { waitForPort } from "../support/ports.ts";
 import { type Postgresql, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -221,6 +223,61 @@ testNeeding(
       assert.match(write.stderr, /INSERT command denied/, "the role's rights are all that it has");
       await until("that one, too", async () => (await users()).length === 0);
     } finally {
+      await gateway.close();
+      await target.close();
+    }
+  },
+);
+
+testNeeding(
+  [mysqlHere, "mariadb"],
+  "a user for each session on MySQL, named within its 32 characters",
+  async () => {
+    const target = await startMysql(`CREATE TABLE notes(id INT PRIMARY KEY);
+INSERT INTO notes VALUES (1);
+CREATE USER keeper IDENTIFIED BY 'keeper-secret';
+GRANT CREATE USER, RELOAD, PROCESS, CONNECTION_ADMIN, ROLE_ADMIN ON *.* TO keeper;
+GRANT SELECT ON mysql.* TO keeper;
+CREATE ROLE app_read;
+GRANT SELECT ON app.* TO app_read;
+GRANT app_read TO keeper WITH ADMIN OPTION;`);
+    const gateway = await startTestGateway({
+      targets: targetOf(
+        "mysql",
+        target,
+        "{ admin: { user: keeper, password: { env: KEEPER } }, roles: [app_read] }",
+      ).replace("mode: disable", "mode: require"),
+      sections: rules,
+      env: { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" },
+    });
+    const keeper = await createConnection({
+      host: "127.0.0.1",
+      port: target.port,
+      user: "keeper",
+      password: "keeper-secret",
+      ssl: { rejectUnauthorized: false },
+    });
+    try {
+      const { user } = await passwordOf(await gateway.signIn(devin));
+      const { stdout, stderr } = await run(
+        [
+          "mariadb",
+          "-h127.0.0.1",
+          `-P${gateway.ports.mysql}`,
+          `-u${user.user}`,
+          "-Ddemo",
+          "-Ne",
+          "SELECT CURRENT_USER(), CURRENT_ROLE(), (SELECT count(*) FROM notes)",
+        ],
+        { env: { MYSQL_PWD: user.password } },
+      );
+      assert.match(stdout, /^devin@example\.t#[0-9a-z]{16}@%\t`app_read`@`%`\t1/, stderr);
+      await until("the user is gone", async () => {
+        const [rows] = await keeper.query("SELECT user FROM mysql.user WHERE user LIKE '%#%'");
+        return (rows as unknown[]).length === 0;
+      });
+    } finally {
+      await keeper.end();
       await gateway.close();
       await target.close();
     }

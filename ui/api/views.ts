@@ -100,6 +100,7 @@ export function rowOf(session: SessionSummary, viewer: Viewer, live: ReadonlySet
     statements,
     denied,
     held,
+    grant: session.grant === null ? null : { ...session.grant },
     live: endedAt === null && live.has(id),
     mine: person === viewer.identity.name,
   };

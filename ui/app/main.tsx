@@ -9,6 +9,7 @@ import { later } from "./parts/later.tsx";
 import { Desk } from "./screens/desk.tsx";
 import { SignInScreen } from "./screens/sign_in.tsx";
 import { Gate, Shell } from "./shell.tsx";
+import { accessDesk } from "./state/access.ts";
 import { ApiError, asApiError, get } from "./state/api.ts";
 import { readAppearance } from "./state/appearance.ts";
 import { setTime, startClock } from "./state/clock.ts";
@@ -21,6 +22,8 @@ import { closeStream, onChange, openStream } from "./state/stream.ts";
 const ConnectScreen = later<{ secret: string }>(async () =>
   (await import("./screens/connect.tsx")).ConnectScreen
 );
+const AccessScreen = later(async () => (await import("./screens/access.tsx")).AccessScreen);
+const GrantScreen = later<{ id: string }>(async () => (await import("./screens/grant.tsx")).GrantScreen);
 const HistoryScreen = later(async () => (await import("./screens/history.tsx")).HistoryScreen);
 const LiveScreen = later(async () => (await import("./screens/live.tsx")).LiveScreen);
 const ReplayScreen = later<{ id: string }>(async () => (await import("./screens/replay.tsx")).ReplayScreen);
@@ -92,6 +95,8 @@ function Inside() {
         <Route path="/live" component={LiveScreen} />
         <Route path="/sessions" component={SessionsScreen} />
         <Route path="/sessions/:id" component={ReplayPage} />
+        <Route path="/access" component={AccessScreen} />
+        <Route path="/access/:id" component={GrantPage} />
         <Route path="/connect" component={TargetsScreen} />
         <Route default component={NotFound} />
       </Router>
@@ -101,6 +106,10 @@ function Inside() {
 
 function DeskPage({ params }: { params: { id?: string } }) {
   return <Desk {...(params.id === undefined ? {} : { id: params.id })} />;
+}
+
+function GrantPage({ params }: { params: { id: string } }) {
+  return <GrantScreen key={params.id} id={params.id} />;
 }
 
 function ReplayPage({ params }: { params: { id: string } }) {
@@ -130,6 +139,7 @@ effect(() => {
 });
 onChange((change) => {
   if (change === null || change.type.startsWith("approval.")) requests.reload();
+  if (change === null || change.type.startsWith("access.")) accessDesk.reload();
 });
 
 startClock();

@@ -21,5 +21,6 @@ export const places: readonly Place[] = [
   { href: "/history", name: "Decided", icon: "history", here: /^\/history$/ },
   { href: "/live", name: "Live", icon: "live", here: /^\/live$/, first: true, bar: true },
   { href: "/sessions", name: "Sessions", icon: "sessions", here: /^\/sessions(\/|$)/, bar: true },
-  { href: "/connect", name: "Connect", icon: "connect", here: /^\/connect$/, first: true, bar: true },
+  { href: "/access", name: "My access", icon: "lock", here: /^\/access$/, first: true },
+  { href: "/connect", name: "Connect", icon: "connect", here: /^\/connect$/, bar: true },
 ];

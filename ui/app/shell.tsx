@@ -30,6 +30,7 @@ export function Gate({ children, title }: { children: ComponentChildren; title?:
 /** What those pages are called in the window's title that are in no list. */
 const titles: readonly (readonly [RegExp, string])[] = [
   [/^\/requests\//, "Request"],
+  [/^\/access\//, "Access"],
   [/^\/sessions\//, "Session"],
   [/^\/connect\//, "A client wants in"],
 ];

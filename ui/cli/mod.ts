@@ -1,6 +1,7 @@
 /** All commands, in the order in which `postern help` lists them. */
 import type { z } from "zod";
 import type { Backup, EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
+import { accessCommands } from "./access.ts";
 import { auditCommands } from "./audit.ts";
 import { backupCommands } from "./backup.ts";
 import { configCommands } from "./config.ts";
@@ -44,6 +45,7 @@ export function createCommands(deps: CliDeps): Commands {
     ...auditCommands(config, openJournal),
     ...loginCommands,
     ...connectCommands(deps.launches),
+    ...accessCommands,
     version: versionCommand(version),
     help: helpCommand(version, () => commands),
   };

@@ -83,7 +83,7 @@ export const askAccessSchema = z.strictObject({
   target: z.string().min(1).max(100),
   reason: words,
   durationMs: z.int().min(1000),
-  /** What is left out asks for all that the rule has. */
+  /** Kinds and tables that are left out are all that the rule has; columns without masks, none. */
   kinds: z.array(kind).min(1).optional(),
   tables: names.optional(),
   unmask: names.optional(),

@@ -16,6 +16,8 @@ export const sessionRowSchema = z.strictObject({
   statements: z.number(),
   denied: z.number(),
   held: z.number(),
+  /** What let it in for a time; null where membership was enough. */
+  grant: z.strictObject({ id: z.string(), breakGlass: z.boolean() }).nullable(),
   /** Connected now. Neither live nor ended: Postern stopped before it could record the end. */
   live: z.boolean(),
   mine: z.boolean(),

@@ -215,7 +215,7 @@ export function grantOf(now: number, parts: Partial<Grant> = {}): Grant {
   };
 }
 
-function targetOf(name: string, environment: string, groups: readonly string[]): Target {
+export function targetOf(name: string, environment: string, groups: readonly string[]): Target {
   return {
     name,
     protocol: "postgresql",
@@ -264,13 +264,13 @@ export class FakeGateway {
   readonly grants: Grants;
   time: number | null = null;
 
-  constructor(start: number | null = null) {
+  constructor(start: number | null = null, more: readonly Target[] = []) {
     this.time = start;
     const clock = () => this.time ?? Date.now();
     this.journal = new FakeJournal(clock);
     this.identity = new FakeIdentityProvider(clock);
     const inForce = new PolicyInForce({
-      targets: new Map(targets.map((one) => [one.name, one])),
+      targets: new Map([...targets, ...more].map((one) => [one.name, one])),
       limits: { pendingApprovalsMax: 1000 },
       roles,
     } as unknown as Policy);

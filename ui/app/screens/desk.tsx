@@ -9,7 +9,9 @@ import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
 import { useShortcuts } from "../state/keys.ts";
 import { hasRole } from "../state/me.ts";
+import { accessListed } from "../state/access.ts";
 import { listed, mine, others, requests, toDecide } from "../state/requests.ts";
+import { AccessGroups } from "./access_group.tsx";
 import { RequestScreen } from "./request.tsx";
 
 const wide = matchMedia("(min-width: 1100px)");
@@ -81,9 +83,10 @@ function RequestList({ open }: { open: string | undefined }) {
     <>
       {error ? <Failure error={error} retry={requests.reload} /> : null}
       <Group title="For you to decide" requests={toDecide.value} open={open} />
+      <AccessGroups />
       <Group title="Yours, waiting" requests={mine.value} open={open} />
       <Group title="Waiting for others" requests={others.value} open={open} />
-      {listed.value.length === 0
+      {listed.value.length + accessListed.value === 0
         ? (
           <Empty title="Nothing waits at the gate">
             {hasRole("approver", "admin", "auditor")

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import type { SessionAnswer, SessionRow } from "../../contract.ts";
-import { Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { Badge, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { count, counted, duration, zone } from "../parts/format.ts";
 import { LoadMore } from "../parts/blocks.tsx";
 import { icons } from "../parts/icons.tsx";
@@ -35,6 +35,18 @@ export function ReplayScreen({ id }: { id: string }) {
   );
 }
 
+/** What let it in for a time. */
+function GrantFact({ session: { grant } }: Pick<SessionAnswer, "session">) {
+  if (grant === null) return null;
+  return (
+    <li>
+      <a href={`/access/${grant.id}`}>
+        {grant.breakGlass ? <Badge tone="error" icon="warn">break-glass</Badge> : "by a grant"}
+      </a>
+    </li>
+  );
+}
+
 function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void }) {
   const [ending, setEnding] = useState(false);
   const { session, may } = answer;
@@ -61,6 +73,7 @@ function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void 
             {client.tls ?? "without TLS"}
           </li>
           <li>{counted(session.statements, "statement")}</li>
+          <GrantFact session={session} />
           {session.endReason
             ? (
               <li>

@@ -151,6 +151,7 @@ function Row({ session }: { session: SessionRow }) {
         <a class="row-link" href={`/sessions/${session.id}`}>
           <Marked text={session.person} />
         </a>
+        {session.grant?.breakGlass ? <Badge tone="error" icon="warn">break-glass</Badge> : null}
       </td>
       <td data-name="Target">
         <Marked text={session.target} />

@@ -1,6 +1,7 @@
 /** The held statements that this person may see, kept current by the event stream. */
 import { computed, signal } from "@preact/signals";
 import type { RequestCard, Requests } from "../../contract.ts";
+import { accessToDecide } from "./access.ts";
 import { get } from "./api.ts";
 import { now, setTime } from "./clock.ts";
 import { hasRole } from "./me.ts";
@@ -24,9 +25,10 @@ export const others = computed(() =>
 );
 
 /** What the badge and the title count: decisions for who makes some, else what waits of one's own. */
-export const waitingCount = computed(() =>
-  hasRole("approver", "admin") || toDecide.value.length > 0 ? toDecide.value.length : mine.value.length
-);
+export const waitingCount = computed(() => {
+  const deciding = toDecide.value.length + accessToDecide.value.length;
+  return hasRole("approver", "admin") || deciding > 0 ? deciding : mine.value.length;
+});
 
 /** In the order in which the list shows them. */
 export const listed = computed(() => [...toDecide.value, ...mine.value, ...others.value]);

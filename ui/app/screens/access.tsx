@@ -1,0 +1,181 @@
+/** My access: what is open to me now and until when, what I wait for, and what I may ask for. */
+import { useLocation } from "preact-iso";
+import { useEffect, useState } from "preact/hooks";
+import type { GrantView, MyAccess, Place } from "../../contract.ts";
+import { Empty, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
+import { Marked } from "../parts/marked.tsx";
+import { get } from "../state/api.ts";
+import { now, setTime } from "../state/clock.ts";
+import { announcement } from "../state/requests.ts";
+import { useResource } from "../state/resource.ts";
+import { onChange } from "../state/stream.ts";
+import { GrantCard } from "./access_parts.tsx";
+import { AskForm } from "./ask_access.tsx";
+
+export function AccessScreen() {
+  const { query } = useLocation();
+  const page = useResource("access", async () => {
+    const answer = await get<MyAccess>("/api/access");
+    setTime(answer.now);
+    return answer;
+  });
+  useEffect(() =>
+    onChange((change) => {
+      if (change === null || change.type.startsWith("access.")) page.reload();
+    }), [page]);
+  const mine = page.data.value;
+  const error = page.error.value;
+  return (
+    <section class="page">
+      <FocusHeading subject="access">My access</FocusHeading>
+      {error ? <Failure error={error} retry={page.reload} /> : null}
+      {mine === null ? (error ? null : <Loading lines={4} />) : (
+        <Mine
+          mine={mine}
+          target={query.target}
+          wait={query.wait}
+          onAsked={(grant) => {
+            announcement.value = grant.state === "granted"
+              ? `You have access to ${grant.target} now`
+              : `Your request for ${grant.target} waits for a decision`;
+            page.reload();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+interface MineProps {
+  readonly mine: MyAccess;
+  /** From the link that a waiting client printed. */
+  readonly target: string | undefined;
+  readonly wait: string | undefined;
+  readonly onAsked: (grant: GrantView) => void;
+}
+
+function Mine({ mine, target, wait, onAsked }: MineProps) {
+  const isOpen = ({ state, endsAt, deadlineAt }: GrantView) =>
+    state === "granted" ? (endsAt ?? 0) > now.value : state === "requested" && deadlineAt > now.value;
+  const open = mine.grants.filter(isOpen);
+  const over = mine.grants.filter((grant) => !isOpen(grant)).slice(0, 10);
+  const first = mine.places.filter(({ name }) => name === target);
+  const places = [...first, ...mine.places.filter(({ name }) => name !== target)];
+  return (
+    <>
+      <Grants title="Open now, or waiting" grants={open} />
+      {places.length === 0
+        ? (
+          <Empty title="No target is open to you">
+            Targets open by your groups at the identity provider. Ask for membership of one of a target's
+            groups, then sign in again.
+          </Empty>
+        )
+        : (
+          <ul class="targets">
+            {places.map((place) => (
+              <li key={place.name}>
+                <PlaceCard
+                  place={place}
+                  here={place.name === target}
+                  wait={place.name === target ? wait : undefined}
+                  has={open.find((grant) => grant.target === place.name)}
+                  onAsked={onAsked}
+                />
+              </li>
+            ))}
+          </ul>
+        )}
+      <Grants title="Before" grants={over} />
+    </>
+  );
+}
+
+function Grants({ title, grants }: { title: string; grants: readonly GrantView[] }) {
+  if (grants.length === 0) return null;
+  return (
+    <section class="group">
+      <h2 class="group-title">
+        {title} <span class="group-count">{grants.length}</span>
+      </h2>
+      <ul class="cards">
+        {grants.map((grant) => (
+          <li key={grant.id}>
+            <GrantCard grant={grant} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+interface PlaceProps {
+  readonly place: Place;
+  readonly here: boolean;
+  readonly wait: string | undefined;
+  readonly has: GrantView | undefined;
+  readonly onAsked: (grant: GrantView) => void;
+}
+
+function PlaceCard({ place, here, wait, has, onAsked }: PlaceProps) {
+  const { name, environment, database, entry, breakGlass } = place;
+  const [form, setForm] = useState<"ask" | "glass" | null>(here && entry === "ask" && !has ? "ask" : null);
+  const asked = (grant: GrantView) => {
+    setForm(null);
+    onAsked(grant);
+  };
+  return (
+    <article class="target" aria-label={name}>
+      <header class="target-head">
+        <h2 class="target-name">
+          <Marked text={name} />
+        </h2>
+        <span class={`environment ${/prod/i.test(environment) ? "production" : ""}`}>
+          {environment || "no environment"}
+        </span>
+        <span class="target-database">
+          database <Marked text={database} />
+        </span>
+      </header>
+      <p class="target-note">{wordsOf(place, has)}</p>
+      {form === null
+        ? (
+          <div class="target-issue">
+            {entry === "ask" && has?.state !== "requested"
+              ? (
+                <button type="button" class="button" onClick={() => setForm("ask")}>
+                  Ask for access<span class="visually-hidden">to {name}</span>
+                </button>
+              )
+              : null}
+            {breakGlass
+              ? (
+                <button type="button" class="button ghost" onClick={() => setForm("glass")}>
+                  Break the glass<span class="visually-hidden">of {name}</span>
+                </button>
+              )
+              : null}
+          </div>
+        )
+        : <AskForm key={form} place={place} wait={wait} breakGlass={form === "glass"} onAsked={asked} />}
+      {form === "glass"
+        ? (
+          <p class="notice hold">
+            It opens at once. Everybody who approves is told, it is marked in the record, and somebody reviews
+            it afterwards.
+          </p>
+        )
+        : null}
+    </article>
+  );
+}
+
+function wordsOf({ entry, offers }: Place, has: GrantView | undefined): string {
+  if (has?.state === "granted") return "It is open to you now; connect as usual.";
+  if (has?.state === "requested") return "You have asked for it; it waits for a decision.";
+  if (entry === "open") return "Open to you by your groups; nothing has to be asked for.";
+  if (entry === "glass") return "Closed to you, but for an emergency.";
+  return offers.some(({ then }) => then === "grant")
+    ? "Open for a time: at once where the risk is low, after a decision where it is high."
+    : "Open for a time, after a decision.";
+}
