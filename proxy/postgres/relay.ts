@@ -227,9 +227,11 @@ export class Relay {
   }
 
   #settleAll(reason: string): void {
-    const { replies, portals } = this.#conversation;
+    const { replies, portals, outgoing } = this.#conversation;
     const error = { code: sqlState.adminShutdown, message: `Not finished: ${reason}` };
     const open = [...replies].map(({ execution }) => execution);
+    // What still waits for its record will not be sent; its end follows its record.
+    for (const { reply } of outgoing) open.push(reply?.execution ?? null);
     for (const portal of portals.values()) open.push(portal.execution);
     for (const execution of open) {
       if (execution === null || execution.settled) continue;

@@ -19,6 +19,7 @@ import {
 } from "../support/raw_postgres.ts";
 import { person, type ScriptedVerdict } from "../support/scripted_gatekeeper.ts";
 import { type ScriptedProxyOptions, startScriptedProxy, targetOf } from "../support/scripted_proxy.ts";
+import { startTlsRelay } from "../support/tls_relay.ts";
 
 const tables = "CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'one')";
 let server: Postgresql | null = null;
@@ -534,5 +535,29 @@ testNeeding(
       await other.close();
       await secure.close();
     });
+  },
+);
+
+testNeeding(
+  [postgresqlHere],
+  "targets: whoever ends TLS in between cannot pass the sign-in on, though nobody checked their certificate",
+  async () => {
+    const target = await startPostgresql({ auth: "scram-sha-256", tls: "required" });
+    const direct = targetOf(target, "postgresql", { tls: { mode: "require" } });
+    const relay = await startTlsRelay(direct, createAuthority().issue());
+    const through = await startScriptedProxy({ target: { ...direct, port: relay.port } });
+    const beside = await startScriptedProxy({ target: direct });
+    try {
+      const { M } = await refusal(through, startup({ user: "me", database: "demo" }));
+      assert.match(M ?? "", /refused Postern's account \(28000\)/);
+      assert.match(relay.heard(), /SCRAM-SHA-256-PLUS\0/);
+      assert.match(await target.readLog(), /SCRAM channel binding check failed/);
+      (await RawPostgres.ready(beside.port)).close();
+    } finally {
+      await through.close();
+      await beside.close();
+      relay.close();
+      await target.close();
+    }
   },
 );

@@ -6,9 +6,9 @@
  */
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
-import { Session } from "node:inspector";
 import { devin, startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import { startMariadb } from "../support/mariadb.ts";
+import { liveBytes } from "../support/memory.ts";
 import { startPostgresql } from "../support/postgresql.ts";
 
 export interface SoakOptions {
@@ -53,16 +53,6 @@ rules:
     what: { kinds: [write], tables: ["*.notes"] }
     then: allow
 `;
-
-/** Memory in use after a collection. */
-function liveBytes(): number {
-  const inspector = new Session();
-  inspector.connect();
-  inspector.post("HeapProfiler.collectGarbage");
-  inspector.disconnect();
-  const { heapUsed, external } = Deno.memoryUsage();
-  return heapUsed + external;
-}
 
 /** TCP connections of this machine with one of these ports at either end. */
 function connectionsOpen(ports: readonly number[]): number {
