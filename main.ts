@@ -141,6 +141,7 @@ async function startParts(
   const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
     ...{ journal, url, ...onTargets, clock, log },
     file: source.file,
+    sharedStore: config.store !== undefined,
     connections: () => proxy.connections(),
     secret: maskKey,
   });

@@ -12,6 +12,8 @@ import type { AccessEventType, AuditEvent } from "./types.ts";
 export interface GrantBookDeps {
   readonly journal: Pick<Journal, "append" | "grant" | "grants" | "subscribe">;
   readonly clock: Clock;
+  /** Other nodes share the store: how often it is asked what they decided. */
+  readonly refreshMs?: number;
   readonly log: (level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -23,6 +25,14 @@ export interface GrantStep {
 /** Called with each grant as it changes; `wait` is the door that a new request came through. */
 export type GrantListener = (grant: Grant, wait: string | null) => void;
 
+const over = 1_000_000;
+
+/** Grows with every step of a grant's life. */
+function ageOf({ state, reviews, examined }: Grant): number {
+  const stage = state === "requested" ? 0 : state === "granted" ? over / 2 : over;
+  return stage + reviews.length + (examined === null ? 0 : over / 4);
+}
+
 export class GrantBook {
   /** Requested and granted ones. */
   readonly #open = new Map<string, Grant>();
@@ -31,6 +41,7 @@ export class GrantBook {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #listeners = new Set<GrantListener>();
   #unsubscribe: () => void = () => {};
+  #refreshing: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly deps: GrantBookDeps) {}
 
@@ -38,10 +49,15 @@ export class GrantBook {
   async load(): Promise<void> {
     this.#unsubscribe = this.deps.journal.subscribe((event) => this.#learn(event));
     for (const grant of await this.deps.journal.grants({ open: true, limit: 0 })) this.#keep(grant, null);
+    const { refreshMs } = this.deps;
+    if (refreshMs === undefined) return;
+    let last = Promise.resolve();
+    this.#refreshing = setInterval(() => void (last = last.then(() => this.#refresh())), refreshMs);
   }
 
   close(): void {
     this.#unsubscribe();
+    clearInterval(this.#refreshing);
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -70,7 +86,10 @@ export class GrantBook {
   step(id: string, next: (grant: Grant) => GrantStep): Promise<Grant> {
     const before = this.#steps.get(id) ?? Promise.resolve();
     const step = before.catch(() => {}).then(async () => {
-      const grant = await this.find(id);
+      // Another node may have decided since it was last asked.
+      const grant = this.deps.refreshMs === undefined
+        ? await this.find(id)
+        : await this.deps.journal.grant(id);
       if (grant === null) throw new PosternError("PolicyDenied", "There is no such request");
       const after = next(grant);
       await this.deps.journal.append(accessChanged(after.type, after.grant));
@@ -116,6 +135,8 @@ export class GrantBook {
           : { type: "access.ended", grant: moved(grant, "ended", { outcome: "its time was over" }) },
     )
       .catch((error) => {
+        // Another node on the store was faster.
+        if (error instanceof PosternError && error.code === "PolicyDenied") return this.#refresh();
         this.deps.log("error", "the end of an access could not be recorded", {
           grant: id,
           error: String(error),
@@ -126,14 +147,32 @@ export class GrantBook {
       });
   }
 
-  /** Other nodes on the same store decide as well; what comes from here is known already. */
   #learn(event: AuditEvent): void {
-    if (!isAccessEvent(event.type) || this.#steps.has(String(event.data.id))) return;
-    const grant = event.data as unknown as Grant;
+    if (isAccessEvent(event.type)) this.#take(event.data as unknown as Grant);
+  }
+
+  /** As the record has it; what is being decided here is known already. */
+  #take(grant: Grant): void {
+    if (this.#steps.has(grant.id)) return;
     const mine = this.#open.get(grant.id);
-    const isOpen = grant.state === "requested" || grant.state === "granted";
-    const news = mine === undefined ? isOpen : mine.state !== grant.state ||
-      mine.reviews.length < grant.reviews.length || mine.examined === null && grant.examined !== null;
-    if (news) this.#keep(grant, null);
+    const [before, now] = [mine === undefined ? -1 : ageOf(mine), ageOf(grant)];
+    // What was read before a step of ours was done must not undo it.
+    if (mine === undefined ? now < over : now > before) this.#keep(grant, null);
+  }
+
+  /** What other nodes on the same store have decided. Never rejects. */
+  async #refresh(): Promise<void> {
+    const { journal, log } = this.deps;
+    try {
+      const open = await journal.grants({ open: true, limit: 0 });
+      for (const grant of open) this.#take(grant);
+      const ids = new Set(open.map(({ id }) => id));
+      for (const { id } of this.all()) {
+        const grant = ids.has(id) ? null : await journal.grant(id);
+        if (grant !== null) this.#take(grant);
+      }
+    } catch (error) {
+      log("warn", "what other nodes decided about access could not be read", { error: String(error) });
+    }
   }
 }

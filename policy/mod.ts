@@ -42,6 +42,8 @@ export interface PolicyDeps {
   readonly targetQuery: TargetQuery;
   /** The config file's path, where relative paths of streams start. */
   readonly file: string;
+  /** Other nodes use the same store. */
+  readonly sharedStore: boolean;
   readonly accountsOf: (protocol: string) => TargetAccounts | undefined;
   /** Client connections being served, for the metrics. */
   readonly connections: () => number;
@@ -198,9 +200,10 @@ function lifeOf(
 }
 
 /** Access for a time, and accounts for a session. */
-function accessParts(inForce: PolicyInForce, { accountsOf, journal, url, clock, log }: PolicyDeps) {
+function accessParts(inForce: PolicyInForce, deps: PolicyDeps) {
+  const { accountsOf, journal, url, clock, log, sharedStore } = deps;
   const accounts = new Accounts({ accountsOf, inForce, journal, clock, log });
-  const grants = new Grants({ inForce, journal, clock, log });
+  const grants = new Grants({ inForce, journal, clock, log, ...(sharedStore ? { refreshMs: 5_000 } : {}) });
   const waitMs = () => inForce.current.limits.accessWaitMs;
   return { accounts, grants, waits: new AccessWaits({ grants, url, clock, waitMs }) };
 }

@@ -1,11 +1,14 @@
 /** Several Posterns on one PostgreSQL, Workers that die, and stores of an older schema. */
 import assert from "node:assert/strict";
+import { moved } from "../../policy/grant.ts";
+import { GrantBook } from "../../policy/grant_book.ts";
 import { openEmbedded } from "../../policy/store/embedded_database.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { migrate, migrations, schemaVersion } from "../../policy/store/migrations.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
 import { PosternError } from "../../policy/errors.ts";
 import { oneOfEach } from "../unit/audit/samples.ts";
+import { grantOf } from "../unit/ui/fakes.ts";
 import { collect, smallEvent, storeFolder, withJournal } from "../support/journals.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -52,6 +55,58 @@ testNeeding(
         await Promise.all(nodes.map((node) => node.close()));
       }
     } finally {
+      await database.close();
+      await Deno.remove(root, { recursive: true });
+    }
+  },
+);
+
+testNeeding(
+  [postgresqlHere],
+  "nodes on one PostgreSQL learn of each other's grants, and of their end",
+  async () => {
+    const database = await startPostgresql();
+    const root = await Deno.makeTempDir({ prefix: "postern-nodes-" });
+    const { user, password, host, port, database: name } = database;
+    const url = `postgres://${user}:${password}@${host}:${port}/${name}`;
+    const nodes = await Promise.all(
+      ["a", "b"].map((node) => openJournal({ folder: `${root}/${node}`, url })),
+    );
+    const books = nodes.map((journal) =>
+      new GrantBook({ journal, clock: Date.now, log: () => {}, refreshMs: 100 })
+    );
+    const comes = async (book: GrantBook, count: number) => {
+      for (let tries = 0; tries < 300 && book.all().length !== count; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      assert.equal(book.all().length, count);
+    };
+    try {
+      for (const book of books) await book.load();
+      const [here, there] = books as [GrantBook, GrantBook];
+      const times = { startsAt: Date.now(), endsAt: Date.now() + 3_600_000 };
+      const asked = grantOf(Date.now());
+      await here.begin("access.requested", asked, null);
+      await comes(there, 1);
+      await there.step(
+        asked.id,
+        (grant) => ({ type: "access.granted", grant: moved(grant, "granted", times) }),
+      );
+      const revoked = Promise.withResolvers<string>();
+      there.onChange(({ state }) => state === "revoked" && revoked.resolve(state));
+      await here.step(asked.id, (grant) => ({
+        type: "access.revoked",
+        grant: moved(grant, "revoked", { outcome: "ended by ada: over" }),
+      }));
+      assert.equal(await revoked.promise, "revoked", "sessions on the other node end by this");
+      await comes(there, 0);
+      await assert.rejects(
+        there.step(asked.id, (grant) => ({ type: "access.ended", grant: moved(grant, "ended", {}) })),
+        /is revoked already: ended by ada: over/,
+      );
+    } finally {
+      for (const book of books) book.close();
+      await Promise.all(nodes.map((node) => node.close()));
       await database.close();
       await Deno.remove(root, { recursive: true });
     }
