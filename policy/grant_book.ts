@@ -25,6 +25,7 @@ export interface GrantStep {
 /** Called with each grant as it changes; `wait` is the door that a new request came through. */
 export type GrantListener = (grant: Grant, wait: string | null) => void;
 
+const doneMax = 10_000;
 const over = 1_000_000;
 
 /** Grows with every step of a grant's life. */
@@ -36,6 +37,8 @@ function ageOf({ state, reviews, examined }: Grant): number {
 export class GrantBook {
   /** Requested and granted ones. */
   readonly #open = new Map<string, Grant>();
+  /** Those that ended lately: what was read before that does not bring them back. */
+  readonly #done = new Set<string>();
   /** The step under way, by grant: the next one waits for it. */
   readonly #steps = new Map<string, Promise<unknown>>();
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -114,7 +117,11 @@ export class GrantBook {
     if (grant.state === "requested" || grant.state === "granted") {
       this.#open.set(grant.id, grant);
       this.#schedule(grant);
-    } else this.#open.delete(grant.id);
+    } else {
+      this.#open.delete(grant.id);
+      this.#done.add(grant.id);
+      if (this.#done.size > doneMax) this.#done.delete(this.#done.values().next().value!);
+    }
     for (const listener of this.#listeners) listener(grant, wait);
   }
 
@@ -153,7 +160,7 @@ export class GrantBook {
 
   /** As the record has it; what is being decided here is known already. */
   #take(grant: Grant): void {
-    if (this.#steps.has(grant.id)) return;
+    if (this.#steps.has(grant.id) || this.#done.has(grant.id)) return;
     const mine = this.#open.get(grant.id);
     const [before, now] = [mine === undefined ? -1 : ageOf(mine), ageOf(grant)];
     // What was read before a step of ours was done must not undo it.
