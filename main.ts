@@ -20,6 +20,7 @@ import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
 import {
+  forward,
   launches,
   listenAddresses,
   listenSchema,
@@ -266,6 +267,7 @@ if (import.meta.main) {
     targetQuery,
     openJournal: (folder) => openJournal({ folder }),
     launches,
+    forward,
   });
   Deno.exit(await runCommand(commands, Deno.args));
 }

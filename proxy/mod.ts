@@ -1,8 +1,10 @@
 /** The data path's front: starts a listener for each protocol that has an address. */
 import type { TargetAccounts } from "../policy/account_ports.ts";
+import type { Socket } from "node:net";
 import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ListenLimits } from "./config.ts";
+import type { ForwardTo } from "./forward.ts";
 import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
 import {
   type ConnectionDeps,
@@ -175,3 +177,14 @@ export const onTargets = {
   accountsOf: (protocol: string): TargetAccounts | undefined =>
     protocols.find(({ id }) => id === protocol)?.accounts,
 };
+
+/** Serves a client of this machine at the Postern that listens there; see forward.ts. Never rejects. */
+export async function forward(
+  client: Socket,
+  { protocol, ...at }: Listening,
+  request: Pick<ForwardTo, "target" | "ca" | "credential">,
+): Promise<void> {
+  const own = protocols.find(({ id }) => id === protocol);
+  if (own === undefined) client.destroy();
+  else await own.forward(client, { ...at, ...request });
+}

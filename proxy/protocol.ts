@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import type { TargetAccounts } from "../policy/account_ports.ts";
 import type { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
+import type { Forward } from "./forward.ts";
 import { mysql } from "./mysql/mod.ts";
 import { postgresql } from "./postgres/mod.ts";
 
@@ -91,6 +92,8 @@ export interface Protocol {
   connectLines(request: ConnectRequest): readonly ConnectLine[];
   /** Stock clients as programs to start, the usual one first. Pure. */
   launches(request: ConnectWithPassword): readonly Launch[];
+  /** Signs in at another Postern, for a client on this machine. */
+  readonly forward: Forward;
 }
 
 export const protocols: readonly Protocol[] = [postgresql, mysql];

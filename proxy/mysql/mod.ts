@@ -5,6 +5,7 @@ import type { Target } from "../../policy/types.ts";
 import type { Protocol } from "../protocol.ts";
 import { accounts } from "./accounts.ts";
 import { connectLines } from "./connect_lines.ts";
+import { forward } from "./forward.ts";
 import { launches } from "./launch.ts";
 import { Connection, type Shared } from "./connection.ts";
 import { ErrorCode } from "./constants.ts";
@@ -38,6 +39,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     accounts,
     connectLines,
     launches,
+    forward,
   };
 }
 

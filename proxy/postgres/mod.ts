@@ -3,6 +3,7 @@ import type { Protocol } from "../protocol.ts";
 import { accounts } from "./accounts.ts";
 import { connectLines } from "./connect_lines.ts";
 import { sqlState, toClient } from "./errors.ts";
+import { forward } from "./forward.ts";
 import { launches } from "./launch.ts";
 import { targetQuery } from "./query.ts";
 import { closeSoon, serve } from "./session.ts";
@@ -20,4 +21,5 @@ export const postgresql: Protocol = {
   accounts,
   connectLines,
   launches,
+  forward,
 };

@@ -6,6 +6,8 @@ import { alex, devin, startTestGateway, targetYaml } from "../support/gateway.ts
 import { HttpBrowser } from "../support/http_browser.ts";
 import { startMariadb } from "../support/mariadb.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { cancelRequest, fieldsOf, RawPostgres, say } from "../support/raw_postgres.ts";
+import { runPsql } from "../support/psql.ts";
 import { testNeeding } from "../support/programs.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -43,6 +45,29 @@ class Machine {
   saved() {
     const { signIns } = JSON.parse(Deno.readTextFileSync(this.file));
     return Object.values(signIns)[0] as { tokens: Record<string, string | number> };
+  }
+}
+
+/** `postern proxy` as it runs. */
+class LocalPort {
+  private constructor(private readonly child: Deno.ChildProcess, readonly port: number) {}
+
+  static async open(machine: Machine, target: string): Promise<LocalPort> {
+    const [program = "", ...args] = machine.command("proxy", target);
+    const child = new Deno.Command(program, { args, env: machine.env(), stdout: "piped", stderr: "null" })
+      .spawn();
+    let shown = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      shown += chunk;
+      const port = / is at 127.0.0.1 port (\d+)/.exec(shown)?.[1];
+      if (port !== undefined) return new LocalPort(child, Number(port));
+    }
+    throw new Error(`postern proxy ended: ${shown}`);
+  }
+
+  async end(): Promise<number> {
+    this.child.kill("SIGINT");
+    return (await this.child.status).code;
   }
 }
 
@@ -130,6 +155,53 @@ testNeeding(
         assert.equal(failing.code, 1, "the client's own exit code");
         assert.match(failing.stderr, /column "nothing" does not exist/);
       });
+      await t.step(
+        "proxy keeps a port open: psql, a burst of a pool, mariadb, Ctrl-C of a statement, and its own end",
+        async () => {
+          const demo = await LocalPort.open(machine, "demo");
+          const at = `host=127.0.0.1 port=${demo.port} dbname=demo user=whoever`;
+          const psql = (sql: string) => runPsql({ connection: at, args: ["-Atc", sql] });
+          const first = await psql("SELECT 'in'");
+          assert.equal(first.stdout, "in\n", first.stderr);
+          const pool = await Promise.all(Array.from({ length: 5 }, (_, n) => psql(`SELECT ${n}`)));
+          assert.deepEqual(pool.map(({ stdout }) => stdout), ["0\n", "1\n", "2\n", "3\n", "4\n"]);
+          const raw = await RawPostgres.ready(demo.port, { user: "gui", database: "gui" });
+          await raw.send(say.query("SELECT count(*) FROM generate_series(1, 100000000000)"));
+          const cancel = await RawPostgres.open(demo.port);
+          const [answer] = await Promise.all([
+            raw.until("Z"),
+            cancel.send(cancelRequest(raw.pid, raw.secret)).then(() => cancel.rest()),
+          ]);
+          assert.equal(fieldsOf(answer.find(({ type }) => type === "E")!).C, "57014", "cancelled");
+          raw.close();
+          const shop = await LocalPort.open(machine, "shop");
+          const mariadbClient = [
+            "mariadb",
+            "-h",
+            "127.0.0.1",
+            "-P",
+            String(shop.port),
+            "-u",
+            "me",
+            "--skip-ssl",
+            "-N",
+          ];
+          for (const more of [[], ["-pwhatever"], ["-D", "shop"]]) {
+            const { stdout, stderr } = await run([...mariadbClient, ...more, "-e", "SELECT 'in'"], {
+              env: machine.env(),
+            });
+            assert.equal(stdout, "in\n", stderr);
+          }
+          const wrong = await runPsql({
+            connection: at.replace("dbname=demo", "dbname=nothing"),
+            args: ["-c", "SELECT 1"],
+          });
+          assert.match(wrong.stderr, /does not offer the database "nothing"/);
+          for (const one of [demo, shop]) assert.equal(await one.end(), 0);
+          const refused = await machine.postern("proxy", "other");
+          assert.match(refused.stderr, /There is no target "other" that you may reach/);
+        },
+      );
       await t.step("a target that is none is refused in words", async () => {
         const { code, stderr } = await machine.postern("connect", "other");
         assert.equal(code, 1);

@@ -11,6 +11,7 @@ import { helpCommand } from "./help.ts";
 import { serveCommands, type ServeDeps } from "./serve.ts";
 import { initCommands } from "./init.ts";
 import { loginCommands } from "./login.ts";
+import { type ForwardTo, proxyCommands } from "./proxy.ts";
 import { reloadCommands } from "./reload.ts";
 import { type Commands, type ConfigReader } from "./run.ts";
 
@@ -31,6 +32,7 @@ export interface CliDeps extends ServeDeps {
   /** The record of a data folder that nobody else uses. */
   readonly openJournal: (folder: string) => Promise<EvidenceJournal & Backup>;
   readonly launches: Launches;
+  readonly forward: ForwardTo;
 }
 
 export function createCommands(deps: CliDeps): Commands {
@@ -46,6 +48,7 @@ export function createCommands(deps: CliDeps): Commands {
     ...loginCommands,
     ...connectCommands(deps.launches),
     ...accessCommands,
+    ...proxyCommands(deps.forward),
     version: versionCommand(version),
     help: helpCommand(version, () => commands),
   };
