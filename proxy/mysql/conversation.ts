@@ -208,8 +208,8 @@ export class Conversation {
       end(new PosternError("Internal", "this connection was killed by its owner"), ErrorCode.shutdown);
       return;
     }
-    if (this.gate.holding) this.gate.withdraw("its client cancelled it");
-    else if (this.#response !== null) {
+    if (this.gate.interrupt("its client cancelled it")) return;
+    if (this.#response !== null) {
       const { link, session, deps } = this.parts;
       this.#killing = killOnTarget(
         session.target,

@@ -13,12 +13,10 @@ export class Gate {
   #wake: (() => void) | null = null;
   /** The client went by itself: what it waited for stays pending for a while, in case that it comes again. */
   #left = false;
+  #recording = false;
+  #interrupted = false;
 
   constructor(private readonly session: Session) {}
-
-  get holding(): boolean {
-    return this.#hold !== null;
-  }
 
   /**
    * Resolves with the statement's id once it is durable. Throws Refused where it may not run, for the client to
@@ -39,9 +37,11 @@ export class Gate {
     }
   }
 
-  /** Ctrl-C: the held statement answers that it was interrupted. */
-  withdraw(reason: string): void {
+  /** Ctrl-C: a statement that is held or being recorded answers that it was interrupted. False where there is none. */
+  interrupt(reason: string): boolean {
+    if (this.#recording) return this.#interrupted = true;
     this.#hold?.withdraw(reason);
+    return this.#hold !== null;
   }
 
   /** The connection ends: withdraws what is held, and everything that passes from now on rejects with `error`. */
@@ -63,14 +63,24 @@ export class Gate {
 
   async #record(run: StatementRun, approval?: string): Promise<string> {
     let id: string;
+    [this.#recording, this.#interrupted] = [true, false];
     try {
       id = await this.session.record(run, approval);
     } catch (error) {
       if (error instanceof PosternError) throw new Refused(error);
       throw error;
+    } finally {
+      this.#recording = false;
+    }
+    if (this.#ended === null && !this.#interrupted) return id;
+    const reason = this.#ended ?? new PosternError("ApprovalRequired", "interrupted: recorded, and not sent");
+    const { number } = ErrorCode.interrupted;
+    const error = { code: String(number), message: `Not sent: ${reason.message}` };
+    if (run.judgement.verdict !== "deny") {
+      this.session.finished(id, { rows: null, bytes: 0, tag: "", error });
     }
     if (this.#ended !== null) throw this.#ended;
-    return id;
+    throw new Refused(reason, ErrorCode.interrupted);
   }
 
   async #approved(run: StatementRun): Promise<string> {

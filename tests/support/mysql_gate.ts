@@ -49,6 +49,7 @@ export interface GateOptions {
   readonly tlsRequired?: boolean;
   readonly mysql?: MysqlOptions;
   readonly recordFails?: () => boolean;
+  readonly recording?: (run: StatementRun) => Promise<void>;
 }
 
 export interface HeldStatement {
@@ -261,7 +262,7 @@ class GateState implements Gatekeeper {
           }
           const statement = `${id}-${this.runs.length + 1}`;
           this.runs.push({ id: statement, run, approval });
-          return Promise.resolve(statement);
+          return (this.options.recording?.(run) ?? Promise.resolve()).then(() => statement);
         },
         finished: (statement, outcome) => void this.outcomes.set(statement, outcome),
         hold: (run) => Promise.resolve(this.#hold(run)),

@@ -169,7 +169,7 @@ Deno.test("gate: nothing passes unrecorded, refused, undecided, or once the conn
   await Promise.resolve();
   resolve({ state: "approved", by: "ada", reason: "" });
   assert.equal(await passing, "by r1");
-  assert.equal(approved.holding, false);
+  assert.equal(approved.interrupt("nobody waits"), false);
   for (const early of [true, false]) {
     const other = holdOf();
     const gate = gateOf({ hold: () => Promise.resolve(other.hold) });
