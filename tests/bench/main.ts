@@ -9,7 +9,9 @@ import { devin, startTestGateway, targetYaml, type TestGateway } from "../suppor
 import { runWell } from "../support/daemons.ts";
 import { type Postgresql, startPostgresql } from "../support/postgresql.ts";
 import { required } from "../support/programs.ts";
+import { threadTimes, usedBetween } from "./cpu.ts";
 import { startPgbouncer } from "./peers.ts";
+import { profiled } from "./profile.ts";
 
 interface Load {
   readonly mode: string;
@@ -114,6 +116,7 @@ async function main(): Promise<void> {
       clients: { type: "string", default: "1,8,32" },
       modes: { type: "string", default: "simple,extended,prepared" },
       reads: { type: "string", default: "durable" },
+      profile: { type: "boolean", default: false },
     },
   });
   const target = await startPostgresql({ settings: { max_connections: "400" } });
@@ -140,6 +143,11 @@ async function main(): Promise<void> {
           for (const [name, run] of Object.entries(peers)) results.get(name)?.push(await run(load));
         }
         print(load, results);
+        if (values.profile) {
+          const before = threadTimes();
+          console.log(await profiled(async () => void await throughPostern(gateway, load)));
+          console.log(usedBetween(before, threadTimes()));
+        }
       }
     }
     const { rss } = Deno.memoryUsage();
