@@ -3,7 +3,7 @@
  * a grant at a time, so that steps that race have one winner. What is open survives a restart: it is read back
  * from the store. Time alone ends a grant, whether or not the record takes the event of it.
  */
-import { accessChanged, isAccessEvent } from "./audit/access_events.ts";
+import { accessChanged, accessEventData, isAccessEvent } from "./audit/access_events.ts";
 import { PosternError } from "./errors.ts";
 import { type Grant, moved } from "./grant.ts";
 import type { Clock, Journal } from "./ports.ts";
@@ -50,7 +50,10 @@ export class GrantBook {
 
   /** Reads back what is open, and follows what other nodes on the store decide. Rejects with StoreFailed. */
   async load(): Promise<void> {
-    this.#unsubscribe = this.deps.journal.subscribe((event) => this.#learn(event));
+    this.#unsubscribe = this.deps.journal.subscribe(
+      (event) => this.#learn(event),
+      Object.keys(accessEventData) as AccessEventType[],
+    );
     for (const grant of await this.deps.journal.grants({ open: true, limit: 0 })) this.#keep(grant, null);
     const { refreshMs } = this.deps;
     if (refreshMs === undefined) return;

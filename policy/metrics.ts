@@ -1,8 +1,10 @@
 /** What Postern counts and measures of itself, in the Prometheus text format. Names and labels are stable. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { eventData } from "./audit/event_data.ts";
 import { known } from "./audit/events.ts";
 import type { Clock, Meter } from "./ports.ts";
-import type { AuditEvent } from "./types.ts";
+import type { JudgedData } from "./session_events.ts";
+import type { AuditEvent, EventType, StatementOutcome } from "./types.ts";
 
 /** Asked at each scrape. */
 export interface MetricSources {
@@ -14,6 +16,11 @@ export interface MetricSources {
 const secondsShort = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
 const secondsLong = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600];
 const secondsHeld = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400];
+
+/** What `observe` is to be told of. */
+export const observed: readonly EventType[] = (Object.keys(eventData) as EventType[]).filter((type) =>
+  type !== "statement.judged" && type !== "statement.finished"
+);
 
 /** How often the event loop is asked how late it is. */
 const LOOP_INTERVAL_MS = 500;
@@ -107,22 +114,25 @@ export class Metrics implements Meter {
     this.#recorded.observe(ms / 1000);
   }
 
-  /** Subscribed to the record. */
+  statement(target: string, { kind, verdict, forwarded, masked }: JudgedData): void {
+    this.#events.inc({ type: "statement.judged" });
+    this.#statements.inc({ kind, verdict });
+    if (forwarded) this.#forwarded.inc({ target });
+    if (masked.length > 0) this.#masked.inc({ target });
+  }
+
+  finished(target: string, { bytes, error }: StatementOutcome, ms: number): void {
+    this.#events.inc({ type: "statement.finished" });
+    this.#duration.observe({ target }, ms / 1000);
+    this.#rows.inc({ target }, bytes);
+    if (error !== null) this.#failed.inc({ target });
+  }
+
+  /** Subscribed to what of the record is no statement: of these there are too many to read each again. */
   observe(event: AuditEvent): void {
     this.#events.inc({ type: event.type });
     const one = known(event);
-    const target = event.target ?? "";
     switch (one?.type) {
-      case "statement.judged":
-        this.#statements.inc({ kind: one.data.kind, verdict: one.data.verdict });
-        if (one.data.forwarded) this.#forwarded.inc({ target });
-        if (one.data.masked.length > 0) this.#masked.inc({ target });
-        break;
-      case "statement.finished":
-        this.#duration.observe({ target }, one.data.durationMs / 1000);
-        this.#rows.inc({ target }, one.data.bytes);
-        if (one.data.error !== null) this.#failed.inc({ target });
-        break;
       case "signin.succeeded":
         this.#signIns.inc({ result: "succeeded" });
         break;

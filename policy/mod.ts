@@ -27,7 +27,7 @@ import { shareSignIns } from "./identity/shared_sign_ins.ts";
 import { compilePolicy, PolicyInForce } from "./in_force.ts";
 import { HealthCheck, storeProbe, targetProbes } from "./health.ts";
 import type { Log } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, observed } from "./metrics.ts";
 import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
 import type { Access, Clock, EvidenceJournal, IdentityProvider, Leavers, TargetQuery } from "./ports.ts";
 import { Probes } from "./probes.ts";
@@ -92,7 +92,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     connections,
     pendingApprovals: () => approvals.pending().length,
   }, clock);
-  journal.subscribe((event) => metrics.observe(event));
+  journal.subscribe((event) => metrics.observe(event), observed);
   const health = new HealthCheck(() => [storeProbe(journal), ...targetProbes(inForce, catalogs)], clock);
   const gatekeeper = createGatekeeper({
     inForce,

@@ -2,6 +2,7 @@
 import type { Decision } from "./approval/review.ts";
 import type { PosternError } from "./errors.ts";
 import type { Watcher } from "./watch.ts";
+import type { JudgedData } from "./session_events.ts";
 import type { LiveSession, Progress } from "./live.ts";
 import type { AccessWait, SessionNotice } from "./grant_ports.ts";
 import type {
@@ -28,6 +29,10 @@ export interface Meter {
   judged(ms: number): void;
   /** Until it may be forwarded, holds left out. */
   recorded(ms: number): void;
+  /** A statement is in the record. */
+  statement(target: string, judged: JudgedData): void;
+  /** Its result has come to its end. */
+  finished(target: string, outcome: StatementOutcome, ms: number): void;
 }
 
 /** Runs SQL text on a target over Postern's own connection; rows as text. Rejects with TargetUnavailable. */
@@ -145,11 +150,11 @@ export interface Session {
   /** Who reads the texts of this session's results; null or absent where its target's detectors are off. */
   readonly watcher?: Watcher | null;
   /**
-   * Records one execution before it is forwarded, or instead of it when refused. Resolves with the statement's
-   * id once durable; rejects with StoreFailed, and then nothing may be forwarded. `approval` is the id of the
+   * Records one execution before it is forwarded, or instead of it when refused. Gives the statement's id, at once
+   * where nothing has to be waited for, or once it is durable; rejects with StoreFailed, and then nothing may be forwarded. `approval` is the id of the
    * request that let it pass.
    */
-  record(run: StatementRun, approval?: string): Promise<string>;
+  record(run: StatementRun, approval?: string): string | Promise<string>;
   /** Rows, bytes, error: recorded soon after, nobody waits for it. */
   finished(statement: string, outcome: StatementOutcome): void;
   /** How the answer under way gets on, asked of the data path now and then; it costs nothing between. */

@@ -1,4 +1,5 @@
 /** The record, as who appends to it and who reads it see it. */
+import type { FilledEvent } from "./audit/event_template.ts";
 import type { PosternError } from "./errors.ts";
 import type { Grant } from "./grant.ts";
 import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
@@ -49,6 +50,9 @@ export interface EventFilter {
   readonly limit?: number;
 }
 
+/** An event as a draft, or filled into a template, which is cheaper where many are alike. */
+export type Recordable = EventDraft | FilledEvent;
+
 /** The record: append and read. */
 export interface Journal {
   /** Resolves once durable and at its place, in the order of the calls; rejects with StoreFailed. */
@@ -57,14 +61,14 @@ export interface Journal {
    * Resolves once durable; its place in the record it gets a moment later. For what many wait for. Rejects with
    * StoreFailed.
    */
-  record(draft: EventDraft): Promise<void>;
+  record(event: Recordable): Promise<void>;
   /**
    * Durable within some hundredths of a second: `settled` is told null then, or why it is not. Throws StoreFailed
    * where the event is not taken at all.
    */
-  trail(draft: EventDraft, settled: (error: PosternError | null) => void): void;
+  trail(event: Recordable, settled: (error: PosternError | null) => void): void;
   /** Same, but nobody waits: failures are counted and logged. */
-  note(draft: EventDraft): void;
+  note(event: Recordable): void;
   /**
    * Called with each event once it has its place, or with those of some types, which is cheaper. Returns the
    * way to stop.

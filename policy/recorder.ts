@@ -4,8 +4,7 @@
  * the last fraction of a second; writes, refusals and whatever was held are never among them.
  */
 import type { PosternError } from "./errors.ts";
-import type { Journal } from "./ports.ts";
-import type { EventDraft } from "./types.ts";
+import type { Journal, Recordable } from "./ports.ts";
 
 export type ReadsRecorded = "durable" | "batched";
 
@@ -22,16 +21,20 @@ export class Recorder {
     private readonly log: (level: "error", message: string, fields?: Record<string, unknown>) => void,
   ) {}
 
-  /** Resolves when the statement may be forwarded; rejects with StoreFailed, and then it may not. */
-  async record(draft: EventDraft, isRead: boolean): Promise<void> {
+  /**
+   * null where the statement may be forwarded at once. Else resolves when it may, or rejects with StoreFailed, and
+   * then it may not; throws StoreFailed, too.
+   */
+  record(event: Recordable, isRead: boolean): Promise<void> | null {
     // After a failure every statement waits for proof that the store works again.
     if (this.reads() === "batched" && isRead && !this.#failing && this.#trailing < TRAILING_MAX) {
-      this.journal.trail(draft, this.#trailed);
+      this.journal.trail(event, this.#trailed);
       this.#trailing++;
-      return;
+      return null;
     }
-    await this.journal.record(draft);
-    this.#failing = false;
+    return this.journal.record(event).then(() => {
+      this.#failing = false;
+    });
   }
 
   readonly #trailed = (error: PosternError | null): void => {

@@ -1,24 +1,20 @@
 /** One admitted connection: judges its statements, records them, holds them for approval, and ends once. */
-import type { ApprovalService } from "./approval.ts";
-import type { Previews } from "./approval/preview.ts";
 import { requestFor } from "./approval/request.ts";
-import { sessionEnded, statementFinished, statementJudged } from "./audit/events.ts";
+import { sessionEnded } from "./audit/events.ts";
 import { valuesDetected } from "./audit/detection_events.ts";
-import type { Catalogs } from "./catalogs.ts";
-import { decide, type Place } from "./decide.ts";
-import { type DetectionTotals, SessionWatcher, watches } from "./detectors.ts";
+import type { Place } from "./decide.ts";
+import { Decisions } from "./decisions.ts";
+import { SessionWatcher, watches } from "./detectors.ts";
 import { PosternError } from "./errors.ts";
-import type { PolicyInForce } from "./in_force.ts";
 import type { Account } from "./account_ports.ts";
 import { guarded } from "./guarded.ts";
 import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
-import { type ScopeFilter, scopeFilter } from "./grant_scope.ts";
+import { scopeFilter } from "./grant_scope.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
-import type { Clock, Hold, Journal, Meter, Session } from "./ports.ts";
-import type { Probes } from "./probes.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Hold, Recordable, Session } from "./ports.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
+import { changesCatalog, isRead, type JudgedData, SessionEvents } from "./session_events.ts";
 import type {
   ApprovalRequest,
   ClientInfo,
@@ -30,22 +26,9 @@ import type {
   StatementRun,
   Target,
 } from "./types.ts";
+import type { SessionDeps } from "./session_deps.ts";
 
-/** What sessions share. */
-export interface SessionDeps {
-  readonly journal: Journal;
-  readonly recorder: Recorder;
-  readonly approvals: ApprovalService;
-  readonly catalogs: Catalogs;
-  readonly inForce: PolicyInForce;
-  readonly meter: Meter;
-  readonly detections: DetectionTotals;
-  readonly previews: Previews;
-  /** Keys the digests that approvals are bound to: see approval/review.ts. */
-  readonly digestKey: Uint8Array;
-  readonly probes: Probes;
-  readonly clock: Clock;
-}
+export type { SessionDeps } from "./session_deps.ts";
 
 /** Who and where, settled at admission. */
 export interface SessionPlace {
@@ -71,7 +54,8 @@ export class GatedSession implements Session {
   readonly watcher: SessionWatcher | null;
   readonly #end = new AbortController();
   readonly #place: SessionPlace;
-  readonly #within: ScopeFilter;
+  readonly #events: SessionEvents;
+  readonly #decisions: Decisions;
   readonly #where: Place;
   readonly #about: { readonly person: string; readonly session: string; readonly target: string };
   /** Forwarded and not finished: when it began, and whether the catalog may differ after it. */
@@ -91,7 +75,6 @@ export class GatedSession implements Session {
     private readonly onClose: () => void,
   ) {
     this.#place = place;
-    this.#within = place.grant === null ? (judgement) => judgement : scopeFilter(place.grant.scope);
     this.id = place.id;
     this.identity = place.identity;
     this.target = place.account === null
@@ -113,14 +96,19 @@ export class GatedSession implements Session {
       ? new SessionWatcher(detectors, (origin) => this.#analyst.nameOf(origin))
       : null;
     this.#about = { person: place.identity.name, session: place.id, target: place.target.name };
+    this.#events = new SessionEvents(this.#about);
+    this.#decisions = new Decisions(
+      place.identity,
+      this.#where,
+      place.grant && scopeFilter(place.grant.scope),
+    );
   }
 
   judge(text: string, state: SqlState): Judgement {
     const { clock, inForce, meter } = this.deps;
     const began = performance.now();
     const understood = this.#analyst.analyse(text, state);
-    const ruled = decide(understood, this.identity, this.#where, clock(), inForce.current.rules);
-    const judgement = this.#within(ruled);
+    const judgement = this.#decisions.on(understood, clock(), inForce.current.rules);
     meter.judged(performance.now() - began);
     return judgement;
   }
@@ -129,41 +117,56 @@ export class GatedSession implements Session {
     return this.#analyst.maskOf(origin);
   }
 
-  async record(run: StatementRun, approval?: string): Promise<string> {
+  record(run: StatementRun, approval?: string): string | Promise<string> {
     const id = `${this.id}-${++this.#statements}`;
     // Whoever sees some masked columns reads what the probe role may not.
-    if (this.target.probe !== undefined && this.#analyst.strict) {
-      await secondOpinion(
-        this.deps,
-        { about: this.#about, target: this.target, database: this.database },
-        id,
-        run,
-      );
+    const asks = this.target.probe !== undefined && this.#analyst.strict;
+    if (asks || approval !== undefined) return this.#recordSlowly(id, run, approval, asks);
+    const { recorder, meter, inForce } = this.deps;
+    const event = this.#events.judged(id, run, inForce.current.digest, null);
+    const began = performance.now();
+    const recorded = (): string => {
+      meter.recorded(performance.now() - began);
+      return this.#began(id, run, event);
+    };
+    try {
+      const durable = recorder.record(event, isRead(run.judgement));
+      return durable === null ? recorded() : durable.then(recorded);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const draft = statementJudged(this.#about, {
-      id,
-      run,
-      policy: this.deps.inForce.current.digest,
-      approval: approval ?? null,
-      waitedMs: approval === undefined ? null : this.#waited.get(approval) ?? null,
-    });
+  }
+
+  /** With a second opinion of the target's, or an approval to be used up. */
+  async #recordSlowly(
+    id: string,
+    run: StatementRun,
+    approval: string | undefined,
+    asks: boolean,
+  ): Promise<string> {
+    const { deps, target, database } = this;
+    if (asks) await secondOpinion(deps, { about: this.#about, target, database }, id, run);
+    const waitedMs = this.#waited.get(approval ?? "") ?? null;
+    const approved = approval === undefined ? null : { approval, waitedMs };
+    const event = this.#events.judged(id, run, deps.inForce.current.digest, approved);
     if (approval !== undefined) {
       this.#waited.delete(approval);
-      await this.deps.approvals.use(approval, this.#request(run));
+      await deps.approvals.use(approval, this.#request(run));
     }
-    const isRead = run.judgement.verdict === "allow" &&
-      run.judgement.statements.every(({ facts }) => facts.kind === "read");
     const began = performance.now();
-    await this.deps.recorder.record(draft, isRead);
-    this.deps.meter.recorded(performance.now() - began);
-    if (draft.data.forwarded) {
-      const changesCatalog = run.judgement.statements.some(({ facts }) =>
-        facts.kind !== "read" && facts.kind !== "transaction" && facts.kind !== "session" &&
-        facts.kind !== "write"
-      );
+    await deps.recorder.record(event, isRead(run.judgement));
+    deps.meter.recorded(performance.now() - began);
+    return this.#began(id, run, event);
+  }
+
+  /** It is recorded, and goes to the target now, if it was let pass. */
+  #began(id: string, run: StatementRun, event: Recordable): string {
+    const data = ("template" in event ? event.template.sample : event).data as JudgedData;
+    this.deps.meter.statement(this.target.name, data);
+    if (data.forwarded) {
       const at = this.deps.clock();
-      this.#running.set(id, { at, changesCatalog });
-      this.#track.began(id, draft.data.text, draft.data.verbs, at);
+      this.#running.set(id, { at, changesCatalog: changesCatalog(run.judgement) });
+      this.#track.began(id, data.text, data.verbs, at);
     }
     return id;
   }
@@ -175,7 +178,8 @@ export class GatedSession implements Session {
     const now = this.deps.clock();
     this.#track.ended(statement, now);
     const duration = Math.max(0, now - running.at);
-    this.deps.journal.note(statementFinished(this.#about, statement, outcome, duration));
+    this.deps.meter.finished(this.target.name, outcome, duration);
+    this.deps.journal.note(this.#events.finished(statement, outcome, duration));
     this.#noteDetections(statement);
     if (running.changesCatalog && outcome.error === null) {
       this.deps.catalogs.refresh(this.#place.target, this.database);

@@ -7,7 +7,8 @@ import { PosternError } from "../errors.ts";
 import type { AuditEvent, EventType } from "../types.ts";
 import type { Drained } from "./engine.ts";
 import type { Encoded } from "./projection.ts";
-import { isBefore, metaOf, type Position } from "./spool_format.ts";
+import { isBefore, type Position } from "./spool_format.ts";
+import { metaOf } from "./spool_meta.ts";
 import { full, type QueueLimits } from "./queue_limits.ts";
 import { SpoolWriter } from "./spool_writer.ts";
 
@@ -81,6 +82,11 @@ export class AppendQueue {
     return this.#spool.end;
   }
 
+  /** Events that are not in the database yet. */
+  get waiting(): number {
+    return this.#count;
+  }
+
   /** Resolves once the event is durable and has its place. */
   add(encoded: Encoded): Promise<AuditEvent> {
     const placed = Promise.withResolvers<AuditEvent>();
@@ -140,12 +146,8 @@ export class AppendQueue {
     const chars = content.length;
     this.#count++;
     this.#chars += chars;
-    this.#spool.add(
-      { bytes: 0, segment: 0, end: 0, chars, content: kept, type, settled, placed },
-      meta,
-      content,
-      urgent,
-    );
+    const entry = { bytes: 0, segment: 0, end: 0, chars, content: kept, type, settled, placed };
+    this.#spool.add(entry, meta, content, urgent);
   }
 
   #admit(length: number): void {
@@ -221,7 +223,7 @@ export class AppendQueue {
     }
   }
 
-  /** Whether anybody waits for, or wants to hear of, what comes next. */
+  /** Whether anybody waits for, or wants to hear of, what comes. */
   #wishes(): { placed: boolean; content: boolean } {
     let content = false;
     for (let at = this.#from; at < this.#entries.length; at++) {

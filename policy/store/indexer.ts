@@ -15,8 +15,15 @@ export class Indexer {
   #behind = false;
   #closed = false;
 
-  /** `step` indexes at most so many events, and gives how many it went through. */
-  constructor(readonly step: (limit: number) => Promise<number>, readonly log: Log) {}
+  /**
+   * `step` indexes at most so many events, and gives how many it went through; `busy`: there is more urgent work
+   * for the store than that, and the index waits for calmer times.
+   */
+  constructor(
+    readonly step: (limit: number) => Promise<number>,
+    readonly busy: () => boolean,
+    readonly log: Log,
+  ) {}
 
   /** There are new events. */
   poke(): void {
@@ -54,7 +61,10 @@ export class Indexer {
   async #run(): Promise<void> {
     this.#behind = false;
     try {
-      while (!this.#closed && await this.step(STEP_EVENTS) > 0);
+      while (!this.#closed && await this.step(STEP_EVENTS) > 0) {
+        this.#behind = this.busy();
+        if (this.#behind) break;
+      }
     } catch (error) {
       // The next event tries again; until then a search says how far it reaches.
       this.log("warn", "the search index could not be brought forward", { error: String(error) });

@@ -7,6 +7,7 @@ import type {
   EventFilter,
   EvidenceJournal,
   ExportFormat,
+  Recordable,
   StatementSearch,
   StatementsFound,
 } from "../ports.ts";
@@ -17,11 +18,12 @@ import { AppendQueue } from "./append_queue.ts";
 import { type QueueLimits, queueLimits } from "./queue_limits.ts";
 import { writeBackup } from "./backup.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
+import { cursorsOf, exportSource } from "./evidence_calls.ts";
 import { Indexer } from "./indexer.ts";
 import { Listeners } from "./listeners.ts";
 import { encode } from "./projection.ts";
-import { metaOf } from "./spool_format.ts";
 import { RecordReader } from "./record_reader.ts";
+import { metaFor, metaOf } from "./spool_meta.ts";
 import { type Log, storeFailed, WorkerClient } from "./worker_client.ts";
 
 export interface JournalOptions {
@@ -37,6 +39,8 @@ export interface JournalOptions {
 /** A head is signed after so many events, or after so long where there were fewer. */
 const HEAD_EVENTS = 1000;
 const HEAD_INTERVAL_MS = 60_000;
+/** With more events than this on their way, the search index waits. */
+const BUSY_EVENTS = 300;
 
 /**
  * Opens the store, creates it where there is none (some seconds), and records the end of what a crash left
@@ -63,6 +67,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
   readonly #listeners: Listeners;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #indexer: Indexer;
+  readonly cursors: Cursors;
   #unsigned = 0;
   #signing = false;
   #lost = 0;
@@ -80,7 +85,12 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
       node: folder.node,
       key: folder.key,
     }, this.#log);
-    this.#indexer = new Indexer((limit) => this.#client.call("index", limit), this.#log);
+    this.#indexer = new Indexer(
+      (limit) => this.#client.call("index", limit),
+      () => (this.#queue?.waiting ?? 0) > BUSY_EVENTS,
+      this.#log,
+    );
+    this.cursors = cursorsOf(this.#client, folder.node, () => this.#now());
     this.#timer = setInterval(() => this.#upkeep(), HEAD_INTERVAL_MS);
   }
 
@@ -110,24 +120,25 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
     return await this.#usable().add(encode(draft, this.#now()));
   }
 
-  record(draft: EventDraft): Promise<void> {
+  record(event: Recordable): Promise<void> {
     return new Promise((resolve, reject) =>
-      this.#record(draft, true, (error) => error === null ? resolve() : reject(error))
+      this.#record(event, true, (error) => error === null ? resolve() : reject(error))
     );
   }
 
-  trail(draft: EventDraft, settled: (error: PosternError | null) => void): void {
-    this.#record(draft, false, settled);
+  trail(event: Recordable, settled: (error: PosternError | null) => void): void {
+    this.#record(event, false, settled);
   }
 
-  note(draft: EventDraft): void {
+  note(event: Recordable): void {
     const lost = (error: unknown) => {
       if (error === null) return;
+      const { type } = "template" in event ? event.template.sample : event;
       this.#lost++;
-      this.#log("error", "an event could not be recorded", { type: draft.type, lost: this.#lost, error });
+      this.#log("error", "an event could not be recorded", { type, lost: this.#lost, error });
     };
     try {
-      this.#record(draft, false, lost);
+      this.#record(event, false, lost);
     } catch (error) {
       lost(error);
     }
@@ -138,23 +149,8 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
   }
 
   lines(filter: EventFilter, format: ExportFormat = "jsonl"): AsyncIterable<string> {
-    const client = this.#client;
-    return exportLines(
-      {
-        sign: async () => {
-          await this.#settled();
-          return await client.call("sign", this.#now());
-        },
-        signStatement: (statement) => client.call("signStatement", statement),
-        publicKeys: () => client.call("publicKeys", null),
-        heads: (after, to) => client.call("heads", { after, to }),
-        bounds: (wanted) => client.call("bounds", wanted),
-        range: (wanted, after, to) => client.call("range", { filter: wanted, after, to }),
-        now: () => this.#now(),
-      },
-      filter,
-      format,
-    );
+    const source = exportSource(this.#client, () => this.#settled(), () => this.#now());
+    return exportLines(source, filter, format);
   }
 
   /** What was recorded a moment ago is found, too, unless there is much of it. */
@@ -163,16 +159,6 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
     await this.#indexer.catchUp();
     return await this.#client.call("search", search);
   }
-
-  readonly cursors: Cursors = {
-    claim: (name, start, forMs) =>
-      this.#client.call("claimCursor", { name, start, forMs, node: this.folder.node, at: this.#now() }),
-    advance: (name, sequence) =>
-      this.#client.call("advanceCursor", { name, sequence, node: this.folder.node }),
-    release: async (name) => {
-      await this.#client.call("releaseCursor", { name, node: this.folder.node });
-    },
-  };
 
   /** Not by what an old database says: an approval may have ended since. */
   async useApproval(use: ApprovalUse): Promise<boolean> {
@@ -211,9 +197,22 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
     return await writeBackup(this.options.folder, to, (into) => this.#client.call("copy", into));
   }
 
-  #record(draft: EventDraft, urgent: boolean, settled: (error: PosternError | null) => void): void {
-    const encoded = encode(draft, this.#now());
-    this.#usable().record(metaOf(encoded), encoded.content, draft.type, settled, urgent);
+  #record(event: Recordable, urgent: boolean, settled: (error: PosternError | null) => void): void {
+    const queue = this.#usable();
+    const at = this.#now();
+    if ("template" in event) {
+      const { template, values } = event;
+      queue.record(
+        metaFor(template, at),
+        template.content(at, values),
+        template.sample.type,
+        settled,
+        urgent,
+      );
+    } else {
+      const encoded = encode(event, at);
+      queue.record(metaOf(encoded), encoded.content, event.type, settled, urgent);
+    }
   }
 
   /** What was appended so far can be read, unless the database takes nothing: then what it has can be. */

@@ -12,8 +12,8 @@ export interface QueueLimits {
 }
 
 export const queueLimits: QueueLimits = {
-  backlogEvents: 50_000,
-  backlogChars: 128 * 1024 * 1024,
+  backlogEvents: 500_000,
+  backlogChars: 1024 * 1024 * 1024,
   eventChars: 48 * 1024 * 1024,
   patienceMs: 5_000,
 };

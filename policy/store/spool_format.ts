@@ -33,11 +33,6 @@ export function segmentOf(name: string): number | null {
 export const isBefore = (one: Position, other: Position): boolean =>
   one.segment < other.segment || (one.segment === other.segment && one.offset < other.offset);
 
-/** Beside the content; `listed` in the order of its own members. */
-export function metaOf({ content: _, ...beside }: Encoded): string {
-  return JSON.stringify(beside);
-}
-
 /** Bytes that a record of these texts may take at most. */
 export const recordBytesMax = (meta: string, content: string): number =>
   HEADER_BYTES + 3 * (meta.length + 1 + content.length);

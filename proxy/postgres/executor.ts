@@ -44,14 +44,24 @@ export class Executor {
     return false;
   }
 
-  /** Forwards once recorded; `kept` is the Bind that waits for it. */
+  /** Forwards once recorded, at once where that takes no waiting; `kept` is the Bind that waits for it. */
   run(step: Runnable, kept: Outgoing | null, approval: string | undefined): void {
     const { session, conversation, progress, finished, fail } = this.deps;
     const { items, execution } = step.prepare();
-    const recording = { batch: conversation.batch, cancelled: false };
     for (const item of items) conversation.outgoing.push(item);
+    const ready = (): void => {
+      if (kept !== null) kept.ready = true;
+      for (const item of items) item.ready = true;
+      progress();
+    };
+    const recorded = session.record(step.run, approval);
+    if (typeof recorded === "string") {
+      execution.id = recorded;
+      return ready();
+    }
+    const recording = { batch: conversation.batch, cancelled: false };
     this.#recording.add(recording);
-    session.record(step.run, approval).finally(() => this.#recording.delete(recording)).then(
+    recorded.finally(() => this.#recording.delete(recording)).then(
       (id) => {
         execution.id = id;
         // An earlier message of its pipeline failed meanwhile.
@@ -69,9 +79,7 @@ export class Executor {
             step.place,
           );
         }
-        if (kept !== null) kept.ready = true;
-        for (const item of items) item.ready = true;
-        progress();
+        ready();
       },
       (error) => this.#unrecorded(asPosternError(error), kept, items, step.place),
     ).catch(fail);
@@ -96,8 +104,8 @@ export class Executor {
 
   /** Records a refusal, then goes on: it stands even where it cannot be recorded. */
   recorded(run: StatementRun | null, then: () => void): void {
-    const recorded = run === null ? Promise.resolve("") : this.deps.session.record(run);
-    recorded.catch((error) => {
+    const recorded = run === null ? "" : this.deps.session.record(run);
+    Promise.resolve(recorded).catch((error) => {
       this.deps.log("error", "a refusal could not be recorded", { problem: asPosternError(error).message });
     }).then(then).catch(this.deps.fail);
   }

@@ -5,7 +5,6 @@ import { PosternError } from "../../../policy/errors.ts";
 import { encode, type Encoded } from "../../../policy/store/projection.ts";
 import {
   encodedOf,
-  metaOf,
   type Position,
   recordAt,
   recordBytesMax,
@@ -13,6 +12,7 @@ import {
   segmentOf,
   writeRecord,
 } from "../../../policy/store/spool_format.ts";
+import { metaOf } from "../../../policy/store/spool_meta.ts";
 import { SpoolReader } from "../../../policy/store/spool_reader.ts";
 import { type Spooled, SpoolWriter } from "../../../policy/store/spool_writer.ts";
 import { oneOfEach } from "./samples.ts";

@@ -19,7 +19,8 @@ function setUp(reads: ReadsRecorded) {
 }
 
 /** Whether a promise has settled by the time that everything that could settle has. */
-async function settled(promise: Promise<unknown>): Promise<boolean> {
+async function settled(promise: Promise<unknown> | null): Promise<boolean> {
+  if (promise === null) return true;
   const open = Symbol();
   await new Promise((resolve) => setTimeout(resolve, 0));
   return await Promise.race([promise.catch(() => {}), Promise.resolve(open)]) !== open;
@@ -39,7 +40,7 @@ Deno.test("a store that fails refuses what waited for it", async () => {
   const { recorder, waiting } = setUp("durable");
   const recording = recorder.record(draft, true);
   waiting[0]?.reject();
-  await assert.rejects(recording, PosternError);
+  await assert.rejects(async () => await recording, PosternError);
 });
 
 Deno.test("batched reads go ahead, but only so many of them", async () => {
@@ -60,7 +61,7 @@ Deno.test("after a batched read was lost, nothing goes ahead until the store has
   const refused = recorder.record(draft, true);
   assert.equal(await settled(refused), false);
   waiting[1]?.reject();
-  await assert.rejects(refused, PosternError);
+  await assert.rejects(async () => await refused, PosternError);
   const taken = recorder.record(draft, true);
   waiting[2]?.resolve();
   await taken;
