@@ -105,7 +105,8 @@ function coveredBy(rules: readonly Map[], at: number): Finding[] {
 function covers(earlier: Map, later: Map, rules: readonly Map[]): boolean {
   const [before, after] = [mapOf(earlier.what), mapOf(later.what)];
   if (earlier.when !== undefined || earlier.if !== undefined) return false;
-  if (listOf(before.columns).length > 0 || listOf(before.functions).length > 0) return false;
+  const narrower = [before.columns, before.functions, before.verbs, before.settings, before.locks];
+  if (narrower.some((list) => listOf(list).length > 0)) return false;
   if (earlier.then !== later.then) {
     // Letters' case does not count alike, and for a denial a table's use counts beside the statement's kind.
     if (listOf(before.tables).length > 0 || before.kinds !== undefined) return false;

@@ -19,6 +19,7 @@
  * - `columns`, `functions`: `allow` needs all that are touched to be listed (and at least one function), `deny`
  *   needs one. An `approve` that fits only by some of them, or only by how a table is used, asks for approval
  *   on top of what later rules say.
+ * - `verbs`: the statement's verb. `settings`, `locks`: as `functions`.
  * - `unsafe`, `missingWhere`: a permissive rule fits such statements only if it names them.
  * - `if`: a condition that fails to evaluate counts as true for `deny` and `approve`, as false for `allow`.
  */
@@ -103,8 +104,11 @@ export function everWrites(
   });
 }
 
-function unconditional({ rule, table, column, function: named, unsafe, condition }: CompiledRule): boolean {
-  return table === null && column === null && named === null && unsafe === null && condition === null &&
+function unconditional(
+  { rule, table, column, function: named, unsafe, facts, condition }: CompiledRule,
+): boolean {
+  return table === null && column === null && named === null && unsafe === null && facts === null &&
+    condition === null &&
     rule.what?.missingWhere === undefined && rule.when === undefined;
 }
 

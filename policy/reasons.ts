@@ -86,8 +86,11 @@ export function offer(candidates: readonly CompiledRule[]): string {
   const asked = new Set<StatementKind>();
   const closed = new Set<StatementKind>();
   const all = Object.keys(kindNames) as StatementKind[];
-  for (const { rule, kinds, permissive, table, column, function: named, unsafe, condition } of candidates) {
+  for (
+    const { rule, kinds, permissive, table, column, function: named, unsafe, facts, condition } of candidates
+  ) {
     const whole = table === null && column === null && named === null && unsafe === null &&
+      facts === null &&
       condition === null;
     for (const kind of kinds ?? all) {
       if (closed.has(kind) || unsafe !== null) continue;

@@ -2,6 +2,7 @@
 import { BlockList, isIP } from "node:net";
 import { compileCondition, type Condition } from "./condition.ts";
 import { anyGlob, globMatcher, type Matcher, splitName } from "./glob.ts";
+import { type FactsMatcher, factsMatcher } from "./rule_facts.ts";
 import type { ApprovalTerms, Identity, StatementKind, Verdict } from "./types.ts";
 
 export type Day = "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
@@ -28,6 +29,12 @@ export interface Rule {
     readonly columns?: readonly string[];
     /** `schema.function` */
     readonly functions?: readonly string[];
+    /** `TRUNCATE`, `EXPLAIN ANALYZE*` */
+    readonly verbs?: readonly string[];
+    /** Session settings that are changed. */
+    readonly settings?: readonly string[];
+    /** `FOR UPDATE`, `LOCK TABLE` */
+    readonly locks?: readonly string[];
     /** Codes of the built-in floor. */
     readonly unsafe?: readonly string[];
     readonly missingWhere?: boolean;
@@ -65,6 +72,8 @@ export interface CompiledRule {
   readonly column: ColumnMatcher | null;
   readonly function: Matcher | null;
   readonly unsafe: Matcher | null;
+  /** Of verbs, settings and locks. */
+  readonly facts: FactsMatcher | null;
   readonly condition: Condition | null;
 }
 
@@ -120,6 +129,7 @@ function compileRule(rule: Rule): CompiledRule {
     column: restricts(what.columns) ? columnMatcher(what.columns, options) : null,
     function: restricts(what.functions) ? nameMatcher(what.functions, options) : null,
     unsafe: restricts(what.unsafe) ? anyGlob(what.unsafe) : null,
+    facts: factsMatcher(rule),
     condition: rule.if === undefined ? null : conditionOf(rule.if),
   };
 }

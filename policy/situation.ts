@@ -123,6 +123,10 @@ function fitsDanger(candidate: CompiledRule, _part: Part, { facts }: Situation):
   return fits ? "fully" : "no";
 }
 
+function fitsFacts({ facts: matches }: CompiledRule, _part: Part, { facts }: Situation): Fit {
+  return matches === null ? "fully" : matches(facts);
+}
+
 function fitsTable(
   { rule, table: matches }: CompiledRule,
   { table, kinds }: Part,
@@ -159,4 +163,4 @@ function someOf(names: readonly string[], matches: (name: string) => boolean, on
 }
 
 /** The cheapest first. */
-const checks = [fitsKind, fitsDanger, fitsTable, fitsFunctions, fitsColumns] as const;
+const checks = [fitsKind, fitsFacts, fitsDanger, fitsTable, fitsFunctions, fitsColumns] as const;

@@ -124,6 +124,10 @@ export interface StatementFacts {
   readonly columns: readonly string[];
   /** `schema.function`, lower case. */
   readonly functions: readonly string[];
+  /** Names of session settings that it changes, lower case. */
+  readonly settings?: readonly string[];
+  /** `FOR UPDATE`, `FOR SHARE`, `LOCK TABLE`: what it locks beyond its own need. */
+  readonly locks?: readonly string[];
   /** An UPDATE or DELETE without a WHERE that restricts it (absent, `true`, `1=1`, `id = id`, …). */
   readonly missingWhere: boolean;
   /** Touches only the system catalogs: what tools ask at start-up. */

@@ -27,6 +27,7 @@ export function judgeSetStatement(walk: Walk, reader: Reader, state: SqlState): 
 }
 
 function judgeItem(walk: Walk, item: SetItem, state: SqlState): void {
+  if (item.t === "setting" || item.t === "other") walk.settings.add(item.name.toLowerCase());
   switch (item.t) {
     case "variable":
       if (walkExpr(walk, item.value, rootScope()).flow !== null) walk.object(objections.variable());

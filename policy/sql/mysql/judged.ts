@@ -44,6 +44,8 @@ export function understood(walk: Walk, reader: Reader, judged: Judged): Understo
     tables,
     columns: [...walk.columns],
     functions: [...walk.functions],
+    ...(walk.settings.size === 0 ? {} : { settings: [...walk.settings] }),
+    ...(walk.locks === "" ? {} : { locks: [`FOR ${walk.locks}`] }),
     missingWhere: judged.missingWhere,
     catalogOnly: judged.kind === "read" && walk.unsafe.size === 0 &&
       tables.every(({ schema }) => isSystemSchema(schema)),

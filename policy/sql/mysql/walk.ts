@@ -23,6 +23,7 @@ export class Walk {
   readonly columns = new Set<string>();
   readonly functions = new Set<string>();
   readonly masked = new Set<string>();
+  readonly settings = new Set<string>();
   readonly unsafe = new Map<string, UnsafeUse>();
   /** A relation with masked columns is involved, whether or not they are named. */
   tainted = false;

@@ -16,6 +16,8 @@ export class Findings {
   readonly cursors = new Set<string>();
   /** Operators used by their name alone. */
   readonly operators = new Set<string>();
+  readonly settings = new Set<string>();
+  readonly locks = new Set<string>();
   /** User-defined types that values in the statement may have. */
   readonly types = new Set<number>();
   readonly castTargets = new Set<number>();
@@ -62,6 +64,8 @@ export class Findings {
     for (const name of other.functions) this.functions.add(name);
     for (const use of other.unsafe.values()) this.add(use);
     for (const type of other.types) this.types.add(type);
+    for (const lock of other.locks) this.locks.add(lock);
+    for (const setting of other.settings) this.settings.add(setting);
     this.writes ||= other.writes;
     this.missingWhere ||= other.missingWhere;
     this.murky ||= other.murky;

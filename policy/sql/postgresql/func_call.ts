@@ -88,6 +88,7 @@ function setConfig(nodes: readonly Node[], args: readonly Argument[], walk: Walk
     : setting === "search_path"
     ? pathOfText(text.constant)
     : [text.constant];
+  walk.found.settings.add(setting.toLowerCase());
   walk.found.add(judgeSetting(walk, setting, values));
   const tainted = args.find((arg) => arg.taint !== null)?.taint;
   if (tainted) walk.found.maskedWrite(tainted.column, "a setting");

@@ -224,6 +224,8 @@ function lock(clauses: readonly Node[] | undefined, items: readonly Item[], walk
   for (const node of clauses ?? []) {
     const names = (as(node, "LockingClause")?.lockedRels ?? []).map((each) => as(each, "RangeVar")?.relname);
     walk.found.writes = true;
+    const share = as(node, "LockingClause")?.strength?.includes("SHARE") === true;
+    walk.found.locks.add(share ? "FOR SHARE" : "FOR UPDATE");
     for (const { relation, name } of items) {
       if (relation !== null && (names.length === 0 || names.includes(name ?? ""))) {
         walk.found.use(relation, "write");

@@ -46,6 +46,8 @@ function factsOf({ kind, verb, catalogOnly }: Outcome, found: Findings, hidden: 
     tables: [...found.tables.values()],
     columns: [...found.columns],
     functions: [...found.functions],
+    ...(found.settings.size === 0 ? {} : { settings: [...found.settings] }),
+    ...(found.locks.size === 0 ? {} : { locks: [...found.locks] }),
     missingWhere: found.missingWhere,
     catalogOnly: kind === "read" && (catalogOnly ?? (known && !found.ordinary)),
     masked: [...found.masked].filter((column) => column !== "expression"),

@@ -60,6 +60,7 @@ function set(node: VariableSetStmt, walk: Walk): Outcome {
   const given = node.kind === "VAR_SET_VALUE";
   const values = (node.args ?? []).map(constantText);
   const constants = values.filter((each) => each !== undefined);
+  walk.found.settings.add(name.toLowerCase());
   walk.found.add(judgeSetting(
     walk,
     name,
@@ -71,6 +72,7 @@ function set(node: VariableSetStmt, walk: Walk): Outcome {
 function lockTable(node: NodeOf<"LockStmt">, walk: Walk): Outcome {
   // ACCESS SHARE (1) is what every SELECT takes; pg_dump asks for it by name.
   const access = node.mode === 1 ? "read" : "write";
+  if (access === "write") walk.found.locks.add("LOCK TABLE");
   for (const each of node.relations ?? []) {
     const table = as(each, "RangeVar");
     const relation = table === undefined ? null : findRelation(table, walk);
