@@ -102,7 +102,7 @@ export class Admission implements LiveSessions {
       endsAt: found.endsAt ?? 0,
       scope: found.scope,
     };
-    if (grant === null && needsGrant(target)) throw noAccess(target);
+    if (grant === null && needsGrant(target)) throw noAccess(target.name);
     return {
       id: randomId(),
       identity,
@@ -264,9 +264,9 @@ function accessOver(target: string, why: string): PosternError {
   });
 }
 
-function noAccess(target: Target): PosternError {
-  return new PosternError("PolicyDenied", `You have no access to ${target.name} now`, {
-    rule: `targets.${target.name}.access`,
+export function noAccess(target: string): PosternError {
+  return new PosternError("PolicyDenied", `You have no access to ${target} now`, {
+    rule: `targets.${target}.access`,
     hint: "Ask for it, in the dashboard or with `postern access`",
   });
 }

@@ -1,9 +1,9 @@
 /** The way in: which target, and who. Whether they may, admission.ts says. */
 import type { AccessWaits } from "./access_waits.ts";
-import { Admission, type AdmissionDeps, type Destination } from "./admission.ts";
+import { Admission, type AdmissionDeps, type Destination, noAccess } from "./admission.ts";
 import { recordRefusal } from "./refusal_record.ts";
 import { mayConnect } from "./decide.ts";
-import { PosternError } from "./errors.ts";
+import { asPosternError, PosternError } from "./errors.ts";
 import { GateSignIns, type SignInDeps } from "./gate_sign_ins.ts";
 import type { AccessWait } from "./grant_ports.ts";
 import { globMatcher } from "./glob.ts";
@@ -85,7 +85,11 @@ class Gate implements GatekeeperService {
     const { target } = this.resolve(attempt);
     // Who may not even ask is refused by admit(), with the reason.
     if (!mayConnect(identity, target)) return null;
-    return this.deps.waits.wait(attempt, identity, target);
+    const wait = this.deps.waits.wait(attempt, identity, target);
+    if (wait === null) return null;
+    const refused = (error: unknown) =>
+      recordRefusal(this.deps.journal, attempt, target.name, identity, asPosternError(error));
+    return recordedWait(wait, refused);
   }
 
   async admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session> {
@@ -116,4 +120,27 @@ class Gate implements GatekeeperService {
     const error = new PosternError("PolicyDenied", message, { rule, hint });
     return recordRefusal(this.deps.journal, attempt, target, null, error);
   }
+}
+
+/** Who does not get in is in the record, whether they were refused or went away. */
+function recordedWait(wait: AccessWait, refused: (error: unknown) => void): AccessWait {
+  let over = false;
+  wait.outcome.then(() => over = true, (error) => {
+    over = true;
+    refused(error);
+  });
+  return {
+    target: wait.target,
+    url: wait.url,
+    get standing() {
+      return wait.standing;
+    },
+    outcome: wait.outcome,
+    onChange: (listener) => wait.onChange(listener),
+    abandon() {
+      if (!over) refused(noAccess(wait.target));
+      over = true;
+      wait.abandon();
+    },
+  };
 }

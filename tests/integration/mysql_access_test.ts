@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createConnection } from "mysql2/promise";
 import { run } from "../support/daemons.ts";
-import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
+import { alex, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { testNeeding } from "../support/programs.ts";
 
@@ -50,6 +50,13 @@ testNeeding(
       assert.match(
         refused.stderr,
         /you have no access to shop now: ask for it at http\S+\/access\?target=shop&wait=\w+/,
+      );
+
+      const record = await (await gateway.signIn(alex)).api("/api/audit/export");
+      assert.match(
+        record.text,
+        /"rule":"targets\.shop\.access"[^\n]*"type":"session\.refused"/,
+        "it is in the record",
       );
 
       const asked = await person.post("/api/access", {
