@@ -211,10 +211,10 @@ testNeeding(
             log: createLog({ level: "error", format: "text" }),
           }),
         );
-        const [psql] = await knock(gateway);
+        const [psql, again] = await knock(gateway);
         await psql.expect(/demo=[>#]/);
         const approver = await gateway.signIn(ada);
-        const { sessions } = await user.json<{ sessions: { grant: unknown }[] }>("/api/sessions");
+        const { sessions } = await again.json<{ sessions: { grant: unknown }[] }>("/api/sessions");
         assert.deepEqual(sessions[0]?.grant, { id: grant.id, breakGlass: true }, "the session is marked");
         const desk = await approver.json<{ unreviewed: { id: string }[] }>("/api/access/desk");
         assert.deepEqual(desk.unreviewed.map(({ id }) => id), [grant.id]);
