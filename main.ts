@@ -163,6 +163,7 @@ async function startParts(
     ...ports,
     connectLines: (target, user, password) => proxy.connectLines(url, target, user, password),
     listenerOf: (protocol) => proxy.listenerOf(url, protocol),
+    console: proxy.console,
     journal,
     live: gatekeeper,
     get roles() {

@@ -22,7 +22,13 @@ export function createAccess({ inForce, passwords, journal, grants }: AccessDeps
   return {
     targets(identity) {
       return [...inForce.current.targets.values()].filter((target) => mayReach(identity, target))
-        .map(({ name, protocol, database, environment }) => ({ name, protocol, database, environment }));
+        .map(({ name, protocol, database, environment, console = false }) => ({
+          name,
+          protocol,
+          database,
+          environment,
+          console,
+        }));
     },
 
     async issuePassword(identity, name, address) {

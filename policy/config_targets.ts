@@ -63,6 +63,8 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
     }).refine((tls) => (tls.certificate === undefined) === (tls.key === undefined), {
       error: "must have both certificate and key, or neither",
     }).prefault({}),
+    /** Its people may run statements from the dashboard, too. */
+    console: z.boolean().default(false),
     detectors,
     probe: z.strictObject({
       account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),

@@ -8,6 +8,8 @@ import type { Target } from "./types.ts";
 export interface Policy {
   readonly targets: ReadonlyMap<string, Target>;
   readonly rules: CompiledRules;
+  /** As the config has them, for people to read. */
+  readonly masks: PolicyConfig["masks"];
   /** The masks that count for these groups on this target. */
   readonly masksFor: MaskSets;
   /** Digest of the rules and masks, for the record. */
@@ -23,6 +25,7 @@ export function compilePolicy(config: PolicyConfig): Policy {
   return {
     targets: new Map(config.targets.map((target) => [target.name, target])),
     rules: compileRules(config.rules),
+    masks: config.masks,
     masksFor: compileMasks(config.masks),
     digest: config.digest,
     limits: config.limits,

@@ -31,6 +31,7 @@ import { Metrics, observed } from "./metrics.ts";
 import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
 import type { Access, Clock, EvidenceJournal, IdentityProvider, Leavers, TargetQuery } from "./ports.ts";
 import { Probes } from "./probes.ts";
+import { createPlayground, type Playground } from "./playground.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
 
@@ -60,6 +61,7 @@ export interface PolicyPorts {
   readonly signIns: SignInService;
   readonly approvals: ApprovalService;
   readonly access: Access;
+  readonly playground: Playground;
   readonly inForce: PolicyInForce;
   /** What programs on people's machines need to sign in at the issuer. */
   readonly cli: { readonly issuer: string; readonly clientId: string | null };
@@ -120,7 +122,6 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     departures,
   });
   const access = createAccess({ inForce, passwords, journal, grants });
-  const cli = cliOf(config.identity);
   const { notify, stream } = config;
   const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
   return {
@@ -130,9 +131,10 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     signIns,
     approvals,
     access,
+    playground: createPlayground({ inForce, catalogs, clock }),
     inForce,
     grants,
-    cli,
+    cli: cliOf(config.identity),
     metrics,
     health,
     detections,

@@ -231,6 +231,8 @@ export interface Approvals {
 
 /** A target that somebody may connect to, as the dashboard shows it. Nothing in it is secret. */
 export interface ReachableTarget {
+  /** Statements may be run from the dashboard. */
+  readonly console: boolean;
   readonly name: string;
   readonly protocol: string;
   readonly database: string;

@@ -1,6 +1,7 @@
 /** The record, as who appends to it and who reads it see it. */
 import type { FilledEvent } from "./audit/event_template.ts";
 import type { PosternError } from "./errors.ts";
+import type { OverviewAsked, OverviewFigures } from "./overview.ts";
 import type { Grant } from "./grant.ts";
 import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
 import type {
@@ -105,6 +106,8 @@ export type ExportFormat = "jsonl" | "csv";
 /** A journal whose record can be searched, and taken out with its proof. */
 export interface EvidenceJournal extends Journal {
   readonly cursors: Cursors;
+  /** A day in figures. */
+  overview(asked: OverviewAsked): Promise<OverviewFigures>;
   /** Within a second in a record of a million statements. */
   search(search: StatementSearch): Promise<StatementsFound>;
   /**

@@ -80,6 +80,10 @@ const kindNames: Readonly<Record<StatementKind, string>> = {
   unknown: "other statements",
 };
 
+export function kindName(kind: StatementKind): string {
+  return kindNames[kind];
+}
+
 /** What this person may do here instead, as far as kinds tell. */
 export function offer(candidates: readonly CompiledRule[]): string {
   const free = new Set<StatementKind>();

@@ -164,3 +164,21 @@ function someOf(names: readonly string[], matches: (name: string) => boolean, on
 
 /** The cheapest first. */
 const checks = [fitsKind, fitsFacts, fitsDanger, fitsTable, fitsFunctions, fitsColumns] as const;
+
+/** What of a rule keeps it from fitting. */
+export type Aspect = "kind" | "facts" | "danger" | "table" | "function" | "column" | "condition";
+
+const aspects: readonly Aspect[] = ["kind", "facts", "danger", "table", "function", "column"];
+
+/** The same as fitOf, and everything that does not fit instead of the first: for explanations. */
+export function misfits(
+  candidate: CompiledRule,
+  part: Part,
+  situation: Situation,
+): { readonly fit: Fit; readonly aspects: readonly Aspect[] } {
+  const found = checks.flatMap((check, at) =>
+    check(candidate, part, situation) === "no" ? [aspects[at]!] : []
+  );
+  const fit = fitOf(candidate, part, situation);
+  return { fit, aspects: fit === "no" && found.length === 0 ? ["condition"] : found };
+}

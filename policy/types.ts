@@ -82,6 +82,8 @@ export interface Target {
   };
   /** Reads texts of results for what no rule named; off where left out. */
   readonly detectors?: DetectorSetting;
+  /** Whether statements may be run from the dashboard. */
+  readonly console?: boolean;
   /** Who is asked for a second opinion; nobody where left out. */
   readonly probe?: ProbeSetting;
 }

@@ -3,6 +3,7 @@ import type { TargetAccounts } from "../policy/account_ports.ts";
 import type { Socket } from "node:net";
 import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
+import type { ConsoleClient } from "../policy/console.ts";
 import type { ListenLimits } from "./config.ts";
 import type { ForwardTo } from "./forward.ts";
 import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
@@ -55,6 +56,8 @@ export interface Proxy {
   ): readonly ConnectLine[];
   /** The same place, for programs. */
   listenerOf(url: string, protocol: string): Listening | null;
+  /** Statements from the dashboard, as a client of the listener that runs them. */
+  readonly console: ConsoleClient;
   /** Connections being served. */
   connections(): number;
   /** For connections from now on. */
@@ -119,6 +122,7 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
         : own.connectLines({ ...at, target: name, user, password });
     },
     listenerOf,
+    console: consoleOf((protocol) => addresses[protocol], () => connection),
     connections: () => [...listeners.values()].reduce((sum, { connections }) => sum + connections, 0),
     configure(next) {
       const { connection: changed, caps: changedCaps } = settingsOf(next);
@@ -187,4 +191,32 @@ export async function forward(
   const own = protocols.find(({ id }) => id === protocol);
   if (own === undefined) client.destroy();
   else await own.forward(client, { ...at, ...request });
+}
+
+/** Its own listener, by an address that reaches it from here. */
+function consoleOf(
+  addressOf: (protocol: string) => { readonly host: string; readonly port: number } | undefined,
+  connection: () => Pick<ConnectionDeps, "tls" | "tlsRequired">,
+): ConsoleClient {
+  const clientOf = (protocol: string) => protocols.find(({ id }) => id === protocol)?.console;
+  return {
+    speaks: (protocol) => addressOf(protocol) !== undefined && clientOf(protocol) !== undefined,
+    run({ target, user, password, text, signal }) {
+      const at = addressOf(target.protocol);
+      const run = clientOf(target.protocol);
+      if (at === undefined || run === undefined) {
+        throw new PosternError(
+          "TargetUnavailable",
+          `The dashboard cannot run statements on "${target.name}"`,
+          {
+            hint: "Connect with a client of your own",
+          },
+        );
+      }
+      const host = at.host === "0.0.0.0" ? "127.0.0.1" : at.host === "::" ? "::1" : at.host;
+      const { tls, tlsRequired } = connection();
+      const wanted = tls === null ? "none" : tlsRequired ? "required" : "offered";
+      return run({ host, port: at.port, target: target.name, user, password, tls: wanted, text, signal });
+    },
+  };
 }

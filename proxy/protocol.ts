@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { TargetAccounts } from "../policy/account_ports.ts";
+import type { ConsoleEvent } from "../policy/console.ts";
 import type { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { Forward } from "./forward.ts";
@@ -59,6 +60,18 @@ export interface ConnectRequest {
   readonly tls: "none" | "offered" | "required";
 }
 
+/** A statement from the dashboard, for the listener at this address. */
+export interface ConsoleRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly target: string;
+  readonly user: string;
+  readonly password: string;
+  readonly tls: "none" | "offered" | "required";
+  readonly text: string;
+  readonly signal: AbortSignal;
+}
+
 /** A line to copy into a terminal or a form, and what it is for. */
 export interface ConnectLine {
   readonly label: string;
@@ -88,6 +101,8 @@ export interface Protocol {
   readonly query: TargetQuery;
   /** Accounts on a target that live as long as one session. */
   readonly accounts: TargetAccounts;
+  /** Runs a text as a client of the listener; absent where the dashboard has no console for this protocol. */
+  readonly console?: (request: ConsoleRequest) => AsyncIterable<ConsoleEvent>;
   /** How stock clients connect, the usual one first. Pure; empty where the protocol has no such way. */
   connectLines(request: ConnectRequest): readonly ConnectLine[];
   /** Stock clients as programs to start, the usual one first. Pure. */

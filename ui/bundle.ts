@@ -26,6 +26,10 @@ const styleSheets = [
   "access.css",
   "replay.css",
   "live.css",
+  "search.css",
+  "rules.css",
+  "overview.css",
+  "console.css",
 ];
 
 /** Of what the first page loads; `laterBytes` is what the other screens load when they are opened, gzipped. */

@@ -1,4 +1,5 @@
 /** What a dialect must offer to policy: statement text -> facts and masks. */
+import type { Colour } from "./colour.ts";
 import type { TargetQuery } from "../ports.ts";
 import type { Impact, ImpactInput } from "./impact.ts";
 import type {
@@ -74,6 +75,8 @@ export interface Dialect {
   readonly id: string;
   /** Loads parsers; call once at start-up. */
   ready(): Promise<void>;
+  /** As the dialect's own lexer cuts the text, for people who read it; null where that is not certain. Never throws. */
+  colours(text: string): readonly Colour[] | null;
   readCatalog(target: Target, database: string, query: TargetQuery): Promise<Catalog>;
   catalogFromJson(json: string): Catalog;
   /** What a held statement would do: an estimate, without running it. */

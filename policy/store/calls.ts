@@ -1,6 +1,7 @@
 /** What the Journal's side asks of the Worker, and how the answers look. */
 import type { StoredEvent } from "../audit/export.ts";
 import type { SignedHead } from "../audit/heads.ts";
+import type { OverviewAsked, OverviewFigures } from "../overview.ts";
 import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } from "../ports.ts";
 import type { Grant } from "../grant.ts";
 import type { ApprovalRequest, ApprovalUse, EventDraft } from "../types.ts";
@@ -40,6 +41,7 @@ export interface Calls {
   claimCursor: { argument: CursorClaim; answer: number | null };
   advanceCursor: { argument: { name: string; node: string; sequence: number }; answer: boolean };
   releaseCursor: { argument: { name: string; node: string }; answer: null };
+  overview: { argument: OverviewAsked; answer: OverviewFigures };
   search: { argument: StatementSearch; answer: StatementsFound };
   /** Brings the search index forward by at most so many events; how many it went through. */
   index: { argument: number; answer: number };

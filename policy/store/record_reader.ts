@@ -40,6 +40,7 @@ export abstract class RecordReader {
   }
 
   readonly session = (id: string): Promise<SessionSummary | null> => this.read("session", id);
+  readonly overview = (asked: Calls["overview"]["argument"]) => this.read("overview", asked);
   readonly approval = (id: string): Promise<ApprovalRequest | null> => this.read("approval", id);
 
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]> {

@@ -9,6 +9,7 @@ import { Engine } from "./engine.ts";
 import { readGrant, readGrants } from "./grants.ts";
 import { readApproval, readApprovals, unusedApprovals, usableApproval, useApproval } from "./approvals.ts";
 import { readBounds, readEvents, readRange, readSession, readSessions } from "./queries.ts";
+import { countDay } from "./overview.ts";
 import { searchStatements } from "./search.ts";
 import { indexNext } from "./search_index.ts";
 
@@ -54,6 +55,7 @@ const handlers: CallHandlers = {
   claimCursor: (claim) => claimCursor(opened().db, claim),
   advanceCursor: (step) => advanceCursor(opened().db, step),
   releaseCursor: (held) => releaseCursor(opened().db, held),
+  overview: (asked) => countDay(opened().db, asked),
   search: (wanted) => searchStatements(opened().db, wanted),
   index: (limit) => indexNext(opened().db, limit),
   grant: (id) => readGrant(opened().db, id),

@@ -1,4 +1,5 @@
 /** PostgreSQL on the wire. */
+import { runConsole } from "./console.ts";
 import type { Protocol } from "../protocol.ts";
 import { accounts } from "./accounts.ts";
 import { connectLines } from "./connect_lines.ts";
@@ -18,6 +19,7 @@ export const postgresql: Protocol = {
     closeSoon(client);
   },
   query: targetQuery,
+  console: runConsole,
   accounts,
   connectLines,
   launches,

@@ -10,7 +10,7 @@ dashboardTest(
   "a one-time password is asked for by keyboard, shown with its time, and removed after it",
   async (test, browser) => {
     const page = await pageOf(browser, test, devin, { bypassCsp: true });
-    await page.keyboard.press("5");
+    await page.keyboard.press("7");
     await page.getByRole("heading", { name: "Connect", exact: true }).waitFor();
     assert.equal(await page.title(), "Connect · Postern");
     assert.equal(

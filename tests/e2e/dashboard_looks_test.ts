@@ -91,8 +91,11 @@ const screens: readonly Screen[] = [
     person: ada,
     open: async (page, { url }) => {
       await visit(page, `${url}/history`, "Decided");
-      await page.getByRole("button", { name: "Settings" }).click();
-      await page.getByRole("dialog").waitFor();
+      const settings = page.getByRole("button", { name: "Settings" });
+      // A narrow window has them behind "More".
+      if (!await settings.first().isVisible()) await page.getByRole("button", { name: "More" }).click();
+      await settings.last().click();
+      await page.getByRole("dialog", { name: "Settings" }).waitFor();
     },
   },
   {

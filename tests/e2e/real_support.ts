@@ -40,6 +40,8 @@ export interface RealOptions {
   /** YAML that the target's entry gets besides, indented by four. */
   readonly target?: string;
   readonly sql?: string;
+  /** Statements may be run on `demo` from the dashboard. */
+  readonly console?: boolean;
 }
 
 const masks = `masks: [{ columns: ["*.customers.ssn"], mask: { kind: partial, keepLast: 4 } }]`;
@@ -53,7 +55,8 @@ export function realTest(
   testNeeding(["psql", "script", postgresqlHere, chromiumNeeded], name, async (t) => {
     const target = await startPostgresql({ sql: sampleData + (options.sql ?? "") });
     const gateway = await startTestGateway({
-      targets: targetYaml("demo", "postgresql", target) + (options.target ?? ""),
+      targets: targetYaml("demo", "postgresql", target) +
+        (options.console === true ? "    console: true\n" : "") + (options.target ?? ""),
       sections: options.sections ?? masks,
       env: { TARGET_PASSWORD: target.password },
       people: [devin, ada, alex, grace, root],

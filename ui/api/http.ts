@@ -17,6 +17,9 @@ import type {
   ReachableTarget,
   SignIns,
 } from "../../policy/ports.ts";
+import type { ConsoleClient } from "../../policy/console.ts";
+import type { HealthCheck } from "../../policy/health.ts";
+import type { Playground } from "../../policy/playground.ts";
 import type { ConnectLine, ErrorBody, Listening } from "../contract.ts";
 import type { Assets } from "./assets.ts";
 import type { BrowserSession, BrowserSessionLimits } from "./browser_sessions.ts";
@@ -36,6 +39,10 @@ export interface DashboardDeps {
   readonly detections: Pick<DetectionTotals, "list">;
   /** Access for a time. */
   readonly grants: AccessDesk;
+  readonly playground: Playground;
+  /** Statements from the dashboard. */
+  readonly console: ConsoleClient;
+  readonly health: Pick<HealthCheck, "check">;
   /** Lines to connect with; without a password those that need none. Empty where nothing listens for it. */
   readonly connectLines: (
     target: Pick<ReachableTarget, "name" | "protocol">,

@@ -15,7 +15,7 @@ import {
 import { scan } from "./paging.ts";
 import { hasRole, seesAll, seesRequest, type Viewer } from "./roles.ts";
 import { stepOf } from "./steps.ts";
-import { rowOf } from "./views.ts";
+import { coloursOf, rowOf } from "./views.ts";
 
 const name = z.string().min(1).max(200);
 const listQuery = z.strictObject({
@@ -24,7 +24,7 @@ const listQuery = z.strictObject({
   before: cursorSchema.optional(),
   limit: pageSize(100, 50),
 });
-const stepsQuery = z.strictObject({ after: cursorSchema.optional(), limit: pageSize(500, 200) });
+const stepsQuery = z.strictObject({ after: cursorSchema.optional(), limit: pageSize(2000, 200) });
 
 /** Looking at a session again within this time is the same look. */
 const LOOK_MS = 600_000;
@@ -111,7 +111,10 @@ export class ReplayRoutes {
     const [event] = await this.deps.journal.events(filter);
     const it = event?.sequence === sequence.data ? known(event) : null;
     if (it?.type !== "statement.judged" && it?.type !== "approval.requested") throw notFound("statement");
-    const body: StatementText = { text: it.data.text };
+    const body: StatementText = {
+      text: it.data.text,
+      colours: coloursOf(this.deps.playground, session.target, it.data.text),
+    };
     return c.json(body);
   };
 

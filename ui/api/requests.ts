@@ -17,6 +17,9 @@ import { cardOf, detailOf } from "./views.ts";
 
 const historyQuery = z.strictObject({ before: cursorSchema.optional(), limit: pageSize(100, 50) });
 
+/** A person's last requests beside the one that is decided. */
+const OTHERS_MAX = 5;
+
 export function requestRoutes(deps: DashboardDeps) {
   const { approvals, journal, clock } = deps;
 
@@ -40,8 +43,24 @@ export function requestRoutes(deps: DashboardDeps) {
     async one(c: DashboardContext): Promise<Response> {
       const body: RequestAnswer = {
         now: clock(),
-        request: detailOf(await visible(c), c.get("viewer"), approvals),
+        request: detailOf(await visible(c), c.get("viewer"), deps),
       };
+      return c.json(body);
+    },
+
+    /** What the same person asked for last, as far as the viewer may see it. */
+    async others(c: DashboardContext): Promise<Response> {
+      const viewer = c.get("viewer");
+      const { id, person } = await visible(c);
+      const { found } = await scan<ApprovalRequest>({
+        fetch: (before, limit) => journal.approvals({ ...(before === undefined ? {} : { before }), limit }),
+        visible: (one) => one.person === person && one.id !== id && seesRequest(viewer, one),
+        cursorOf: (one) => one.requestedAt,
+        before: undefined,
+        limit: OTHERS_MAX,
+      });
+      const others = found.slice(0, OTHERS_MAX);
+      const body: Requests = { now: clock(), requests: others.map((one) => cardOf(one, viewer, approvals)) };
       return c.json(body);
     },
 
@@ -50,7 +69,7 @@ export function requestRoutes(deps: DashboardDeps) {
       const { id } = await visible(c);
       const viewer = c.get("viewer");
       const decided = await approvals.decide(id, viewer.identity, decision);
-      const body: RequestAnswer = { now: clock(), request: detailOf(decided, viewer, approvals) };
+      const body: RequestAnswer = { now: clock(), request: detailOf(decided, viewer, deps) };
       return c.json(body);
     },
 

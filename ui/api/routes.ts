@@ -2,13 +2,17 @@
 import { accessTable } from "./access.ts";
 import { AuthRoutes } from "./auth.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
+import { consoleRoutes } from "./console.ts";
 import { connectRoutes } from "./connect.ts";
 import { detectionsRoute } from "./detections.ts";
 import { exportRoute } from "./export.ts";
 import { type Access, BACKCHANNEL_PATH } from "./guard.ts";
 import type { About, DeliveriesAnswer, Me } from "../contract.ts";
 import { type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
+import { integrityRoute } from "./integrity.ts";
 import { LiveRoutes } from "./live.ts";
+import { overviewRoute } from "./overview.ts";
+import { policyRoutes } from "./policy.ts";
 import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
 import { searchRoute } from "./search.ts";
@@ -38,11 +42,15 @@ const pages = [
   "/requests/:id",
   "/history",
   "/live",
+  "/access",
+  "/access/:id",
+  "/console",
+  "/overview",
+  "/rules",
+  "/search",
   "/sessions",
   "/sessions/:id",
   "/connect",
-  "/access",
-  "/access/:id",
 ];
 
 export function routesOf(
@@ -54,6 +62,7 @@ export function routesOf(
   const connect = connectRoutes(deps, sessions);
   const requests = requestRoutes(deps);
   const replay = new ReplayRoutes(deps);
+  const policy = policyRoutes(deps);
   const live = new LiveRoutes(deps);
   const targets = targetRoutes(deps);
   const page = (c: DashboardContext) => c.html(deps.assets.page());
@@ -90,6 +99,7 @@ export function routesOf(
     ...accessTable(deps),
     { method: "GET", path: "/api/requests", access: everyone, bearer, handle: requests.list },
     { method: "GET", path: "/api/requests/:id", access: everyone, bearer, handle: requests.one },
+    { method: "GET", path: "/api/requests/:id/others", access: everyone, handle: requests.others },
     // Who may decide this very request is up to its rule: Approvals refuses everybody else.
     { method: "POST", path: "/api/requests/:id/decision", access: everyone, handle: requests.decide },
     { method: "GET", path: "/api/history", access: everyone, handle: requests.history },
@@ -99,6 +109,11 @@ export function routesOf(
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
     // Whose session it is, and who sees it, decides.
     { method: "POST", path: "/api/sessions/:id/end", access: everyone, handle: live.endOne },
+    { method: "POST", path: "/api/sessions/:id/verify", access: everyone, handle: integrityRoute(deps) },
+    ...consoleTable(deps),
+    { method: "GET", path: "/api/overview", access: auditors, handle: overviewRoute(deps) },
+    { method: "GET", path: "/api/policy", access: everyone, handle: policy.view },
+    { method: "POST", path: "/api/policy/try", access: everyone, handle: policy.tryOut },
     { method: "GET", path: "/api/live", access: everyone, handle: live.list },
     { method: "POST", path: "/api/live/end", access: everyone, handle: live.endPerson },
     { method: "GET", path: "/api/search", access: everyone, handle: searchRoute(deps) },
@@ -115,6 +130,14 @@ function aboutOf({ cli, version }: DashboardDeps): About {
 
 function deliveriesOf({ deliveries, clock }: DashboardDeps): DeliveriesAnswer {
   return { now: clock(), channels: [...deliveries.states()] };
+}
+
+function consoleTable(deps: DashboardDeps): Route[] {
+  const { targets, run } = consoleRoutes(deps);
+  return [
+    { method: "GET", path: "/api/console", access: everyone, handle: targets },
+    { method: "POST", path: "/api/console/run", access: everyone, handle: run },
+  ];
 }
 
 function meOf(c: DashboardContext, deps: DashboardDeps): Me {

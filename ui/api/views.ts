@@ -1,7 +1,9 @@
 /** Policy's types as the contract's bodies. What a list shows is cut here; what is decided on never is. */
 import type { Approvals, SessionSummary } from "../../policy/ports.ts";
 import type { ApprovalRequest, AuditEvent, ClientInfo, Review, ScopeLimits } from "../../policy/types.ts";
-import type { Change, Client, RequestCard, RequestDetail, SessionRow } from "../contract.ts";
+import type { Playground } from "../../policy/playground.ts";
+import type { Change, Client, Colours, RequestCard, RequestDetail, SessionRow } from "../contract.ts";
+import type { DashboardDeps } from "./http.ts";
 import type { Viewer } from "./roles.ts";
 
 /** Characters of a statement in a list of requests. */
@@ -60,10 +62,20 @@ export const reviewOf = ({ by, approve, reason, at, lapsed }: Review) => ({
   ...(lapsed ? { lapsed } : {}),
 });
 
-export function detailOf(request: ApprovalRequest, viewer: Viewer, approvals: Approvals): RequestDetail {
+/** A statement's tokens as they go to the browser. */
+export function coloursOf(playground: Pick<Playground, "colours">, target: string, text: string): Colours {
+  return playground.colours(target, text)?.map(([kind, length]) => [kind, length]) ?? null;
+}
+
+export function detailOf(
+  request: ApprovalRequest,
+  viewer: Viewer,
+  { approvals, playground }: Pick<DashboardDeps, "approvals" | "playground">,
+): RequestDetail {
   return {
     ...sharedOf(request, viewer, approvals),
     text: request.text,
+    colours: coloursOf(playground, request.target, request.text),
     parameters: request.parameters.map(({ text, type, bytes }) => ({ text, type, bytes })),
     groups: [...request.groups],
     client: clientOf(request.client),

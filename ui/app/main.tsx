@@ -16,6 +16,7 @@ import { setTime, startClock } from "./state/clock.ts";
 import { startKeys } from "./state/keys.ts";
 import { meState } from "./state/me.ts";
 import { announcement, newlyArrived, requests } from "./state/requests.ts";
+import { chime } from "./state/sound.ts";
 import { closeStream, onChange, openStream } from "./state/stream.ts";
 
 // The inbox and the request are there at once; every other screen comes when it is opened.
@@ -26,7 +27,11 @@ const AccessScreen = later(async () => (await import("./screens/access.tsx")).Ac
 const GrantScreen = later<{ id: string }>(async () => (await import("./screens/grant.tsx")).GrantScreen);
 const HistoryScreen = later(async () => (await import("./screens/history.tsx")).HistoryScreen);
 const LiveScreen = later(async () => (await import("./screens/live.tsx")).LiveScreen);
+const ConsoleScreen = later(async () => (await import("./screens/console.tsx")).ConsoleScreen);
+const OverviewScreen = later(async () => (await import("./screens/overview.tsx")).OverviewScreen);
 const ReplayScreen = later<{ id: string }>(async () => (await import("./screens/replay.tsx")).ReplayScreen);
+const RulesScreen = later(async () => (await import("./screens/rules.tsx")).RulesScreen);
+const SearchScreen = later(async () => (await import("./screens/search.tsx")).SearchScreen);
 const SessionsScreen = later(async () => (await import("./screens/sessions.tsx")).SessionsScreen);
 const TargetsScreen = later(async () => (await import("./screens/targets.tsx")).TargetsScreen);
 
@@ -93,6 +98,10 @@ function Inside() {
         <Route path="/requests/:id" component={DeskPage} />
         <Route path="/history" component={HistoryScreen} />
         <Route path="/live" component={LiveScreen} />
+        <Route path="/rules" component={RulesScreen} />
+        <Route path="/console" component={ConsoleScreen} />
+        <Route path="/overview" component={OverviewScreen} />
+        <Route path="/search" component={SearchScreen} />
         <Route path="/sessions" component={SessionsScreen} />
         <Route path="/sessions/:id" component={ReplayPage} />
         <Route path="/access" component={AccessScreen} />
@@ -124,6 +133,7 @@ effect(() => {
     first.tables.length > 0 ? ` on ${tableList(first.tables)}` : ""
   } in ${first.target}${more.length > 0 ? `, and ${more.length} more` : ""}`;
   announcement.value = `New request: ${text}`;
+  if (readAppearance().sound) chime();
   if (!document.hidden || !readAppearance().notify || Notification.permission !== "granted") return;
   const notification = new Notification("A statement waits for you", { body: text, tag: first.id });
   notification.onclick = () => focus();

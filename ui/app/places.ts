@@ -21,6 +21,10 @@ export const places: readonly Place[] = [
   { href: "/history", name: "Decided", icon: "history", here: /^\/history$/ },
   { href: "/live", name: "Live", icon: "live", here: /^\/live$/, first: true, bar: true },
   { href: "/sessions", name: "Sessions", icon: "sessions", here: /^\/sessions(\/|$)/, bar: true },
+  { href: "/search", name: "Search", icon: "search", here: /^\/search$/ },
   { href: "/access", name: "My access", icon: "lock", here: /^\/access$/, first: true },
   { href: "/connect", name: "Connect", icon: "connect", here: /^\/connect$/, bar: true },
+  { href: "/console", name: "Console", icon: "prompt", here: /^\/console$/ },
+  { href: "/rules", name: "Rules", icon: "scales", here: /^\/rules$/, first: true },
+  { href: "/overview", name: "Overview", icon: "chart", here: /^\/overview$/, roles: ["auditor", "admin"] },
 ];

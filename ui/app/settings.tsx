@@ -7,6 +7,7 @@ import { zone } from "./parts/format.ts";
 import { type ApiError, asApiError, post } from "./state/api.ts";
 import { type Appearance, readAppearance, type Theme, writeAppearance } from "./state/appearance.ts";
 import { me, signedOut } from "./state/me.ts";
+import { chime } from "./state/sound.ts";
 
 const themes: readonly { readonly id: Theme; readonly name: string }[] = [
   { id: "system", name: "As the system" },
@@ -46,6 +47,14 @@ export function SettingsDialog({ onClose }: { onClose: () => void }) {
       </fieldset>
       <Switch name="High contrast" on={appearance.contrast} set={(contrast) => change({ contrast })} />
       <Switch name="Single-key shortcuts" on={appearance.keys} set={(keys) => change({ keys })} />
+      <Switch
+        name="Play a sound for requests that I may decide"
+        on={appearance.sound}
+        set={(sound) => {
+          if (sound) chime();
+          change({ sound });
+        }}
+      />
       {"Notification" in globalThis
         ? <Switch name="Notify me of requests that I may decide" on={appearance.notify} set={notify} />
         : null}

@@ -55,7 +55,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   useShortcuts(useMemo(() => [
     { key: "?", does: "Show these keys", run: () => setDialog("keys") },
     ...visiblePlaces().map(({ href, name }, at) => ({
-      key: String(at + 1),
+      key: String((at + 1) % 10),
       does: `Go to ${name}`,
       run: () => route(href),
     })),

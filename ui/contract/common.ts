@@ -50,6 +50,13 @@ export const parameterSchema = z.strictObject({
 });
 export type Parameter = z.infer<typeof parameterSchema>;
 
+/** A statement's tokens as its dialect's own lexer cuts it: what each is, and its length in UTF-16 units. */
+export const coloursSchema = z.array(z.tuple([
+  z.enum(["keyword", "string", "quoted", "number", "comment", "parameter", "plain"]),
+  z.number(),
+])).nullable();
+export type Colours = z.infer<typeof coloursSchema>;
+
 export const REASON_LENGTH_MAX = 2000;
 
 export const doneSchema = z.strictObject({ done: z.boolean() });

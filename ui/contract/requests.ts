@@ -1,6 +1,6 @@
 /** Held statements, as approvers see and decide them. */
 import { z } from "zod";
-import { clientSchema, parameterSchema, REASON_LENGTH_MAX, tableSchema } from "./common.ts";
+import { clientSchema, coloursSchema, parameterSchema, REASON_LENGTH_MAX, tableSchema } from "./common.ts";
 
 export const approvalStateSchema = z.enum(["pending", "approved", "denied", "expired", "withdrawn"]);
 export type ApprovalState = z.infer<typeof approvalStateSchema>;
@@ -82,6 +82,8 @@ const impactSchema = z.strictObject({
 export const requestDetailSchema = z.strictObject({
   ...cardShape,
   text: z.string(),
+  /** null where the tokens are not certain: the text is shown plain then. */
+  colours: coloursSchema,
   parameters: z.array(parameterSchema),
   groups: z.array(z.string()),
   client: clientSchema,

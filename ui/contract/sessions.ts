@@ -1,6 +1,6 @@
 /** Sessions and their replay. */
 import { z } from "zod";
-import { clientSchema, parameterSchema, REASON_LENGTH_MAX, tableSchema } from "./common.ts";
+import { clientSchema, coloursSchema, parameterSchema, REASON_LENGTH_MAX, tableSchema } from "./common.ts";
 import { approvalStateSchema, reviewSchema } from "./requests.ts";
 
 export const sessionRowSchema = z.strictObject({
@@ -112,7 +112,7 @@ export const stepsSchema = z.strictObject({ steps: z.array(stepSchema), next: z.
 export type Steps = z.infer<typeof stepsSchema>;
 
 /** The whole text of one statement of a session. */
-export const statementTextSchema = z.strictObject({ text: z.string() });
+export const statementTextSchema = z.strictObject({ text: z.string(), colours: coloursSchema });
 export type StatementText = z.infer<typeof statementTextSchema>;
 
 export const endSchema = z.strictObject({ reason: z.string().trim().min(1).max(REASON_LENGTH_MAX) });

@@ -7,6 +7,7 @@ import { type CatalogData, CatalogModel } from "./catalog_data.ts";
 import { impactOf } from "./impact.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { parseCatalogData, readCatalogData } from "./catalog_read.ts";
+import { mysqlColours } from "./colours.ts";
 
 /** Analysts that one catalog keeps: one per set of masks. */
 const analystsMax = 50;
@@ -42,6 +43,7 @@ class MysqlCatalog implements Catalog {
 export const mysqlDialect: Dialect = {
   id: "mysql",
   ready: () => Promise.resolve(),
+  colours: mysqlColours,
   readCatalog: async (target: Target, database: string, query: TargetQuery) =>
     new MysqlCatalog(await readCatalogData(target, database, query)),
   probe: (text, _parameters, facts, state) => probeText(text, facts, state),

@@ -7,11 +7,13 @@ import { catalogSchema } from "./catalog_schema.ts";
 import { type Section, sections } from "./catalog_sql.ts";
 import { impactOf } from "./impact.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
+import { postgresqlColours } from "./colours.ts";
 import { loadParser } from "./parser.ts";
 
 export const postgresqlDialect: Dialect = {
   id: "postgresql",
   ready: loadParser,
+  colours: postgresqlColours,
   probe: probeText,
   probeAnswer,
 

@@ -16,6 +16,8 @@ interface Instance {
   _free(pointer: number): void;
   _wasm_parse_query_raw(pointer: number): number;
   _wasm_free_parse_result(pointer: number): void;
+  _wasm_scan(pointer: number): number;
+  _wasm_free_string(pointer: number): void;
 }
 
 const create = factory as unknown as () => Promise<Instance>;
@@ -62,6 +64,32 @@ export function parse(text: string): Parsed {
     spare = null;
     makeSpare();
     return { error: "the parser ran out of room", position: 0, broken: true };
+  }
+}
+
+/** A token of PostgreSQL's scanner. Offsets in bytes of UTF-8. */
+export interface ScannedToken {
+  readonly start: number;
+  readonly end: number;
+  readonly tokenName: string;
+  readonly keywordName: string;
+}
+
+/** The tokens of a text that has passed text_limits.ts; null where it has none, or the parser is not ready. Never throws. */
+export function scan(text: string): readonly ScannedToken[] | null {
+  if (current === null) return null;
+  try {
+    const bytes = current.lengthBytesUTF8(text) + 1;
+    const query = current._malloc(bytes);
+    current.stringToUTF8(text, query, bytes);
+    const result = current._wasm_scan(query);
+    const json = current.UTF8ToString(result);
+    current._wasm_free_string(result);
+    current._free(query);
+    return (JSON.parse(json) as { tokens: ScannedToken[] }).tokens;
+  } catch {
+    // An unfinished string is answered with a text that is no JSON.
+    return null;
   }
 }
 

@@ -73,6 +73,11 @@ export class FakeJournal implements EvidenceJournal {
     advance: () => Promise.resolve(true),
     release: () => Promise.resolve(),
   };
+  /** Nothing happened today: counting is the store's own business. */
+  overview(): ReturnType<EvidenceJournal["overview"]> {
+    const holds = { asked: 0, approved: 0, denied: 0, expired: 0, withdrawn: 0, medianWaitMs: null };
+    return Promise.resolve({ hours: [], people: 0, sessions: 0, holds, masked: 0, unusual: [], lookedAt: 0 });
+  }
 
   /** Those that the filter's plain members fit; words and templates are the store's own business. */
   search(wanted: Parameters<EvidenceJournal["search"]>[0]): ReturnType<EvidenceJournal["search"]> {

@@ -8,6 +8,13 @@ import { Grants } from "../../../policy/grants.ts";
 import { type Policy, PolicyInForce } from "../../../policy/in_force.ts";
 import { type ApprovalService, createApprovals } from "../../../policy/approval.ts";
 import { sessionEnded, sessionStarted, statementFinished } from "../../../policy/audit/events.ts";
+import { defaultRules } from "../../../policy/config.ts";
+import { compileRules } from "../../../policy/decide.ts";
+import { compileMasks } from "../../../policy/masking.ts";
+import type { ConsoleClient } from "../../../policy/console.ts";
+import { createPlayground, type Playground } from "../../../policy/playground.ts";
+import { postgresqlDialect } from "../../../policy/sql/postgresql/mod.ts";
+import { catalog } from "../sql/postgresql_fixture.ts";
 import { PosternError } from "../../../policy/errors.ts";
 import { OneTimePasswords } from "../../../policy/identity/one_time_passwords.ts";
 import type { LiveSession } from "../../../policy/live.ts";
@@ -252,6 +259,23 @@ export const testCli: DashboardDeps["cli"] = {
 export const testLines: DashboardDeps["connectLines"] = ({ name }, user, password) =>
   connectLines({ host: "db.example.test", port: 5432, target: name, user, password, tls: "required" });
 
+const masks: Policy["masks"] = [{
+  columns: ["public.customers.ssn"],
+  mask: { kind: "partial", keepFirst: 0, keepLast: 4 },
+}];
+
+/** The rules that hold where a config has none. */
+const inForceOf = (more: readonly Target[]) =>
+  new PolicyInForce({
+    targets: new Map([...targets, ...more].map((one) => [one.name, one])),
+    rules: compileRules(defaultRules(["db-approvers"])),
+    masks,
+    masksFor: compileMasks(masks),
+    digest: "0".repeat(64),
+    roles,
+    limits: { pendingApprovalsMax: 1000 },
+  } as unknown as Policy);
+
 /** A journal with helpers that write what a gateway would. */
 export class FakeGateway {
   readonly journal: FakeJournal;
@@ -262,6 +286,17 @@ export class FakeGateway {
   readonly access: Access;
   readonly detections = new DetectionTotals();
   readonly grants: Grants;
+  readonly playground: Playground;
+  /** Nothing runs here: the console has tests on real sessions. */
+  readonly console: ConsoleClient = { speaks: () => false, run: async function* () {} };
+  readonly health = {
+    check: () =>
+      Promise.resolve({
+        at: this.clock(),
+        ready: true,
+        parts: [{ name: "store", ok: true, detail: "", vital: true }],
+      }),
+  };
   time: number | null = null;
 
   constructor(start: number | null = null, more: readonly Target[] = []) {
@@ -269,17 +304,18 @@ export class FakeGateway {
     const clock = () => this.time ?? Date.now();
     this.journal = new FakeJournal(clock);
     this.identity = new FakeIdentityProvider(clock);
-    const inForce = new PolicyInForce({
-      targets: new Map([...targets, ...more].map((one) => [one.name, one])),
-      limits: { pendingApprovalsMax: 1000 },
-      roles,
-    } as unknown as Policy);
+    const inForce = inForceOf(more);
     this.grants = new Grants({ inForce, journal: this.journal, clock, log: () => {} });
     this.access = createAccess({
       inForce,
       grants: this.grants,
       passwords: new OneTimePasswords({ clock }),
       journal: this.journal,
+    });
+    this.playground = createPlayground({
+      inForce,
+      catalogs: { load: () => postgresqlDialect.ready(), current: () => catalog },
+      clock,
     });
     this.approvals = createApprovals({
       journal: this.journal,

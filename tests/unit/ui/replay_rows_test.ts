@@ -1,7 +1,15 @@
 /** Steps of a session as the rows of its replay. */
 import assert from "node:assert/strict";
 import type { StatementStep, Step } from "../../../ui/contract.ts";
-import { fits, folded, rowsOf, type StatementRow, stateOf } from "../../../ui/app/screens/replay_rows.ts";
+import {
+  fits,
+  folded,
+  GAP_MS,
+  Rows,
+  rowsOf,
+  type StatementRow,
+  stateOf,
+} from "../../../ui/app/screens/replay_rows.ts";
 
 let sequence = 0;
 
@@ -152,4 +160,28 @@ Deno.test("filters by kind of end and by text or table", () => {
     !fits(write!, "held", "", false) && !fits(write!, "denied", "", false) &&
       !fits(write!, "failed", "", false),
   );
+});
+
+Deno.test("a long pause is a row of its own, counted from when the last statement was over", () => {
+  const first = judged("first");
+  const over = { ...outcome("first"), at: first.at + 20_000 };
+  const second = judged("second", { at: over.at + GAP_MS });
+  const third = judged("third", { at: second.at + GAP_MS - 1 });
+  const shown = folded(rowsOf([first, over, second, third]));
+  assert.deepEqual(
+    shown.map((row) => row.row === "gap" ? row.ms : row.row),
+    ["statement", GAP_MS, "statement", "statement"],
+  );
+});
+
+Deno.test("a row that an outcome changes is another object, so that it is drawn anew", () => {
+  const rows = new Rows();
+  const steps: Step[] = [judged("later")];
+  const [before] = rows.take(steps);
+  steps.push(outcome("later"));
+  const [after, ...more] = rows.take(steps);
+  assert.equal(more.length, 0);
+  assert.notEqual(after, before);
+  assert.equal((after as StatementRow).outcome?.rows, 1);
+  assert.equal((before as StatementRow).outcome, null);
 });

@@ -30,6 +30,10 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "GET /requests/:id": { path: "/requests/ID", answers: [200, 200, 200, 200, 200, 200] },
   "GET /history": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /live": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /console": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /overview": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /rules": { answers: [200, 200, 200, 200, 200, 200] },
+  "GET /search": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /sessions/:id": { path: "/sessions/session-1", answers: [200, 200, 200, 200, 200, 200] },
   "GET /access": { answers: [200, 200, 200, 200, 200, 200] },
@@ -87,6 +91,10 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   },
   "GET /api/requests": { answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/requests/:id": { path: "/api/requests/ID", answers: [401, 200, 200, 200, 200, 404] },
+  "GET /api/requests/:id/others": {
+    path: "/api/requests/ID/others",
+    answers: [401, 200, 200, 200, 200, 404],
+  },
   "POST /api/requests/:id/decision": {
     path: "/api/requests/ID/decision",
     body: post.decision,
@@ -109,6 +117,24 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
     body: post.end,
     // Everybody ends their own; auditors look only.
     answers: [401, 200, 200, 403, 200, 404],
+  },
+  "POST /api/sessions/:id/verify": {
+    path: "/api/sessions/session-1/verify",
+    body: {},
+    answers: [401, 200, 200, 200, 200, 404],
+  },
+  "GET /api/console": { answers: [401, 200, 200, 200, 200, 200] },
+  "POST /api/console/run": {
+    body: { target: "orders-prod", text: "SELECT 1" },
+    // Its config opens none of the targets to the dashboard.
+    answers: [401, 403, 403, 403, 403, 403],
+  },
+  "GET /api/overview": { path: "/api/overview?from=0", answers: [401, 403, 403, 200, 200, 403] },
+  "GET /api/policy": { answers: [401, 200, 200, 200, 200, 200] },
+  "POST /api/policy/try": {
+    body: { text: "SELECT 1", target: "orders-prod", person: devin.name },
+    // Whoever is no auditor or admin asks for themselves.
+    answers: [401, 403, 403, 200, 200, 403],
   },
   "GET /api/live": { answers: [401, 200, 200, 200, 200, 200] },
   "POST /api/live/end": {

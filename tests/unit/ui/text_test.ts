@@ -1,7 +1,8 @@
 /** How statements are coloured and flagged, and how numbers and times are written. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { countDeceptive, pieces, tokenise } from "../../../ui/app/parts/tokens.ts";
+import { countDeceptive, pieces } from "../../../ui/app/parts/tokens.ts";
+import { spreadOut } from "../../../ui/app/parts/spread.ts";
 import {
   bytes,
   counted,
@@ -49,47 +50,11 @@ const sqlish = fc.array(
   ),
 ).map((parts) => parts.join(""));
 
-Deno.test("the coloured tokens and the flagged pieces, joined, are the text itself", () => {
+Deno.test("the flagged pieces, joined, are the text itself", () => {
   fc.assert(fc.property(sqlish, (text) => {
-    assert.equal(tokenise(text).map((token) => token.text).join(""), text);
     assert.equal(pieces(text).map((piece) => piece.text).join(""), text);
     assert.equal(countDeceptive(text), pieces(text).filter(({ flag }) => flag !== null).length);
   }));
-});
-
-Deno.test("a statement's parts get their colours", () => {
-  const text = `SELECT "a", 'it''s', $1, 42 FROM t -- why\nWHERE x /* here */ = $q$ 'raw' $q$`;
-  const kinds = tokenise(text).filter(({ kind }) => kind !== "plain").map(({ kind, text }) => [kind, text]);
-  assert.deepEqual(kinds, [
-    ["keyword", "SELECT"],
-    ["quoted", '"a"'],
-    ["string", "'it''s'"],
-    ["parameter", "$1"],
-    ["number", "42"],
-    ["keyword", "FROM"],
-    ["comment", "-- why"],
-    ["keyword", "WHERE"],
-    ["comment", "/* here */"],
-    ["string", "$q$ 'raw' $q$"],
-  ]);
-});
-
-Deno.test("where dialects read a text differently, the rest of it stays plain", () => {
-  const doubtful = [
-    "SELECT 1 --1\n, 'x'",
-    "SELECT 'a\\' OR 1=1 -- '",
-    "SELECT 1 # DROP\n, 'x'",
-    "SELECT /*! 'x' */ 1",
-    "SELECT /* a /* b */ 'x' */ 1",
-    "SELECT 'never closed",
-    "SELECT $a$ never closed 'x'",
-  ];
-  for (const text of doubtful) {
-    const tokens = tokenise(text);
-    assert.equal(tokens.at(-1)!.kind, "plain", text);
-    assert.ok(!tokens.some(({ kind, text }) => kind === "string" && text.includes("x")), text);
-    assert.ok(!tokens.some(({ kind }) => kind === "comment"), text);
-  }
 });
 
 Deno.test("characters that deceive are flagged by code point; letters of any script are not", () => {
@@ -105,15 +70,6 @@ Deno.test("characters that deceive are flagged by code point; letters of any scr
   ]);
   assert.deepEqual(flags("\u{e0041}\ud800"), ["U+E0041", "U+D800"]);
   assert.deepEqual(flags("שלום مرحبا 你好 ñ 😀 ❤\ufe0f\r\n\tend"), []);
-});
-
-Deno.test("no text makes the colouring slow", () => {
-  // Counted in steps of work that doubles: quadratic behaviour would not come to an end.
-  for (const unit of ["'", "/*", "$a$ ", "\\", "--", "a'", "$a1$", "((((", '"', "\u202e"]) {
-    const text = unit.repeat(20_000 / unit.length);
-    assert.equal(tokenise(text).map((token) => token.text).join("").length, text.length);
-    assert.equal(pieces(text).map((piece) => piece.text).join("").length, text.length);
-  }
 });
 
 Deno.test("times and numbers are written for people", () => {
@@ -145,4 +101,22 @@ Deno.test("times and numbers are written for people", () => {
   const tables = ["a", "b", "c"].map((name) => ({ schema: "public", name }));
   assert.equal(tableList(tables), "public.a and 2 more tables");
   assert.equal(tableList([{ schema: "", name: "x" }]), "x");
+});
+
+Deno.test("a statement that is spread out keeps every token, in order", () => {
+  const tokens: [string, string][] = [
+    ["keyword", "SELECT"],
+    ["plain", " a,\n  (b + 1) "],
+    ["comment", "-- why\n"],
+    ["keyword", "FROM"],
+    ["plain", " t "],
+    ["keyword", "WHERE"],
+    ["plain", " x = "],
+    ["string", "'a  b'"],
+    ["plain", " "],
+    ["keyword", "AND"],
+    ["plain", " y"],
+  ];
+  const lines = spreadOut(tokens).map((line) => line.map(([, text]) => text).join(""));
+  assert.deepEqual(lines, ["SELECT a, (b + 1) -- why\n", "FROM t ", "WHERE x = 'a  b' ", "  AND y"]);
 });

@@ -1,10 +1,12 @@
-/** A statement as it is: verbatim, coloured where that is certain, what deceives the eye flagged. */
+/** A statement as it is: verbatim, coloured by the tokens that it was judged by, what deceives the eye flagged. */
 import { useMemo, useState } from "preact/hooks";
+import type { Colours } from "../../contract.ts";
+import { spreadOut } from "./spread.ts";
 import { CopyButton } from "./basics.tsx";
 import { count, counted } from "./format.ts";
 import { icons } from "./icons.tsx";
 import { Marked } from "./marked.tsx";
-import { countDeceptive, tokenise } from "./tokens.ts";
+import { countDeceptive } from "./tokens.ts";
 
 /** Characters that are shown, and coloured, at once. The rest is one step away, plain. */
 export const FOLD_LENGTH = 20_000;
@@ -12,21 +14,32 @@ export const FOLD_LENGTH = 20_000;
 /** Characters of the rest in one element, so that the browser lays out what is looked at. */
 const CHUNK_LENGTH = 16_000;
 
-function Coloured({ text }: { text: string }) {
-  const tokens = useMemo(() => tokenise(text), [text]);
+/** `colours` are of the whole text, of which `text` is the beginning; plain where they are not known. */
+function Coloured({ text, colours }: { text: string; colours: Colours }) {
+  const tokens = useMemo(() => cutBy(text, colours), [text, colours]);
   return (
     <>
-      {tokens.map((token, at) =>
-        token.kind === "plain"
-          ? <Marked key={at} text={token.text} />
-          : (
-            <span key={at} class={`sql-${token.kind}`}>
-              <Marked text={token.text} />
-            </span>
-          )
+      {tokens.map(([kind, part], at) =>
+        kind === "plain" ? <Marked key={at} text={part} /> : (
+          <span key={at} class={`sql-${kind}`}>
+            <Marked text={part} />
+          </span>
+        )
       )}
     </>
   );
+}
+
+function cutBy(text: string, colours: Colours): (readonly [string, string])[] {
+  const tokens: (readonly [string, string])[] = [];
+  let at = 0;
+  for (const [kind, length] of colours ?? []) {
+    if (at >= text.length) break;
+    tokens.push([kind, text.slice(at, at + length)]);
+    at += length;
+  }
+  if (at < text.length) tokens.push(["plain", text.slice(at)]);
+  return tokens;
 }
 
 /** Where to fold: not inside a surrogate pair. */
@@ -43,12 +56,14 @@ function chunksOf(text: string): string[] {
 interface StatementProps {
   readonly text: string;
   readonly label: string;
+  readonly colours?: Colours;
   /** Called when the whole text is on the page; at once for a short one. */
   readonly onWhole?: () => void;
 }
 
-export function Statement({ text, label, onWhole }: StatementProps) {
+export function Statement({ text, label, colours = null, onWhole }: StatementProps) {
   const [whole, setWhole] = useState(false);
+  const [spread, setSpread] = useState(false);
   const fold = foldAt(text);
   const deceptive = useMemo(() => countDeceptive(text), [text]);
   const open = () => {
@@ -60,6 +75,16 @@ export function Statement({ text, label, onWhole }: StatementProps) {
       <figcaption class="statement-head">
         <span>{label}</span>
         <span class="statement-size">{counted(text.length, "character")}</span>
+        {colours === null || text.length > SPREAD_LENGTH_MAX ? null : (
+          <button
+            type="button"
+            class="button ghost small"
+            aria-pressed={spread}
+            onClick={() => setSpread(!spread)}
+          >
+            Spread out
+          </button>
+        )}
         <CopyButton text={text} label="Copy" />
       </figcaption>
       {deceptive > 0
@@ -72,12 +97,13 @@ export function Statement({ text, label, onWhole }: StatementProps) {
         : null}
       <pre class="sql" tabIndex={0} aria-label={label}>
         <code>
-          <Coloured text={text.slice(0, fold)} />
+          <Coloured text={text.slice(0, fold)} colours={colours} />
           {whole
             ? chunksOf(text.slice(fold)).map((chunk, at) => <span key={at} class="sql-chunk"><Marked text={chunk} /></span>)
             : null}
         </code>
       </pre>
+      {spread && colours !== null ? <Spread text={text} colours={colours} /> : null}
       {!whole && fold < text.length
         ? (
           <div class="statement-fold">
@@ -89,6 +115,28 @@ export function Statement({ text, label, onWhole }: StatementProps) {
         )
         : null}
     </figure>
+  );
+}
+
+/** Longer ones are read as they came. */
+const SPREAD_LENGTH_MAX = 20_000;
+
+/** Clauses on lines of their own, below the verbatim text and never in its place: tokens are kept, spaces are not. */
+function Spread({ text, colours }: { text: string; colours: NonNullable<Colours> }) {
+  const lines = useMemo(() => spreadOut(cutBy(text, colours)), [text, colours]);
+  return (
+    <div class="statement-spread">
+      <p class="cell-note">Spread out for reading. What runs is the text above, as it stands.</p>
+      <pre class="sql" tabIndex={0} aria-label="The statement, spread out">
+        <code>
+          {lines.map((line, at) => <span key={at} class="spread-line">{line.map(([kind, part], place) => (
+            <span key={place} class={kind === "plain" ? undefined : `sql-${kind}`}>
+              <Marked text={part} />
+            </span>
+          ))}</span>)}
+        </code>
+      </pre>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 /** One session: who and where, a time line, and every statement in order with what became of it. */
-import { useSignal } from "@preact/signals";
-import { useMemo, useState } from "preact/hooks";
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { SessionAnswer, SessionRow } from "../../contract.ts";
 import { Badge, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
 import { count, counted, duration, zone } from "../parts/format.ts";
@@ -10,7 +10,9 @@ import { Marked } from "../parts/marked.tsx";
 import { type Replay, useReplay } from "../state/replay.ts";
 import { EndDialog } from "./end_session.tsx";
 import { Entries } from "./replay_entries.tsx";
-import { fits, folded, type RowFilter, rowsOf, type StatementRow } from "./replay_rows.ts";
+import { IntegrityBadge } from "./integrity.tsx";
+import { Player } from "./player.tsx";
+import { fits, folded, type ReplayRow, type RowFilter, Rows, type StatementRow } from "./replay_rows.ts";
 import { SessionState } from "./sessions.tsx";
 import { Strip } from "./strip.tsx";
 
@@ -83,6 +85,7 @@ function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void 
             : null}
         </ul>
       </div>
+      <IntegrityBadge session={session.id} />
       <div class="replay-actions">
         {may.export
           ? (
@@ -129,21 +132,36 @@ function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
   const [filter, setFilter] = useState<RowFilter>("all");
   const [text, setText] = useState("");
   const opened = useSignal<ReadonlySet<string>>(new Set());
+  const current = useSignal<string | null>(null);
   const steps = replay.steps.value;
-  const rows = useMemo(() => rowsOf(steps), [steps]);
+  const all = useMemo(() => new Rows(), []);
+  const rows = useMemo(() => all.take(steps), [steps]);
+  useLinked(replay, rows, opened, current);
   const statements = useMemo(() => rows.filter((row) => row.row === "statement"), [rows]);
   const filtered = filter !== "all" || text !== "";
   const shown = useMemo(
     () => filtered ? statements.filter((row) => fits(row, filter, text, session.live)) : folded(rows),
     [rows, filter, text, session.live],
   );
+  // What is looked for may be in what has not come yet.
+  useEffect(() => {
+    if (filtered && replay.more.value) replay.loadOn();
+  }, [filtered]);
   return (
     <>
       <Strip
         rows={statements}
+        current={current.value}
         from={session.startedAt}
         to={session.endedAt ?? steps.at(-1)?.at}
         live={session.live}
+      />
+      <Player
+        rows={filtered ? shown.filter((row) => row.row === "statement") : statements}
+        from={session.startedAt}
+        live={session.live}
+        current={current}
+        onStart={() => replay.more.value && replay.loadOn()}
       />
       <div class="replay-filters">
         <Chips statements={statements} live={session.live} filter={filter} setFilter={setFilter} />
@@ -163,7 +181,7 @@ function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
             {replay.busy.value ? "Loading…" : filtered ? "No statement fits." : "Nothing has been run yet."}
           </p>
         )
-        : <Entries rows={shown} session={session} opened={opened} />}
+        : <Entries rows={shown} session={session} opened={opened} current={current} />}
       {replay.more.value
         ? (
           <LoadMore load={replay.load} busy={replay.busy.value} failed={replay.error.value !== null}>
@@ -174,6 +192,30 @@ function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
       <p class="zone">Times are in {zone()}. Offsets count from the session's start.</p>
     </>
   );
+}
+
+/** The statement that the address names by its place in the record: loaded as far as it, opened, and shown. */
+function useLinked(
+  replay: Replay,
+  rows: readonly ReplayRow[],
+  opened: Signal<ReadonlySet<string>>,
+  current: Signal<string | null>,
+): void {
+  const wanted = useMemo(() => Number(/^#(\d{1,15})$/.exec(location.hash)?.[1] ?? 0), []);
+  const found = useSignal(wanted === 0);
+  useEffect(() => {
+    if (wanted > 0) replay.loadOn((steps) => (steps.at(-1)?.sequence ?? 0) >= wanted);
+  }, []);
+  useEffect(() => {
+    if (found.value) return;
+    const row = rows.find((row) =>
+      row.row === "statement" && (Number(row.key) === wanted || row.statement?.sequence === wanted)
+    );
+    if (row === undefined) return;
+    found.value = true;
+    opened.value = new Set([...opened.value, row.key]);
+    current.value = row.key;
+  }, [rows]);
 }
 
 interface ChipsProps {

@@ -1,9 +1,9 @@
 /** The rows of a replay. A row opens to its whole story. */
-import type { Signal } from "@preact/signals";
+import { type ReadonlySignal, type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { SessionRow, StatementText } from "../../contract.ts";
-import { Badge, Failure, Time } from "../parts/basics.tsx";
+import { Badge, CopyButton, Failure, Time } from "../parts/basics.tsx";
 import { Blocks } from "../parts/blocks.tsx";
 import { counted, duration, offset, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
@@ -26,21 +26,26 @@ interface EntriesProps {
   readonly rows: readonly Shown[];
   readonly session: SessionRow;
   readonly opened: Opened;
+  /** The key of the row that is played, or that the address names. */
+  readonly current: ReadonlySignal<string | null>;
 }
 
-export function Entries({ rows, session, opened }: EntriesProps) {
+export function Entries({ rows, session, opened, current }: EntriesProps) {
   return (
     <Blocks
       class="steps"
       rows={rows}
       keyOf={(row) => row.key}
       usualHeight={45}
+      show={{ key: current.value, isIn }}
       render={(row) => (
-        <li key={row.key} class="step">
+        <li key={row.key} class="step" data-key={row.key}>
           {row.row === "statement"
-            ? <StatementEntry row={row} session={session} opened={opened} />
+            ? <StatementEntry row={row} session={session} opened={opened} current={current} />
             : row.row === "fold"
-            ? <Fold row={row} session={session} opened={opened} />
+            ? <Fold row={row} session={session} opened={opened} current={current} />
+            : row.row === "gap"
+            ? <p class="step-gap">{duration(row.ms)} without a statement</p>
             : (
               <p class="step-note">
                 <span class="step-offset">{offset(row.note.at - session.startedAt)}</span>
@@ -56,6 +61,9 @@ export function Entries({ rows, session, opened }: EntriesProps) {
   );
 }
 
+const isIn = (row: Shown, key: string): boolean =>
+  row.key === key || row.row === "fold" && row.rows.some((one) => one.key === key);
+
 const noteNames: Readonly<Record<string, string>> = {
   "session.started": "Session started",
   "session.ended": "Session ended",
@@ -65,10 +73,12 @@ interface FoldProps {
   readonly row: Extract<Shown, { row: "fold" }>;
   readonly session: SessionRow;
   readonly opened: Opened;
+  readonly current: ReadonlySignal<string | null>;
 }
 
-function Fold({ row: { key, rows }, session, opened }: FoldProps) {
-  const open = opened.value.has(key);
+function Fold({ row: { key, rows }, session, opened, current }: FoldProps) {
+  // What is played is seen, folded or not.
+  const open = opened.value.has(key) || rows.some((row) => row.key === current.value);
   const first = rows[0]!;
   return (
     <>
@@ -80,7 +90,7 @@ function Fold({ row: { key, rows }, session, opened }: FoldProps) {
       {open
         ? (
           <div class="nested">
-            <Entries rows={rows} session={session} opened={opened} />
+            <Entries rows={rows} session={session} opened={opened} current={current} />
           </div>
         )
         : null}
@@ -92,9 +102,11 @@ interface StatementEntryProps {
   readonly row: StatementRow;
   readonly session: SessionRow;
   readonly opened: Opened;
+  readonly current: ReadonlySignal<string | null>;
 }
 
-function StatementEntry({ row, session, opened }: StatementEntryProps) {
+function StatementEntry({ row, session, opened, current }: StatementEntryProps) {
+  const isCurrent = useComputed(() => current.value === row.key).value;
   const open = opened.value.has(row.key);
   const state = stateOf(row, session.live);
   const { tone, icon, word } = rowLooks[state];
@@ -106,6 +118,7 @@ function StatementEntry({ row, session, opened }: StatementEntryProps) {
         type="button"
         class={`step-head ${tone}`}
         aria-expanded={open}
+        aria-current={isCurrent ? "step" : undefined}
         onClick={() => toggle(opened, row.key)}
       >
         <span class="step-offset">{offset(row.at - session.startedAt)}</span>
@@ -194,15 +207,30 @@ function Story({ row, session, verbs, length }: StoryProps) {
         {outcome && !outcome.error
           ? <Line name="Result">{outcome.tag || "done"} in {duration(outcome.durationMs)}</Line>
           : null}
-        {held
-          ? (
-            <Line name="Request">
-              <a href={`/requests/${held.request}`}>Open the request</a>
-            </Line>
-          )
-          : null}
+        <Links row={row} session={session} />
       </dl>
     </div>
+  );
+}
+
+function Links({ row, session }: { row: StatementRow; session: SessionRow }) {
+  const { statement, held } = row;
+  return (
+    <>
+      <Line name="Link">
+        <CopyButton
+          text={`${location.origin}/sessions/${session.id}#${statement?.sequence ?? row.key}`}
+          label="Copy the link to this statement"
+        />
+      </Line>
+      {held
+        ? (
+          <Line name="Request">
+            <a href={`/requests/${held.request}`}>Open the request</a>
+          </Line>
+        )
+        : null}
+    </>
   );
 }
 
@@ -215,26 +243,34 @@ function Line({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-/** A replay's steps hold a long statement's beginning; the rest is asked for when wanted. */
+/** A replay's steps hold a statement's beginning; the whole, and its tokens, come when it is opened. */
 function WholeStatement(
   { row, session, length }: { row: StatementRow; session: SessionRow; length: number },
 ) {
-  const [whole, setWhole] = useState<string | null>(null);
+  const [whole, setWhole] = useState<StatementText | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
-  const text = whole ?? textOf(row);
+  const beginning = textOf(row);
   const sequence = row.statement?.sequence ?? row.held?.sequence;
   const load = async () => {
     try {
       const path = `/api/sessions/${encodeURIComponent(session.id)}/events/${sequence}`;
-      setWhole((await get<StatementText>(path)).text);
+      setWhole(await get<StatementText>(path));
       setError(null);
     } catch (thrown) {
       setError(asApiError(thrown));
     }
   };
+  useEffect(() => {
+    if (beginning.length === length) load();
+  }, [sequence]);
+  const text = whole?.text ?? beginning;
   return (
     <>
-      <Statement text={text} label={text.length < length ? "The statement's beginning" : "The statement"} />
+      <Statement
+        text={text}
+        colours={whole?.colours ?? null}
+        label={text.length < length ? "The statement's beginning" : "The statement"}
+      />
       {error ? <Failure error={error} retry={load} /> : null}
       {text.length < length
         ? (

@@ -25,32 +25,56 @@ export type ReplayRow = StatementRow | {
   readonly note: NoteStep;
 };
 
-export function rowsOf(steps: readonly Step[]): ReplayRow[] {
-  const rows: (ReplayRow | StatementDraft)[] = [];
-  const byStatement = new Map<string, StatementDraft>();
-  const byRequest = new Map<string, StatementDraft>();
-  for (const step of steps) {
+/** Steps become rows as they come: each is looked at once, however long the session is. */
+export class Rows {
+  /** What is given out. A row that changes is a new object here: who draws it sees that it has. */
+  readonly #rows: ReplayRow[] = [];
+  readonly #places = new Map<StatementDraft, number>();
+  readonly #byStatement = new Map<string, StatementDraft>();
+  readonly #byRequest = new Map<string, StatementDraft>();
+  #taken = 0;
+
+  /** The rows of all steps, in a new list; `steps` is what it was, and more at its end. */
+  take(steps: readonly Step[]): readonly ReplayRow[] {
+    for (; this.#taken < steps.length; this.#taken++) this.#add(steps[this.#taken]!);
+    return [...this.#rows];
+  }
+
+  #add(step: Step): void {
     const key = String(step.sequence);
-    if (step.step === "note") rows.push({ row: "note", key, note: step });
+    if (step.step === "note") this.#rows.push({ row: "note", key, note: step });
     else if (step.step === "held") {
       const row = draft(key, step.at, { held: step });
-      byRequest.set(step.request, row);
-      rows.push(row);
+      this.#byRequest.set(step.request, row);
+      this.#change(row);
     } else if (step.step === "review") {
-      const row = byRequest.get(step.request);
-      if (row) row.review = step;
+      const row = this.#byRequest.get(step.request);
+      if (row === undefined) return;
+      row.review = step;
+      this.#change(row);
     } else if (step.step === "outcome") {
-      const row = byStatement.get(step.statement);
-      if (row) row.outcome = step;
+      const row = this.#byStatement.get(step.statement);
+      if (row === undefined) return;
+      row.outcome = step;
+      this.#byStatement.delete(step.statement);
+      this.#change(row);
     } else {
-      const waited = waitingRow(step, byRequest);
-      const row = waited ?? draft(key, step.at, {});
+      const row = waitingRow(step, this.#byRequest) ?? draft(key, step.at, {});
       row.statement = step;
-      byStatement.set(step.statement, row);
-      if (waited === null) rows.push(row);
+      this.#byStatement.set(step.statement, row);
+      this.#change(row);
     }
   }
-  return rows;
+
+  #change(row: StatementDraft): void {
+    let place = this.#places.get(row);
+    if (place === undefined) this.#places.set(row, place = this.#rows.length);
+    this.#rows[place] = { ...row };
+  }
+}
+
+export function rowsOf(steps: readonly Step[]): readonly ReplayRow[] {
+  return new Rows().take(steps);
 }
 
 type StatementDraft = { -readonly [K in keyof StatementRow]: StatementRow[K] };
@@ -132,13 +156,24 @@ export function textOf(row: StatementRow): string {
   return row.statement?.text ?? row.held?.text ?? "";
 }
 
-export type Shown = ReplayRow | {
-  readonly row: "fold";
-  readonly key: string;
-  readonly rows: readonly StatementRow[];
-};
+export type Shown =
+  | ReplayRow
+  | { readonly row: "fold"; readonly key: string; readonly rows: readonly StatementRow[] }
+  /** Nothing happened for so long. */
+  | { readonly row: "gap"; readonly key: string; readonly ms: number };
 
-/** Runs of statements that only ask the catalogs become one row each. */
+/** Shorter pauses are how people type. */
+export const GAP_MS = 30_000;
+
+/** When a row was over, as far as is known. */
+export function endOf(row: ReplayRow): number {
+  if (row.row === "note") return row.note.at;
+  return Math.max(row.at, row.statement?.at ?? 0, row.review?.at ?? 0, row.outcome?.at ?? 0);
+}
+
+const startOf = (row: ReplayRow): number => row.row === "note" ? row.note.at : row.at;
+
+/** Runs of statements that only ask the catalogs become one row each, and long pauses a row of their own. */
 export function folded(rows: readonly ReplayRow[]): Shown[] {
   const shown: Shown[] = [];
   let run: StatementRow[] = [];
@@ -147,7 +182,14 @@ export function folded(rows: readonly ReplayRow[]): Shown[] {
     else shown.push(...run);
     run = [];
   };
+  let lastEnd: number | null = null;
   for (const row of rows) {
+    const pause = lastEnd === null ? 0 : startOf(row) - lastEnd;
+    if (pause >= GAP_MS) {
+      flush();
+      shown.push({ row: "gap", key: `gap-${row.key}`, ms: pause });
+    }
+    lastEnd = Math.max(lastEnd ?? 0, endOf(row));
     const plain = row.row === "statement" && row.statement?.catalogOnly === true &&
       row.statement.verdict === "allow" && !row.outcome?.error;
     if (plain) run.push(row);

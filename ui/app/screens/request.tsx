@@ -13,6 +13,7 @@ import { useShortcuts } from "../state/keys.ts";
 import { announcement, requests } from "../state/requests.ts";
 import { useResource } from "../state/resource.ts";
 import { onChange } from "../state/stream.ts";
+import { LastRequests } from "./last_requests.tsx";
 import { DecisionDialog } from "./decision.tsx";
 import { RequestImpact } from "./request_impact.tsx";
 import { RequestFacts, RequestParameters } from "./request_facts.tsx";
@@ -99,6 +100,7 @@ function RequestView({ request, onChanged }: RequestViewProps) {
         : null}
       <Statement
         text={request.text}
+        colours={request.colours}
         label={request.state === "pending" ? "Exactly this would run" : "The statement"}
         onWhole={() => opened("the statement")}
       />
@@ -106,6 +108,7 @@ function RequestView({ request, onChanged }: RequestViewProps) {
       <RequestParameters request={request} onWhole={(at) => opened(`parameter ${at + 1}`)} />
       <RequestImpact request={request} />
       <RequestFacts request={request} />
+      <LastRequests request={request} />
       {request.state === "pending"
         ? (
           <DecisionBar

@@ -23,9 +23,11 @@ interface StripProps {
   /** The end, or the last thing known where it goes on or was cut off. */
   readonly to: number | undefined;
   readonly live: boolean;
+  /** The key of the row that is played. */
+  readonly current?: string | null;
 }
 
-export function Strip({ rows, from, to: last = from, live }: StripProps) {
+export function Strip({ rows, from, to: last = from, live, current = null }: StripProps) {
   // Only what is live moves with the clock.
   const to = live ? now.value : last;
   if (rows.length === 0) return null;
@@ -39,6 +41,7 @@ export function Strip({ rows, from, to: last = from, live }: StripProps) {
     const until = row.statement?.at ?? row.review?.at ?? to;
     if (row.held) waits += `M${x(row.at)} ${HEIGHT - heights.approved}H${x(until)}`;
   }
+  const played = current === null ? undefined : rows.find(({ key }) => key === current);
   const counts = [...marks].map(([state, path]) => ({ state, count: path.split("M").length - 1 }));
   const words = counts.map(({ state, count }) => `${count} ${rowLooks[state].word.toLowerCase()}`).join(", ");
   return (
@@ -50,6 +53,7 @@ export function Strip({ rows, from, to: last = from, live }: StripProps) {
         aria-label={`${rows.length} statements in ${duration(span)}: ${words}`}
       >
         <path class="strip-waits" d={waits} />
+        {played === undefined ? null : <path class="strip-place" d={`M${x(played.at)} 0V${HEIGHT}`} />}
         {[...marks].map(([state, d]) => (
           <path key={state} class={`strip-mark ${rowLooks[state].tone}`} d={d} />
         ))}

@@ -40,10 +40,10 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
   }
   if (response.ok) return await response.json();
   if (response.status === 401) signedOut();
-  throw await errorOf(response);
+  throw await refusalOf(response);
 }
 
-async function errorOf(response: Response): Promise<ApiError> {
+export async function refusalOf(response: Response): Promise<ApiError> {
   try {
     const { error }: ErrorBody = await response.json();
     return new ApiError(response.status, error.code, error.message, error.hint ?? "");

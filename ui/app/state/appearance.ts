@@ -9,10 +9,12 @@ export interface Appearance {
   readonly keys: boolean;
   /** Browser notifications for new requests. */
   readonly notify: boolean;
+  /** A sound for new requests. */
+  readonly sound: boolean;
 }
 
 const STORAGE_KEY = "postern.appearance";
-const usual: Appearance = { theme: "system", contrast: false, keys: true, notify: false };
+const usual: Appearance = { theme: "system", contrast: false, keys: true, notify: false, sound: false };
 
 export function readAppearance(): Appearance {
   try {
@@ -23,6 +25,7 @@ export function readAppearance(): Appearance {
       contrast: stored.contrast === true,
       keys: stored.keys !== false,
       notify: stored.notify === true,
+      sound: stored.sound === true,
     };
   } catch {
     // Storage may be switched off, or hold something else's text.

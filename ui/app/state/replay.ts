@@ -14,21 +14,33 @@ export interface Replay {
   /** More of the record is there and not loaded yet. */
   readonly more: ReadonlySignal<boolean>;
   readonly load: () => Promise<void>;
+  /** Page after page until nothing is missing, or `enough` says so. Stops at a failure, and when left. */
+  readonly loadOn: (enough?: (steps: readonly Step[]) => boolean) => Promise<void>;
 }
+
+/** Steps of one answer. */
+const PAGE_STEPS = 2000;
+
+/** So many steps come by themselves; of a longer session the rest comes when it is needed. */
+const STEPS_AT_ONCE = 10_000;
 
 export function useReplay(id: string): Replay {
   const replay = useMemo(() => createReplay(id), [id]);
   useEffect(() => {
-    replay.load();
-    return onChange((change) => {
+    replay.loadOn((steps) => steps.length >= STEPS_AT_ONCE);
+    const stop = onChange((change) => {
       // While pages are missing, what is new comes with the last of them.
       if (change === null || (change.session === id && !replay.more.value)) replay.load();
     });
+    return () => {
+      stop();
+      replay.leave();
+    };
   }, [replay]);
   return replay;
 }
 
-function createReplay(id: string): Replay {
+function createReplay(id: string): Replay & { leave(): void } {
   const session = signal<SessionAnswer | null>(null);
   const steps = signal<readonly Step[]>([]);
   const error = signal<ApiError | null>(null);
@@ -36,6 +48,24 @@ function createReplay(id: string): Replay {
   const more = signal(false);
   const path = `/api/sessions/${encodeURIComponent(id)}`;
   let again = false;
+  let left = false;
+  let idle: Promise<void> = Promise.resolve();
+
+  const page = async () => {
+    try {
+      const answer = await get<SessionAnswer>(path);
+      setTime(answer.now);
+      session.value = answer;
+      const last = steps.value.at(-1)?.sequence;
+      const query = `limit=${PAGE_STEPS}${last === undefined ? "" : `&after=${last}`}`;
+      const found = await get<Steps>(`${path}/events?${query}`);
+      if (found.steps.length > 0) steps.value = [...steps.value, ...found.steps];
+      more.value = found.next !== null;
+      error.value = null;
+    } catch (thrown) {
+      error.value = asApiError(thrown);
+    }
+  };
 
   const load = async () => {
     if (busy.value) {
@@ -43,23 +73,21 @@ function createReplay(id: string): Replay {
       return;
     }
     busy.value = true;
-    try {
-      const answer = await get<SessionAnswer>(path);
-      setTime(answer.now);
-      session.value = answer;
-      const last = steps.value.at(-1)?.sequence;
-      const page = await get<Steps>(`${path}/events?limit=500${last === undefined ? "" : `&after=${last}`}`);
-      if (page.steps.length > 0) steps.value = [...steps.value, ...page.steps];
-      more.value = page.next !== null;
-      error.value = null;
-    } catch (thrown) {
-      error.value = asApiError(thrown);
-    }
+    idle = page();
+    await idle;
     busy.value = false;
     if (again) {
       again = false;
       if (!more.value) await load();
     }
   };
-  return { session, steps, error, busy, more, load };
+
+  const loadOn: Replay["loadOn"] = async (enough = () => false) => {
+    do {
+      if (busy.value) await idle;
+      else await load();
+    } while (more.value && error.value === null && !left && !enough(steps.value));
+  };
+
+  return { session, steps, error, busy, more, load, loadOn, leave: () => left = true };
 }

@@ -1,0 +1,96 @@
+/** The record in Chromium: found by search, linked to a statement, played, filtered and checked; from real psql. */
+import assert from "node:assert/strict";
+import { ada, alex, devin, realTest } from "./real_support.ts";
+
+realTest("what psql ran is found, linked, played and checked", {}, async (test) => {
+  const psql = await test.psql(devin);
+  const approver = await test.gateway.signIn(ada);
+  const run = async (text: string, answer: string | RegExp) => {
+    await psql.send(text);
+    await psql.expect(answer);
+  };
+  await run("\\d customers", /card_number/);
+  await run("SELECT count(*) FROM orders WHERE status = 'shipped';", /\(1 row\)/);
+  await run("SELECT name, ssn FROM customers WHERE id = 3;", /\*\*\*-\*\*-\d{4}/);
+  await run("SELECT name, ssn FROM customers WHERE id = 4;", /\*\*\*-\*\*-\d{4}/);
+  await run("SELECT * FROM ordres;", /ERROR/);
+  await run("DROP TABLE payments;", /ERROR/);
+  await psql.send("UPDATE customers SET status = 'suspended' WHERE id = 7;");
+  await psql.expect("db-approvers");
+  const { id } = await approver.pending("WHERE id = 7");
+  await approver.decide(id, true, "As agreed with support");
+  await psql.expect(/UPDATE 1\n/);
+  const auditor = await test.page(alex, "/search");
+
+  await test.step("words, verdicts, tables and shapes find statements; a search is kept", async () => {
+    const found = auditor.locator(".hit");
+    await auditor.getByRole("searchbox").fill("shipped orders");
+    await auditor.keyboard.press("Enter");
+    await found.getByText("WHERE status = 'shipped'").waitFor();
+    assert.equal(await found.count(), 1);
+    await auditor.getByRole("searchbox").fill("");
+    await auditor.getByLabel("Verdict").selectOption("deny");
+    await found.getByText("DROP TABLE payments").waitFor();
+    await auditor.getByRole("button", { name: "Keep this search" }).click();
+    await auditor.getByRole("dialog").getByRole("textbox").fill("What was refused");
+    await auditor.keyboard.press("Enter");
+    await auditor.goto(`${test.gateway.dashboard}/search?table=public.customers`);
+    await found.getByText("FROM customers WHERE id = 4").waitFor();
+    await test.looks(auditor, "search");
+    await found.filter({ hasText: "id = 4" }).getByRole("link", { name: "others of this shape" }).click();
+    await auditor.getByText("Only statements of one shape").waitFor();
+    await found.getByText("WHERE id = 3").waitFor();
+    assert.equal(await found.count(), 2);
+    await auditor.getByRole("button", { name: "What was refused", exact: true }).click();
+    await found.getByText("DROP TABLE payments").waitFor();
+    assert.equal(await found.filter({ hasNotText: "Refused" }).count(), 0);
+  });
+
+  await test.step("what was found leads to its statement in the replay, open and in the window", async () => {
+    await auditor.goto(`${test.gateway.dashboard}/search?text=suspended`);
+    await auditor.getByRole("link", { name: /UPDATE customers/ }).click();
+    const row = auditor.locator('.step-head[aria-current="step"]');
+    await row.getByText("UPDATE customers SET status = 'suspended' WHERE id = 7").waitFor();
+    await auditor.locator(".story").getByText("“As agreed with support”").waitFor();
+    assert.match(new URL(auditor.url()).hash, /^#\d+$/);
+  });
+
+  await test.step("it is played at sixteen times its speed, and stepped by key", async () => {
+    const head = auditor.locator('.step-head[aria-current="step"]');
+    await auditor.getByLabel("Speed").selectOption("16");
+    await auditor.getByRole("button", { name: "Play", exact: true }).click();
+    await auditor.getByRole("button", { name: "Pause" }).waitFor();
+    // From its start to its end, with what only asked the catalogs opened on the way.
+    await head.getByText("UPDATE customers SET status").waitFor();
+    await auditor.locator(".focus-heading").click();
+    await auditor.keyboard.press("b");
+    await head.getByText("DROP TABLE payments").waitFor();
+    await auditor.getByRole("button", { name: "Play", exact: true }).waitFor();
+    await auditor.keyboard.press("n");
+    await head.getByText("UPDATE customers SET status").waitFor();
+  });
+
+  await test.step("the record is checked on demand, and says what was checked", async () => {
+    await auditor.getByRole("button", { name: "Check the record's integrity" }).click();
+    await auditor.getByText(/\d+ events of this session checked against the chain/).waitFor();
+    assert.match(await auditor.locator(".integrity-words").innerText(), /^Whole .* signed heads? with key/);
+    await auditor.getByRole("button", { name: /^Refused/ }).click();
+    assert.equal(await auditor.locator(".step-head").count(), 2, "the unknown table, and the DROP");
+    await auditor.getByRole("button", { name: /^All/ }).click();
+    await test.looks(auditor, "replay");
+  });
+
+  await test.step("the overview counts the day, names what is unusual, and says that the parts work", async () => {
+    await auditor.getByRole("link", { name: "Overview" }).click();
+    const tile = (name: string) => auditor.locator(".tile").filter({ hasText: name }).first();
+    assert.match(await tile("Sessions").innerText(), /1\s+1 person, 1 live now/);
+    assert.match(await tile("Held").innerText(), /1\s+median wait/);
+    assert.match(await tile("Refused").innerText(), /Refused\s+2/);
+    assert.match(await tile("Masked").innerText(), /Masked\s+[2-9]/);
+    await auditor.getByRole("img", { name: /statements today by hour/ }).waitFor();
+    const unusual = auditor.getByRole("region", { name: "Unusual" });
+    assert.match(await unusual.innerText(), /First time\s+devin@example.test connected to demo/);
+    assert.match(await auditor.getByRole("region", { name: "Health" }).innerText(), /Works\s+store/);
+    await test.looks(auditor, "overview");
+  });
+});

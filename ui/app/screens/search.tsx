@@ -1,0 +1,153 @@
+/** Statements of the whole record, found by who, where, what, verdict and time; each leads to its place in a replay. */
+import { useLocation } from "preact-iso";
+import { useSignal } from "@preact/signals";
+import type { SearchAnswer, StatementHit } from "../../contract.ts";
+import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { LoadMore } from "../parts/blocks.tsx";
+import { count, counted, zone } from "../parts/format.ts";
+import { icons } from "../parts/icons.tsx";
+import { Marked } from "../parts/marked.tsx";
+import { verdictLooks } from "../parts/states.ts";
+import { Preview } from "../parts/statement.tsx";
+import { get } from "../state/api.ts";
+import { setTime } from "../state/clock.ts";
+import { hasRole } from "../state/me.ts";
+import { usePages } from "../state/pages.ts";
+import { askOf, queryOf, SearchForm, type Wanted, wantedOf } from "./search_form.tsx";
+
+export function SearchScreen() {
+  const { query } = useLocation();
+  const wanted = wantedOf(query);
+  const key = queryOf(wanted);
+  return (
+    <section class="page wide">
+      <FocusHeading subject="search">
+        {hasRole("auditor", "admin") ? "Search" : "Search my statements"}
+      </FocusHeading>
+      <SearchForm key={key} wanted={wanted} />
+      <Results key={`found ${key}`} wanted={wanted} />
+    </section>
+  );
+}
+
+function Results({ wanted }: { wanted: Wanted }) {
+  const key = queryOf(wanted);
+  const behind = useSignal(0);
+  const pages = usePages<StatementHit>(key, {
+    load: async (cursor) => {
+      const ask = askOf(wanted);
+      if (cursor !== null) ask.set("before", String(cursor));
+      const answer = await get<SearchAnswer>(`/api/search?${ask}`);
+      setTime(answer.now);
+      behind.value = Math.max(0, answer.recordedTo - answer.indexedTo);
+      return { items: answer.hits, next: answer.next };
+    },
+    idOf: ({ sequence }) => String(sequence),
+  });
+  const items = pages.items.value;
+  const error = pages.error.value;
+  return (
+    <>
+      {error ? <Failure error={error} retry={pages.refresh} /> : null}
+      {items === null
+        ? (error ? null : <Loading lines={6} />)
+        : items.length === 0 && !pages.more.value
+        ? (
+          <Empty title={key === "" ? "Nothing was run yet" : "No statement fits"}>
+            {key === ""
+              ? "Every statement that goes through Postern can be found here."
+              : "Words are found whatever their case is. Leave a field out to find more."}
+          </Empty>
+        )
+        : <Found hits={items} wanted={wanted} more={pages.more.value} />}
+      {pages.more.value
+        ? (
+          <LoadMore load={pages.loadMore} busy={pages.busy.value} failed={error !== null}>
+            Look further back
+          </LoadMore>
+        )
+        : null}
+      <p class="zone">
+        Times are in {zone()}.{" "}
+        {behind.value > 0 ? `The newest ${counted(behind.value, "event")} can be found in a moment.` : ""}
+      </p>
+    </>
+  );
+}
+
+/** What the record's export understands of a search. */
+const exported = ["person", "target", "from", "to"] as const;
+
+function Found(
+  { hits, wanted, more }: { hits: readonly StatementHit[]; wanted: Wanted; more: boolean },
+) {
+  const ask = askOf(wanted);
+  const filter = new URLSearchParams(exported.flatMap((name) => {
+    const value = ask.get(name);
+    return value === null ? [] : [[name, value]];
+  }));
+  return (
+    <>
+      <div class="found-head">
+        <p role="status">
+          {count(hits.length)}
+          {more ? " so far" : hits.length === 1 ? " statement" : " statements"}
+        </p>
+        {hasRole("auditor", "admin")
+          ? (
+            <a class="button ghost small" href={`/api/audit/export?${filter}`} download>
+              {icons.download}
+              Export the record{filter.size > 0
+                ? ` of this ${
+                  [
+                    filter.has("person") ? "person" : "",
+                    filter.has("target") ? "target" : "",
+                    filter.has("from") || filter.has("to") ? "time" : "",
+                  ].filter(Boolean).join(", ")
+                }`
+                : ""}
+            </a>
+          )
+          : null}
+      </div>
+      <ol class="found">
+        {hits.map((hit) => (
+          <li key={hit.sequence}>
+            <Hit hit={hit} wanted={wanted} />
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Hit({ hit, wanted }: { hit: StatementHit; wanted: Wanted }) {
+  const { tone, icon, word } = verdictLooks(hit.verdict, hit.forwarded);
+  const shape = queryOf({ ...wanted, text: "", template: hit.template });
+  return (
+    <article class="hit">
+      <span class="hit-state">
+        <Badge tone={tone} icon={icon}>{word}</Badge>
+      </span>
+      <span class="hit-main">
+        <a class="hit-link" href={`/sessions/${hit.session}#${hit.sequence}`}>
+          <Preview text={hit.text.slice(0, 400)} whole={hit.textLength} />
+        </a>
+        <span class="hit-foot">
+          <span>
+            <Marked text={hit.person} />
+          </span>
+          <span>
+            <Marked text={hit.target} />
+          </span>
+          <span>rule {hit.rule}</span>
+          {hit.masked.length > 0 ? <span>{counted(hit.masked.length, "masked column")}</span> : null}
+          {wanted.template ? null : <a class="hit-shape" href={`/search?${shape}`}>others of this shape</a>}
+        </span>
+      </span>
+      <span class="hit-time">
+        <Time at={hit.at} />
+      </span>
+    </article>
+  );
+}

@@ -1,0 +1,55 @@
+/** A day at the gate, and how the parts are. */
+import { z } from "zod";
+
+const who = { person: z.string() };
+const where = { ...who, target: z.string(), session: z.string() };
+
+export const unusualSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("first-time"), ...where }),
+  z.strictObject({ kind: z.literal("hour"), ...where, at: z.number() }),
+  z.strictObject({ kind: z.literal("rows"), ...where, rows: z.number(), sequence: z.number() }),
+  z.strictObject({ kind: z.literal("refusals"), ...who, refusals: z.number() }),
+]);
+export type Unusual = z.infer<typeof unusualSchema>;
+
+export const hourSchema = z.strictObject({
+  /** Counted from `from`. */
+  hour: z.number(),
+  sessions: z.number(),
+  allowed: z.number(),
+  held: z.number(),
+  refused: z.number(),
+});
+export type Hour = z.infer<typeof hourSchema>;
+
+export const overviewSchema = z.strictObject({
+  now: z.number(),
+  from: z.number(),
+  live: z.number(),
+  waiting: z.number(),
+  people: z.number(),
+  sessions: z.number(),
+  hours: z.array(hourSchema),
+  holds: z.strictObject({
+    asked: z.number(),
+    approved: z.number(),
+    denied: z.number(),
+    expired: z.number(),
+    withdrawn: z.number(),
+    medianWaitMs: z.number().nullable(),
+  }),
+  masked: z.number(),
+  unusual: z.array(unusualSchema),
+  lookedAt: z.number(),
+  health: z.strictObject({
+    at: z.number(),
+    ready: z.boolean(),
+    parts: z.array(z.strictObject({
+      name: z.string(),
+      ok: z.boolean(),
+      detail: z.string(),
+      vital: z.boolean(),
+    })),
+  }),
+});
+export type Overview = z.infer<typeof overviewSchema>;
