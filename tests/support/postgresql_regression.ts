@@ -99,8 +99,8 @@ for (const file of [...first.filter((name) => name !== "copy.sql"), ...files]) {
       changes = 0;
     }
   }
+  console.log(file, JSON.stringify(counts));
 }
-console.log(counts);
 await sql.end({ timeout: 1 });
 await aside.end({ timeout: 1 });
 await server.close();
