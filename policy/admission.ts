@@ -195,7 +195,7 @@ export class Admission implements LiveSessions {
     const holder = holderOf(place);
     const name = await accounts.nameFor(holder);
     const target = name === null ? place.target : { ...place.target, account: { user: name } };
-    await journal.append(sessionStarted({ ...place, target, policy: inForce.current.digest }));
+    await journal.record(sessionStarted({ ...place, target, policy: inForce.current.digest }));
     if (name === null) return place;
     try {
       return { ...place, account: await accounts.create(holder, name, this.#endOf(place).at) };

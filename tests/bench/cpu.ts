@@ -26,3 +26,10 @@ export function usedBetween(before: ReadonlyMap<string, number>, after: Readonly
 export function cpuSeconds(): number {
   return [...threadTimes().values()].reduce((sum, seconds) => sum + seconds, 0);
 }
+
+/** Of another process. */
+export function cpuSecondsOf(pid: number): number {
+  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS;
+}

@@ -1,85 +1,22 @@
 /**
- * `deno task bench [--seconds N] [--rounds N] [--clients 1,8,32] [--modes simple,prepared] [--reads durable|batched]`: pgbench select-only
- * against the target, PgBouncer (session pooling) and Postern in turn, interleaved, in one run. Postern judges,
- * and records every statement, durably before it forwards it unless `--reads batched`. Ratios are of the medians; the machine's noise is in
- * the minimum and maximum.
+ * `deno task bench [--parts select,tpcb,connections,bulk,idle] [--seconds N] [--rounds N] [--clients 1,8,32,128]
+ * [--modes simple,extended,prepared] [--reads durable|batched] [--profile]`: PostgreSQL alone, behind PgBouncer
+ * (session pooling) and behind Postern in turn, interleaved, in one run. Postern judges and records every statement,
+ * durably before it forwards it unless `--reads batched`. Ratios are of the medians; the machine's noise is in the
+ * minimum and maximum. CPU seconds are of the middle's whole process; Postern's has the issuer and this program in it.
  */
 import { parseArgs } from "node:util";
-import { devin, startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import { runWell } from "../support/daemons.ts";
+import { startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import { type Postgresql, startPostgresql } from "../support/postgresql.ts";
 import { required } from "../support/programs.ts";
+import { bulk, prepareBulk } from "./bulk.ts";
 import { threadTimes, usedBetween } from "./cpu.ts";
+import { idleMemory } from "./idle.ts";
 import { startPgbouncer } from "./peers.ts";
+import { type Figures, type Load, pgbench, type Way } from "./pgbench.ts";
 import { profiled } from "./profile.ts";
-
-interface Load {
-  readonly mode: string;
-  readonly clients: number;
-  readonly seconds: number;
-}
-
-interface Figures {
-  readonly tps: number;
-  readonly latencyMs: number;
-}
-
-/** Runs pgbench; `onText` sees its standard error as it comes, for the sign-in link. */
-async function pgbench(
-  connection: string,
-  password: string,
-  load: Load,
-  onText: (text: string) => void = () => {},
-): Promise<Figures> {
-  const { mode, clients, seconds } = load;
-  const child = new Deno.Command(required("pgbench"), {
-    args: [
-      "-n",
-      "-S",
-      "-M",
-      mode,
-      "-c",
-      `${clients}`,
-      "-j",
-      `${Math.min(2, clients)}`,
-      "-T",
-      `${seconds}`,
-      connection,
-    ],
-    env: { PGPASSWORD: password },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let errors = "";
-  const watching = (async () => {
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      errors += text;
-      onText(errors);
-    }
-  })();
-  const output = await new Response(child.stdout).text();
-  await watching;
-  const { code } = await child.status;
-  const tps = Number(/tps = ([\d.]+)/.exec(output)?.[1]);
-  const latencyMs = Number(/latency average = ([\d.]+)/.exec(output)?.[1]);
-  if (code !== 0 || !Number.isFinite(tps)) throw new Error(`pgbench ended with ${code}: ${errors}${output}`);
-  return { tps, latencyMs };
-}
-
-/** pgbench through Postern: the bench is the person who opens the link. */
-function throughPostern(gateway: TestGateway, load: Load): Promise<Figures> {
-  let confirmed = false;
-  const connection = `host=127.0.0.1 port=${gateway.ports.postgresql} user=devin dbname=demo`;
-  return pgbench(connection, "", load, (text) => {
-    const link = /http:\/\/127\.0\.0\.1:\d+\/connect\/\S+/.exec(text)?.[0];
-    if (confirmed || link === undefined) return;
-    confirmed = true;
-    gateway.signIn(devin).then((user) => user.confirm(link));
-  });
-}
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+import { median, residentMiB } from "./stats.ts";
 
 async function prepare(target: Postgresql): Promise<void> {
   const connection = `host=${target.host} port=${target.port} user=${target.user} dbname=${target.database}`;
@@ -88,29 +25,76 @@ async function prepare(target: Postgresql): Promise<void> {
   });
 }
 
-function print(load: Load, results: ReadonlyMap<string, Figures[]>): void {
-  const tpsOf = (name: string) => median((results.get(name) ?? []).map(({ tps }) => tps));
+function print(what: string, { clients }: Load, results: ReadonlyMap<string, Figures[]>): void {
+  const of = (name: string) => median((results.get(name) ?? []).map(({ tps }) => tps));
   for (const [name, figures] of results) {
     const all = figures.map(({ tps }) => tps);
-    const latency = median(figures.map(({ latencyMs }) => latencyMs));
+    const cpu = figures.map(({ cpuSeconds }) => cpuSeconds).filter((one) => one !== null);
     console.log(
       [
-        load.mode.padEnd(9),
-        `${load.clients}`.padStart(3),
-        name.padEnd(10),
-        `${median(all).toFixed(0)} tps`.padStart(11),
-        `[${Math.min(...all).toFixed(0)}..${Math.max(...all).toFixed(0)}]`.padEnd(16),
-        `${latency.toFixed(3)} ms`.padStart(10),
-        `${(tpsOf(name) / tpsOf("direct")).toFixed(2)} of direct`,
-        `${(tpsOf(name) / tpsOf("pgbouncer")).toFixed(2)} of pgbouncer`,
+        what.padEnd(18),
+        `${clients}`.padStart(3),
+        name.padEnd(9),
+        `${median(all).toFixed(0)} tps`.padStart(10),
+        `[${Math.min(...all).toFixed(0)}..${Math.max(...all).toFixed(0)}]`.padEnd(14),
+        `p50 ${median(figures.map(({ p50Ms }) => p50Ms)).toFixed(3)}`,
+        `p99 ${median(figures.map(({ p99Ms }) => p99Ms)).toFixed(3)} ms`,
+        `${(of(name) / of("direct")).toFixed(2)} of direct`,
+        `${(of(name) / of("pgbouncer")).toFixed(2)} of pgbouncer`,
+        cpu.length === 0 ? "" : `${median(cpu).toFixed(0)} CPU s/million`,
       ].join("  "),
     );
   }
 }
 
+interface Plan {
+  readonly clients: readonly number[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly profile: boolean;
+}
+
+async function compared(what: string, load: Load, ways: readonly Way[], plan: Plan): Promise<void> {
+  const results = new Map<string, Figures[]>(ways.map(({ name }) => [name, []]));
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const way of ways) results.get(way.name)?.push(await pgbench(way, load));
+  }
+  print(what, load, results);
+  const postern = ways.at(-1);
+  if (!plan.profile || postern === undefined) return;
+  const before = threadTimes();
+  console.log(await profiled(async () => void await pgbench(postern, load)));
+  console.log(usedBetween(before, threadTimes()));
+}
+
+const rules = `rules:
+  - { name: bench, what: { kinds: [read, write, session, transaction, copy] }, then: allow }
+masks:
+  - { columns: ["*.big.ssn"], mask: { kind: partial, keepLast: 4 } }
+  - { columns: ["*.big.mail"], mask: { kind: hash } }
+  - { columns: ["*.big.phone"], mask: { kind: fixed, text: "***" } }
+`;
+
+function waysOf(target: Postgresql, pgbouncer: { port: number; pid: number }, gateway: TestGateway): Way[] {
+  const at = (port: number) => `host=127.0.0.1 port=${port} user=${target.user} dbname=${target.database}`;
+  const { password } = target;
+  return [
+    { name: "direct", connection: at(target.port), password, pid: null },
+    { name: "pgbouncer", connection: at(pgbouncer.port), password, pid: pgbouncer.pid },
+    {
+      name: "postern",
+      connection: `host=127.0.0.1 port=${gateway.ports.postgresql} user=devin dbname=demo`,
+      password: "",
+      pid: "here",
+      gateway,
+    },
+  ];
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      parts: { type: "string", default: "select,tpcb,connections,bulk,idle" },
       seconds: { type: "string", default: "4" },
       rounds: { type: "string", default: "3" },
       clients: { type: "string", default: "1,8,32" },
@@ -119,43 +103,43 @@ async function main(): Promise<void> {
       profile: { type: "boolean", default: false },
     },
   });
-  const target = await startPostgresql({ settings: { max_connections: "400" } });
+  const parts = new Set(values.parts.split(","));
+  const clients = values.clients.split(",").map(Number);
+  const plan: Plan = {
+    clients,
+    seconds: Number(values.seconds),
+    rounds: Number(values.rounds),
+    profile: values.profile,
+  };
+  const target = await startPostgresql({ settings: { max_connections: "600" } });
   await prepare(target);
-  const pgbouncer = await startPgbouncer(target, 128);
+  if (parts.has("bulk")) await prepareBulk(target);
+  const pgbouncer = await startPgbouncer(target, 300);
   const gateway = await startTestGateway({
     targets: targetYaml("demo", "postgresql", target),
-    sections: `limits: { sessionsPerPerson: 200 }\naudit: { reads: ${values.reads} }`,
-    listen: "  limits: { connectionsPerAddress: 400 }",
+    sections: `limits: { sessionsPerPerson: 500 }\naudit: { reads: ${values.reads} }\n${rules}`,
+    listen: "  limits: { connectionsPerAddress: 600 }",
     env: { TARGET_PASSWORD: target.password },
   });
-  const at = (port: number) => `host=127.0.0.1 port=${port} user=${target.user} dbname=${target.database}`;
-  const peers: Readonly<Record<string, (load: Load) => Promise<Figures>>> = {
-    direct: (load) => pgbench(at(target.port), target.password, load),
-    pgbouncer: (load) => pgbench(at(pgbouncer.port), target.password, load),
-    postern: (load) => throughPostern(gateway, load),
-  };
   try {
-    for (const mode of values.modes.split(",")) {
-      for (const clients of values.clients.split(",").map(Number)) {
-        const load = { mode, clients, seconds: Number(values.seconds) };
-        const results = new Map<string, Figures[]>(Object.keys(peers).map((name) => [name, []]));
-        for (let round = 0; round < Number(values.rounds); round++) {
-          for (const [name, run] of Object.entries(peers)) results.get(name)?.push(await run(load));
-        }
-        print(load, results);
-        if (values.profile) {
-          const before = threadTimes();
-          console.log(await profiled(async () => void await throughPostern(gateway, load)));
-          console.log(usedBetween(before, threadTimes()));
-        }
+    const ways = waysOf(target, pgbouncer, gateway);
+    const { seconds } = plan;
+    for (const mode of parts.has("select") ? values.modes.split(",") : []) {
+      for (const count of clients) {
+        await compared(`select ${mode}`, { script: ["-S"], mode, clients: count, seconds }, ways, plan);
       }
     }
-    const { rss } = Deno.memoryUsage();
-    console.log(
-      `resident memory at the end: ${
-        (rss / 2 ** 20).toFixed(0)
-      } MiB (gateway, store, issuer and this program)`,
-    );
+    for (const count of parts.has("tpcb") ? clients : []) {
+      const load = { script: ["-b", "tpcb-like"], mode: "simple", clients: count, seconds };
+      await compared("tpcb-like", load, ways, plan);
+    }
+    if (parts.has("connections")) {
+      const load = { script: ["-S"], mode: "simple", clients: 8, seconds, connects: true };
+      await compared("connection each", load, ways, plan);
+    }
+    if (parts.has("bulk")) await bulk(ways, plan.rounds);
+    if (parts.has("idle")) await idleMemory(ways.at(-1), gateway.ports.postgresql ?? 0);
+    console.log(`resident memory at the end: ${residentMiB()} MiB (gateway, store, issuer, this program)`);
   } finally {
     await gateway.close();
     await pgbouncer.close();

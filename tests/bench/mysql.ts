@@ -51,6 +51,7 @@ listen target
   await waitForPort(port, 10_000, () => daemon.obituary());
   return {
     port,
+    pid: daemon.pid,
     async close() {
       await daemon.stop("SIGTERM");
       await Deno.remove(folder, { recursive: true });

@@ -7,6 +7,7 @@ import { required } from "../support/programs.ts";
 
 export interface Peer {
   readonly port: number;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -40,6 +41,7 @@ log_disconnections = 0
   await waitForPort(port, 10_000, () => daemon.obituary());
   return {
     port,
+    pid: daemon.pid,
     async close() {
       await daemon.stop("SIGTERM");
       await Deno.remove(folder, { recursive: true });
