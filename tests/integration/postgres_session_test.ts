@@ -228,7 +228,7 @@ within("the target sees who is there, and its own pid is the client's", { readOn
   const ask = async (sql: string) => valuesOf((await client.ask(say.query(sql))).messages[1]!)[0];
   assert.equal(
     await ask("SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"),
-    "tool devin@example.test",
+    "tool devin@example.test s1",
   );
   assert.equal(await ask("SELECT pg_backend_pid()"), String(client.pid));
   assert.equal(await ask("SHOW default_transaction_read_only"), "on");
