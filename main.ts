@@ -230,6 +230,8 @@ const restartOnly = [
   "log",
   "notify",
   "audit.stream",
+  "audit.retention",
+  "audit.anchors",
   "dashboard.listen",
   "dashboard.url",
   "dashboard.sessions",

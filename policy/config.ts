@@ -10,6 +10,8 @@ import { type IdentityConfig, identitySchema, toIdentityConfig } from "./config_
 import { type ProtocolChoice, targetsSchema, toTargets } from "./config_targets.ts";
 import { duration, groupNames, size, type Sources, withSources } from "./config_values.ts";
 import type { MaskSetting } from "./masking.ts";
+import { type RetentionConfig, retentionSchema } from "./audit/retention.ts";
+import { type AnchorsConfig, anchorsSchema } from "./notify/anchors.ts";
 import { type NotifyConfig, notifySchema, type StreamConfig, streamSchema } from "./notify/config.ts";
 import type { ReadsRecorded } from "./recorder.ts";
 import type { Rule } from "./rules.ts";
@@ -86,6 +88,10 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
       /** `batched`: reads are recorded a moment after they are forwarded; see recorder.ts for what may be lost. */
       reads: z.enum(["durable", "batched"]).default("durable"),
       stream: streamSchema,
+      /** How long contents of the record are kept, by target; for ever where nothing is said. */
+      retention: retentionSchema,
+      /** Where signed heads are kept besides. */
+      anchors: anchorsSchema,
     }).prefault({}),
     notify: notifySchema,
     approvals: approvalsSchema,
@@ -118,6 +124,8 @@ export interface PolicyConfig {
   readonly reads: ReadsRecorded;
   readonly notify: NotifyConfig;
   readonly stream: StreamConfig;
+  readonly retention: RetentionConfig;
+  readonly anchors: AnchorsConfig;
   readonly limits: {
     readonly sessionsPerPersonMax: number;
     readonly sessionTimeMs: number;
@@ -146,6 +154,8 @@ export function toPolicyConfig(
     reads: sections.audit.reads,
     notify: sections.notify,
     stream: sections.audit.stream,
+    retention: sections.audit.retention,
+    anchors: sections.audit.anchors,
     limits: {
       sessionsPerPersonMax: limits.sessionsPerPerson,
       sessionTimeMs: limits.sessionTime,

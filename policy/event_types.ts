@@ -38,6 +38,8 @@ export type EventType =
   | "approval.escalated"
   | "dashboard.signin"
   | "dashboard.action"
+  | "record.erased"
+  | "record.retired"
   | "delivery.failing"
   | "delivery.recovered"
   | "delivery.dropped";

@@ -2,6 +2,8 @@
 import { Accounts } from "./accounts.ts";
 import type { TargetAccounts } from "./account_ports.ts";
 import { dashboardAction } from "./audit/events.ts";
+import { dirname, resolve as resolvePath } from "node:path";
+import { Retention } from "./audit/retention.ts";
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
@@ -28,6 +30,7 @@ import { compilePolicy, PolicyInForce } from "./in_force.ts";
 import { HealthCheck, storeProbe, targetProbes } from "./health.ts";
 import type { Log } from "./log.ts";
 import { Metrics, observed } from "./metrics.ts";
+import { Anchors } from "./notify/anchors.ts";
 import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
 import type { Access, Clock, EvidenceJournal, IdentityProvider, Leavers, TargetQuery } from "./ports.ts";
 import { Probes } from "./probes.ts";
@@ -123,9 +126,10 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   });
   const access = createAccess({ inForce, passwords, journal, grants });
   const { notify, stream } = config;
+  const retention = retentionOf(config, inForce, deps);
   const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
   return {
-    ...lifeOf({ grants, accounts, deliveries, rechecks }),
+    ...lifeOf({ grants, accounts, rechecks, outgoing: [retention, anchorsOf(config, deps), deliveries] }),
     gatekeeper,
     identity,
     signIns,
@@ -167,6 +171,20 @@ function identityParts(
   return { identity, departures, rechecks };
 }
 
+function anchorsOf({ anchors, notify }: PolicyConfig, { journal, file, clock, log }: PolicyDeps): Anchors {
+  const resolve = (path: string) => resolvePath(dirname(file), path);
+  return new Anchors({ anchors, journal, resolve, allowed: notify.allowAddresses, clock, log });
+}
+
+function retentionOf(
+  config: PolicyConfig,
+  inForce: PolicyInForce,
+  { journal, clock, log }: PolicyDeps,
+): Retention {
+  const targets = () => [...inForce.current.targets.keys()];
+  return new Retention({ rules: config.retention, targets, journal, clock, log });
+}
+
 function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: PolicyDeps): ApprovalService {
   const pendingMax = () => inForce.current.limits.pendingApprovalsMax;
   return createApprovals({
@@ -180,11 +198,11 @@ function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: Po
 }
 
 function lifeOf(
-  { grants, accounts, deliveries, rechecks }: {
+  { grants, accounts, rechecks, outgoing }: {
     readonly rechecks: Rechecks;
     readonly grants: Grants;
     readonly accounts: Accounts;
-    readonly deliveries: RunningDeliveries;
+    readonly outgoing: readonly { close(): Promise<void> }[];
   },
 ): Pick<PolicyPorts, "begin"> {
   return {
@@ -195,7 +213,7 @@ function lifeOf(
       return async () => {
         rechecks.close();
         grants.book.close();
-        await Promise.all([accounts.close(), deliveries.close()]);
+        await Promise.all([accounts, ...outgoing].map((one) => one.close()));
       };
     },
   };

@@ -71,6 +71,17 @@ export interface Cursors {
   release(name: string): Promise<void>;
 }
 
+/**
+ * Which contents are taken out of the record: of a target, from before a time; or those about a person or that mention
+ * them, or that hold a text. Their digests stay, and an event says so.
+ */
+export type Removal =
+  & { readonly by: string; readonly reason: string }
+  & (
+    | { readonly kind: "retired"; readonly target: string; readonly before: number }
+    | { readonly kind: "erased"; readonly person?: string; readonly text?: string }
+  );
+
 /** Something that what happens goes out through: a chat, a mailbox, a collector of logs. */
 export interface DeliveryState {
   readonly name: string;

@@ -2,8 +2,9 @@
 import type { FilledEvent } from "./audit/event_template.ts";
 import type { PosternError } from "./errors.ts";
 import type { OverviewAsked, OverviewFigures } from "./overview.ts";
+import type { SignedHead } from "./audit/heads.ts";
 import type { Grant } from "./grant.ts";
-import type { Cursors, StatementSearch, StatementsFound } from "./ports_evidence.ts";
+import type { Cursors, Removal, StatementSearch, StatementsFound } from "./ports_evidence.ts";
 import type {
   ApprovalRequest,
   ApprovalUse,
@@ -105,6 +106,10 @@ export type ExportFormat = "jsonl" | "csv";
 
 /** A journal whose record can be searched, and taken out with its proof. */
 export interface EvidenceJournal extends Journal {
+  /** Resolves with how many contents were taken out. Events about removals stay. */
+  remove(removal: Removal): Promise<number>;
+  /** Signed heads after this sequence, some at once, in order. */
+  heads(after: number): Promise<SignedHead[]>;
   readonly cursors: Cursors;
   /** A day in figures. */
   overview(asked: OverviewAsked): Promise<OverviewFigures>;

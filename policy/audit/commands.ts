@@ -1,4 +1,6 @@
 /** What `postern audit export` and `postern audit verify` do, with texts for people. */
+import { readAnchors } from "./anchored.ts";
+import type { SignedHead } from "./heads.ts";
 import type { EventFilter, EvidenceJournal, ExportFormat } from "../ports.ts";
 import { type Verification, verifyLines } from "./verify.ts";
 
@@ -37,16 +39,26 @@ const LINE_CHARS_MAX = 64 * 1024 * 1024;
  * Verifies an export. `publicKeyPath`: a PEM file with the keys that may sign; `audit-key.pub.pem` of the data
  * folder, kept where whoever could change the record cannot reach it. Never rejects for what the files hold.
  */
-export async function verifyFile(path: string, publicKeyPath?: string): Promise<FileVerification> {
+export async function verifyFile(
+  path: string,
+  publicKeyPath?: string,
+  anchorsPath?: string,
+): Promise<FileVerification> {
   let publicKey: string | undefined;
   try {
     if (publicKeyPath !== undefined) publicKey = await Deno.readTextFile(publicKeyPath);
   } catch (error) {
     return { ok: false, text: `BAD: the public key ${publicKeyPath} cannot be read: ${reason(error)}` };
   }
+  let anchors: SignedHead[];
+  try {
+    anchors = anchorsPath === undefined ? [] : readAnchors(await Deno.readTextFile(anchorsPath));
+  } catch (error) {
+    return { ok: false, text: `BAD: the anchors ${anchorsPath} cannot be read: ${reason(error)}` };
+  }
   try {
     using file = await Deno.open(path);
-    return report(await verifyLines(linesOf(file.readable), publicKey));
+    return report(await verifyLines(linesOf(file.readable), publicKey, anchors));
   } catch (error) {
     return { ok: false, text: `BAD: ${path} cannot be verified: ${reason(error)}` };
   }
@@ -65,6 +77,11 @@ export function report(found: Verification): FileVerification {
     count(found.events, "event"),
     last < first ? "an empty range" : `sequence ${first}..${last}`,
     ...(found.skipped > 0 ? [`${found.skipped} left out by the filter ${JSON.stringify(found.filter)}`] : []),
+    ...(found.removed > 0
+      ? [`${count(found.removed, "content")} erased or retired, as the record says`]
+      : []),
+    ...(found.unexplained > 0 ? [`${found.unexplained} of them by events outside of this export`] : []),
+    ...(found.anchors > 0 ? [`${count(found.anchors, "anchor")} met`] : []),
     ...(found.heads > 0 ? [`${count(found.heads, "signed head")} on the way`] : []),
     `end signed ${new Date(found.at).toISOString()} with key ${found.key.slice(0, 16)}`,
   ];

@@ -16,6 +16,7 @@ import type { EventType } from "../types.ts";
 import { accountEventData } from "./account_events.ts";
 import { accessEventData, grantScopeData } from "./access_events.ts";
 import { deliveryEventData } from "./delivery_events.ts";
+import { removalEventData } from "./removal_events.ts";
 
 const identityData = z.strictObject({
   subject: z.string(),
@@ -168,6 +169,7 @@ export const eventData = {
     address: z.string(),
   }).readonly(),
   ...deliveryEventData,
+  ...removalEventData,
 } satisfies Record<EventType, z.ZodType>;
 
 export type EventData = { readonly [T in EventType]: z.infer<(typeof eventData)[T]> };

@@ -12,6 +12,8 @@ export interface StoredEvent {
   readonly previous: string;
   readonly hash: string;
   readonly content: string;
+  /** The digest of a content that was taken out, which is empty then; null where it is there. */
+  readonly removed: string | null;
   /** Whether the filter wants it. */
   readonly matches: boolean;
 }
@@ -79,26 +81,24 @@ async function* provenLines(
   });
   yield header + "\n";
   const heads = new Heads(source, first - 1, last);
-  let digests: string[] = [];
+  const gap = new Gap();
   let hash = first > last ? head.hash : genesis;
   let events = 0;
   for await (const stored of everything(source, filter, first, last)) {
-    const { sequence, matches } = stored;
+    const { sequence, removed, content } = stored;
     hash = stored.hash;
-    if (!matches) digests.push(digestOf(stored.content));
-    else events++;
-    const signed = await heads.at(sequence);
-    const flushed = matches ? sequence : sequence + 1;
-    if (digests.length > 0 && (matches || signed.length > 0 || digests.length === DIGESTS_PER_LINE)) {
-      yield canonical({ skipped: { from: flushed - digests.length, digests } }) + "\n";
-      digests = [];
+    if (removed !== null) yield* gap.add("removed", sequence, removed);
+    else if (!stored.matches) yield* gap.add("skipped", sequence, digestOf(content));
+    else {
+      events++;
+      yield* gap.flush();
+      yield canonical({ ...eventFrom(stored) }) + "\n";
     }
-    if (matches) yield canonical({ ...eventFrom(stored) }) + "\n";
+    const signed = await heads.at(sequence);
+    if (signed.length > 0) yield* gap.flush();
     for (const one of signed) yield canonical({ head: { ...one } }) + "\n";
   }
-  if (digests.length > 0) {
-    yield canonical({ skipped: { from: last + 1 - digests.length, digests } }) + "\n";
-  }
+  yield* gap.flush();
   const end = await source.signStatement({
     kind: endKind,
     at: source.now(),
@@ -110,6 +110,26 @@ async function* provenLines(
     skipped: last - first + 1 - events,
   });
   yield canonical({ end }) + "\n";
+}
+
+/** Events that stand in an export by their digests alone, in a row. */
+class Gap {
+  #kind: "skipped" | "removed" = "skipped";
+  #from = 0;
+  #digests: string[] = [];
+
+  *add(kind: "skipped" | "removed", sequence: number, digest: string): Iterable<string> {
+    if (kind !== this.#kind || this.#digests.length === DIGESTS_PER_LINE) yield* this.flush();
+    if (this.#digests.length === 0) this.#from = sequence;
+    this.#kind = kind;
+    this.#digests.push(digest);
+  }
+
+  *flush(): Iterable<string> {
+    if (this.#digests.length === 0) return;
+    yield canonical({ [this.#kind]: { from: this.#from, digests: this.#digests } }) + "\n";
+    this.#digests = [];
+  }
 }
 
 async function previousOf(source: ExportSource, first: number, head: SignedHead): Promise<string> {
@@ -174,7 +194,7 @@ const csvColumns = [
 async function* csvLines(source: ExportSource, filter: EventFilter, { first, last }: Bounds) {
   yield csvColumns.join(",") + "\r\n";
   for await (const stored of everything(source, filter, first, last)) {
-    if (!stored.matches) continue;
+    if (!stored.matches || stored.removed !== null) continue;
     const event = eventFrom(stored);
     const { data } = event;
     const cells: Json[] = [

@@ -6,6 +6,7 @@
  *     {"postern":"audit-export/1","at","filter","first","last","previous","keys"}   what this is; keys are PEM
  *     {"at","data","hash","person","previous","sequence","session","target","type"} one event
  *     {"skipped":{"from","digests":[…]}}   events that the filter left out: their digests keep the chain whole
+ *     {"removed":{"from","digests":[…]}}   events whose contents were erased or retired, as an event among the lines says
  *     {"head":{…}}                         a signed head, after the event that it is about (policy/audit/heads.ts)
  *     {"end":{"kind":"postern-export/1","at","header","first","last","hash","events","skipped","key","signature"}}
  *
@@ -45,6 +46,10 @@ export const eventSchema = z.strictObject({
 
 export const skippedSchema = z.strictObject({
   skipped: z.strictObject({ from: place, digests: z.array(hex64).min(1) }),
+});
+
+export const removedSchema = z.strictObject({
+  removed: z.strictObject({ from: place, digests: z.array(hex64).min(1) }),
 });
 
 export const headLineSchema = z.strictObject({ head: headSchema });

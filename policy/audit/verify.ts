@@ -2,7 +2,6 @@
 import type { KeyObject } from "node:crypto";
 import type { z } from "zod";
 import type { AuditEvent, Json } from "../types.ts";
-import { canonical } from "./canonical.ts";
 import { contentOf, digestOf, genesis, type Head, linkOf } from "./chain.ts";
 import {
   endSchema,
@@ -10,9 +9,13 @@ import {
   exportKind,
   headerSchema,
   headLineSchema,
+  removedSchema,
   skippedSchema,
 } from "./export_format.ts";
-import { keyRing, signatureFault } from "./heads.ts";
+import { keyRing, signatureFault, type SignedHead } from "./heads.ts";
+import { Bad, parse } from "./export_line.ts";
+import { Anchored } from "./anchored.ts";
+import { Removals } from "./removals.ts";
 
 /** What was found. `line` counts from 1; `sequence` is of the event in question, null where it is about none. */
 export type Verification =
@@ -20,6 +23,11 @@ export type Verification =
     readonly ok: true;
     readonly events: number;
     readonly skipped: number;
+    /** Heads kept elsewhere that the chain agrees with. */
+    readonly anchors: number;
+    /** Contents that were erased or retired, as the record says; `unexplained` of them by events that this export lacks. */
+    readonly removed: number;
+    readonly unexplained: number;
     readonly first: number;
     readonly last: number;
     /** Signed heads on the way, the end's not counted. */
@@ -41,12 +49,6 @@ export type Verification =
     readonly events: number;
   };
 
-class Bad extends Error {
-  constructor(message: string, readonly sequence: number | null = null) {
-    super(message);
-  }
-}
-
 /**
  * Reads the lines once, in constant memory, and stops at the first that is wrong. `publicKey`: PEM, one or more
  * keys that may sign; without it the export's own keys count, which shows only that it is whole in itself.
@@ -55,8 +57,9 @@ class Bad extends Error {
 export async function verifyLines(
   lines: AsyncIterable<string> | Iterable<string>,
   publicKey?: string,
+  anchors: readonly SignedHead[] = [],
 ): Promise<Verification> {
-  const check = new Check(publicKey === undefined ? null : keyRing(publicKey));
+  const check = new Check(publicKey === undefined ? null : keyRing(publicKey), new Anchored(anchors));
   let line = 0;
   try {
     for await (const text of lines) {
@@ -79,6 +82,7 @@ export async function verifyLines(
 class Check {
   events = 0;
   #skipped = 0;
+  readonly #removals = new Removals();
   #heads = 0;
   #header: z.infer<typeof headerSchema> | null = null;
   #headerDigest = "";
@@ -86,7 +90,7 @@ class Check {
   #end: z.infer<typeof endSchema>["end"] | null = null;
   #ring: ReadonlyMap<string, KeyObject> = new Map();
 
-  constructor(readonly pinned: ReadonlyMap<string, KeyObject> | null) {}
+  constructor(readonly pinned: ReadonlyMap<string, KeyObject> | null, readonly anchored: Anchored) {}
 
   line(text: string): void {
     if (this.#end !== null) throw new Bad("there is a line after the signed end: it was added");
@@ -94,6 +98,7 @@ class Check {
     if (this.#header === null) this.#begin(text, value);
     else if ("sequence" in value) this.#event(value);
     else if ("skipped" in value) this.#skip(value);
+    else if ("removed" in value) this.#remove(value);
     else if ("head" in value) this.#signed(value);
     else if ("end" in value) this.#finish(value);
     else throw new Bad("this is no line of an export");
@@ -107,10 +112,24 @@ class Check {
         this.#head.sequence,
       );
     }
+    const whole = Object.keys(this.#header.filter).length === 0;
+    if (whole) this.anchored.ended(this.#header.last);
+    const unexplained = this.#removals.unexplained();
+    // An export of everything has the event that took a content out; a filter may have left it out.
+    if (unexplained.length > 0 && whole) {
+      const [first] = unexplained;
+      throw new Bad(
+        `the content of event ${first} is missing, and no event says that it was erased or retired`,
+        first,
+      );
+    }
     return {
       ok: true,
       events: this.events,
       skipped: this.#skipped,
+      anchors: this.anchored.met,
+      removed: this.#removals.count,
+      unexplained: unexplained.length,
       first: this.#header.first,
       last: this.#header.last,
       heads: this.#heads,
@@ -135,6 +154,7 @@ class Check {
     } catch (error) {
       throw new Bad(`the header's keys cannot be read: ${(error as Error).message}`);
     }
+    this.anchored.check(this.#ring);
   }
 
   #event(value: object): void {
@@ -154,18 +174,36 @@ class Check {
       );
     }
     this.#head = { sequence: event.sequence, hash: event.hash };
+    this.anchored.passed(event.sequence, event.hash);
     this.events++;
+    this.#removals.said(event);
+  }
+
+  #remove(value: object): void {
+    const { data, error } = removedSchema.safeParse(value);
+    if (error !== undefined) throw new Bad("this is no line of removed contents");
+    const { from, digests } = data.removed;
+    this.#pass(from, digests);
+    this.#removals.found(from, digests.length);
   }
 
   #skip(value: object): void {
     const { data, error } = skippedSchema.safeParse(value);
     if (error !== undefined) throw new Bad("this is no line of skipped events");
     const { from, digests } = data.skipped;
+    this.#pass(from, digests);
+    this.#skipped += digests.length;
+  }
+
+  /** Over events of which the digests alone are here. */
+  #pass(from: number, digests: readonly string[]): void {
     this.#expect(from);
     let { sequence, hash } = this.#head;
-    for (const digest of digests) hash = linkOf(++sequence, hash, digest);
+    for (const digest of digests) {
+      hash = linkOf(++sequence, hash, digest);
+      this.anchored.passed(sequence, hash);
+    }
     this.#head = { sequence, hash };
-    this.#skipped += digests.length;
   }
 
   #expect(sequence: number): void {
@@ -218,7 +256,9 @@ class Check {
         sequence,
       );
     }
-    if (end.hash !== hash || end.events !== this.events || end.skipped !== this.#skipped) {
+    if (
+      end.hash !== hash || end.events !== this.events || end.skipped !== this.#skipped + this.#removals.count
+    ) {
       throw new Bad("the signed end does not match the lines before it: they were rewritten", sequence);
     }
     this.#end = end;
@@ -235,34 +275,5 @@ class Check {
       );
     }
     if (fault !== null) throw new Bad("its signature is wrong: it was changed or forged", sequence);
-  }
-}
-
-function parse(text: string): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Bad("this line is no JSON");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Bad("this is no line of an export");
-  }
-  // A second member of the same name, or another spelling, would show other readers something else.
-  if (!isCanonical(value as Json, text)) {
-    throw new Bad(
-      "this line is not in canonical form: it was changed",
-      Number.isSafeInteger((value as AuditEvent).sequence) ? (value as AuditEvent).sequence : null,
-    );
-  }
-  return value;
-}
-
-function isCanonical(value: Json, text: string): boolean {
-  try {
-    return canonical(value) === text;
-  } catch {
-    // Nested so deep that no event of ours could be.
-    return false;
   }
 }

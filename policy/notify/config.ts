@@ -21,7 +21,9 @@ function urlProblem(text: string): string | null {
 }
 
 /** A URL as it stands, or as a secret, which it is for Slack and Teams. */
-const hookUrl = z.union([z.string(), secret], { error: "must be a URL, or { env: NAME } or { file: PATH }" })
+export const hookUrl = z.union([z.string(), secret], {
+  error: "must be a URL, or { env: NAME } or { file: PATH }",
+})
   .transform((given, context) => {
     const url = typeof given === "string" ? new Secret(given) : given;
     const message = urlProblem(url.reveal());

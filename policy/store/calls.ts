@@ -6,6 +6,8 @@ import type { EventFilter, SessionSummary, StatementSearch, StatementsFound } fr
 import type { Grant } from "../grant.ts";
 import type { ApprovalRequest, ApprovalUse, EventDraft } from "../types.ts";
 import type { CursorClaim } from "./cursors.ts";
+import type { Removal } from "../ports_evidence.ts";
+import type { Removable } from "./removal.ts";
 import type { Drained, EngineOptions } from "./engine.ts";
 import type { GrantFilter } from "./grants.ts";
 import type { EventsPage, SessionFilter } from "./queries.ts";
@@ -42,6 +44,8 @@ export interface Calls {
   advanceCursor: { argument: { name: string; node: string; sequence: number }; answer: boolean };
   releaseCursor: { argument: { name: string; node: string }; answer: null };
   overview: { argument: OverviewAsked; answer: OverviewFigures };
+  removable: { argument: { removal: Removal; after: number }; answer: Removable };
+  wipe: { argument: readonly (readonly [number, number])[]; answer: null };
   search: { argument: StatementSearch; answer: StatementsFound };
   /** Brings the search index forward by at most so many events; how many it went through. */
   index: { argument: number; answer: number };

@@ -33,6 +33,8 @@ export interface Database {
   upkeep(): Promise<void>;
   /** Copies all of it, as it is now, into a new folder; false where it is not ours to copy. */
   copy(into: string): Promise<boolean>;
+  /** What was deleted or overwritten leaves the files, too. */
+  vacuum(): Promise<void>;
   /** Whether it still answers after a failure; if not it must be opened anew. */
   alive(): Promise<boolean>;
   close(): Promise<void>;

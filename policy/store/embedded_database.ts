@@ -166,6 +166,11 @@ class EmbeddedDatabase implements Database {
     return true;
   }
 
+  async vacuum() {
+    await this.db.exec("VACUUM");
+    await this.db.exec("CHECKPOINT");
+  }
+
   async alive() {
     if (this.fs.aborted) return false;
     try {

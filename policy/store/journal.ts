@@ -8,6 +8,7 @@ import type {
   EvidenceJournal,
   ExportFormat,
   Recordable,
+  Removal,
   StatementSearch,
   StatementsFound,
 } from "../ports.ts";
@@ -23,6 +24,7 @@ import { Indexer } from "./indexer.ts";
 import { Listeners } from "./listeners.ts";
 import { encode } from "./projection.ts";
 import { RecordReader } from "./record_reader.ts";
+import { Remover } from "./remover.ts";
 import { metaFor, metaOf } from "./spool_meta.ts";
 import { type Log, storeFailed, WorkerClient } from "./worker_client.ts";
 
@@ -113,6 +115,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
     if (drafts.length > 0) {
       this.#log("warn", "Postern was not stopped properly; what was open is recorded as ended", found);
     }
+    await this.#remover().finish();
     this.#indexer.poke();
   }
 
@@ -158,6 +161,20 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
     await this.#settled();
     await this.#indexer.catchUp();
     return await this.#client.call("search", search);
+  }
+
+  async remove(removal: Removal): Promise<number> {
+    await this.#settled();
+    return await this.#remover().remove(removal);
+  }
+
+  #remover(): Remover {
+    return new Remover({
+      find: (removal, after) => this.#client.call("removable", { removal, after }),
+      wipe: (ranges) => this.#client.call("wipe", ranges),
+      sign: () => this.#sign(),
+      journal: this,
+    });
   }
 
   /** Not by what an old database says: an approval may have ended since. */

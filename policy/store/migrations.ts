@@ -131,6 +131,10 @@ export const migrations: readonly (readonly string[])[] = [
   [
     `ALTER TABLE approvals ADD COLUMN impact text`,
   ],
+  [
+    // Of an event whose content was taken out ('' then): what the chain needs of it.
+    `ALTER TABLE events ADD COLUMN digest text`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

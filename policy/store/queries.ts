@@ -67,24 +67,27 @@ const paged = (matches: string, where: readonly string[]) =>
   `SELECT string_agg(sequence::text, E'\n' ORDER BY sequence), string_agg(previous, E'\n' ORDER BY sequence),
      string_agg(hash, E'\n' ORDER BY sequence),
      string_agg(replace(content, E'\n', ' '), E'\n' ORDER BY sequence),
-     string_agg(CASE WHEN matches THEN '1' ELSE '0' END, '' ORDER BY sequence)
+     string_agg(CASE WHEN matches THEN '1' ELSE '0' END, '' ORDER BY sequence),
+     string_agg(coalesce(digest, ''), E'\n' ORDER BY sequence)
    FROM (
      SELECT *, sum(octet_length(content)) OVER (ORDER BY sequence) - octet_length(content) AS before
      FROM (
-       SELECT sequence, previous, hash, content, ${matches} AS matches FROM events
+       SELECT sequence, previous, hash, content, digest, ${matches} AS matches FROM events
        WHERE ${where.join(" AND ")} ORDER BY sequence LIMIT $2::int8
      ) AS page
    ) AS measured WHERE before < ${PAGE_BYTES}`;
 
 function toStored(row: Row | undefined): StoredEvent[] {
-  const [sequences, previous, hashes, contents, matches] = row ?? [];
+  const [sequences, previous, hashes, contents, matches, digests] = row ?? [];
   if (sequences == null) return [];
   const [before, links, texts] = [previous!.split("\n"), hashes!.split("\n"), contents!.split("\n")];
+  const removed = digests!.split("\n");
   return sequences.split("\n").map((sequence, i) => ({
     sequence: Number(sequence),
     previous: before[i]!,
     hash: links[i]!,
     content: texts[i]!,
+    removed: texts[i] === "" ? removed[i]! : null,
     matches: matches![i] === "1",
   }));
 }
@@ -107,7 +110,7 @@ export async function readEvents(
 ): Promise<EventsPage> {
   const count = Math.min(limit, PAGE_EVENTS);
   const values: (string | null)[] = [integer(after), integer(count)];
-  const where = ["sequence > $1::int8", ...conditions(filter, values)];
+  const where = ["sequence > $1::int8", "content <> ''", ...conditions(filter, values)];
   const indexed = filter.text === undefined && membersOf(filter).length === 0;
   const step = indexed ? null : after + SEARCH_STEP;
   if (step !== null) where.push(`sequence <= $${values.push(integer(step))}::int8`);

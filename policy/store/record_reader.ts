@@ -47,6 +47,10 @@ export abstract class RecordReader {
     return this.read("approvals", filter);
   }
 
+  heads(after: number) {
+    return this.read("heads", { after, to: Number.MAX_SAFE_INTEGER });
+  }
+
   grant(id: string): Promise<Grant | null> {
     return this.read("grant", id);
   }

@@ -23,7 +23,7 @@ const CURSOR: Statement = {
 };
 
 const NEXT = `
-  SELECT sequence::text, CASE WHEN type = 'statement.judged' THEN content END FROM (
+  SELECT sequence::text, CASE WHEN type = 'statement.judged' AND content <> '' THEN content END FROM (
     SELECT sequence, type, content, sum(octet_length(content)) OVER (ORDER BY sequence) AS bytes
     FROM (
       SELECT sequence, type, content FROM events

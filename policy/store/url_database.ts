@@ -74,6 +74,10 @@ class UrlDatabase implements Database {
     return Promise.resolve(false);
   }
 
+  async vacuum() {
+    await this.sql.unsafe("VACUUM events");
+  }
+
   async alive() {
     // The driver connects anew by itself: what failed says nothing of the next statement.
     return await Promise.resolve(true);

@@ -10,6 +10,7 @@ import { readGrant, readGrants } from "./grants.ts";
 import { readApproval, readApprovals, unusedApprovals, usableApproval, useApproval } from "./approvals.ts";
 import { readBounds, readEvents, readRange, readSession, readSessions } from "./queries.ts";
 import { countDay } from "./overview.ts";
+import { findRemovable, wipe } from "./removal.ts";
 import { searchStatements } from "./search.ts";
 import { indexNext } from "./search_index.ts";
 
@@ -56,6 +57,8 @@ const handlers: CallHandlers = {
   advanceCursor: (step) => advanceCursor(opened().db, step),
   releaseCursor: (held) => releaseCursor(opened().db, held),
   overview: (asked) => countDay(opened().db, asked),
+  removable: ({ removal, after }) => findRemovable(opened().db, removal, after),
+  wipe: (ranges) => wipe(opened().db, ranges),
   search: (wanted) => searchStatements(opened().db, wanted),
   index: (limit) => indexNext(opened().db, limit),
   grant: (id) => readGrant(opened().db, id),

@@ -155,7 +155,9 @@ async function mysqlClient({ ports }: Lab, user: DashboardUser): Promise<Run> {
 
 async function startLoad(lab: Lab, life: number, enough: () => boolean): Promise<Load> {
   const base = `http://127.0.0.1:${lab.ports.dashboard}`;
-  const { browser } = await signInByHttp(`${base}/auth/login?next=/`, devin.email);
+  // A connection that is kept alive may still be one to the process that was killed.
+  const signIn = () => signInByHttp(`${base}/auth/login?next=/`, devin.email);
+  const { browser } = await signIn().catch(signIn).catch(signIn);
   const user = new DashboardUser(browser, base);
   const runs: [string, Run][] = [];
   for (let i = 0; i < clientsEach; i++) {

@@ -7,7 +7,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { Hono } from "hono";
 import { asPosternError } from "../../policy/errors.ts";
-import type { Backup, EventFilter, EvidenceJournal, ExportFormat } from "../../policy/ports.ts";
+import type { Backup, EventFilter, EvidenceJournal, ExportFormat, Removal } from "../../policy/ports.ts";
 
 /** What to export; it travels as JSON in a query, and both ends are this program. */
 export interface WantedExport {
@@ -22,7 +22,7 @@ export interface Control {
 const socketName = "control.sock";
 
 export interface ControlDeps {
-  readonly journal: Pick<EvidenceJournal, "lines"> & Backup;
+  readonly journal: Pick<EvidenceJournal, "lines" | "remove"> & Backup;
   /** Reads the config anew; resolves with what to tell the person. Rejects with a PosternError. */
   readonly reload: (by: string) => Promise<string>;
 }
@@ -33,6 +33,13 @@ function controlApp({ journal, reload }: ControlDeps): Hono {
     reload("postern reload").then((said) => c.text(said), (error) => {
       return c.text(asPosternError(error).message, 409);
     }));
+  app.post("/audit/erase", async (c) => {
+    try {
+      return c.text(String(await journal.remove(await c.req.json() as Removal)));
+    } catch (error) {
+      return c.text(asPosternError(error).message, 409);
+    }
+  });
   app.get("/audit/export", (c) => {
     const { filter, format } = JSON.parse(c.req.query("wanted") ?? "{}") as WantedExport;
     return c.body(ReadableStream.from(journal.lines(filter, format)).pipeThrough(new TextEncoderStream()));
@@ -60,14 +67,19 @@ export async function startControl(folder: string, deps: ControlDeps): Promise<C
 }
 
 /** One call to the gateway that runs on this folder; null where none runs. */
-function askRunning(folder: string, method: "GET" | "POST", path: string): Promise<IncomingMessage | null> {
+function askRunning(
+  folder: string,
+  method: "GET" | "POST",
+  path: string,
+  body?: string,
+): Promise<IncomingMessage | null> {
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath: `${folder}/${socketName}`, method, path }, resolve);
     asking.on("error", (error: Error & { code?: string }) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(null);
       else reject(error);
     });
-    asking.end();
+    asking.end(body);
   });
 }
 
@@ -83,6 +95,15 @@ export async function exportFromRunning(
   if (response.statusCode !== 200) throw new Error(`the running Postern answered ${response.statusCode}`);
   for await (const chunk of response) await write(chunk);
   return true;
+}
+
+/** Erases from the record of the gateway that runs on this folder: how many contents; null where none runs. */
+export async function eraseFromRunning(folder: string, removal: Removal): Promise<number | null> {
+  const response = await askRunning(folder, "POST", "/audit/erase", JSON.stringify(removal));
+  if (response === null) return null;
+  const said = await text(response);
+  if (response.statusCode !== 200) throw new Error(said);
+  return Number(said);
 }
 
 /** Makes the gateway that runs on this folder read its config anew; null where none runs. */

@@ -1,7 +1,7 @@
 /** `postern audit export` and `postern audit verify`. */
 import { exportRecord, verifyFile } from "../../policy/audit/commands.ts";
-import type { EventFilter, EvidenceJournal } from "../../policy/ports.ts";
-import { exportFromRunning } from "../api/control.ts";
+import type { EventFilter, EvidenceJournal, Removal } from "../../policy/ports.ts";
+import { eraseFromRunning, exportFromRunning } from "../api/control.ts";
 import { type Commands, type ConfigReader, say, UsageError, type Values } from "./run.ts";
 
 const exportOptions = {
@@ -73,9 +73,48 @@ async function auditExport(
 }
 
 async function auditVerify(file: string, values: Values): Promise<number> {
-  const key = values["public-key"];
-  const { ok, text } = await verifyFile(file, typeof key === "string" ? key : undefined);
+  const { "public-key": key, anchors } = values;
+  const { ok, text } = await verifyFile(
+    file,
+    typeof key === "string" ? key : undefined,
+    typeof anchors === "string" ? anchors : undefined,
+  );
   return await say(text, ok ? 0 : 1);
+}
+
+/** A person's data, or a text, out of the record: by the gateway that runs on `folder`, else in the store itself. */
+async function auditErase(
+  folder: string,
+  { person, text, reason }: Values,
+  open: () => Promise<EvidenceJournal>,
+): Promise<number> {
+  if ((typeof person === "string") === (typeof text === "string")) {
+    throw new UsageError("Say what to erase: --person NAME, or --text TEXT");
+  }
+  if (typeof reason !== "string" || reason.trim() === "") {
+    throw new UsageError("Say why, for the record, without naming the person: --reason TEXT");
+  }
+  const removal: Removal = {
+    kind: "erased",
+    ...(typeof person === "string" ? { person } : { text: String(text) }),
+    by: "postern audit erase",
+    reason,
+  };
+  const said = (count: number) =>
+    say(
+      `The contents of ${count} event${
+        count === 1 ? "" : "s"
+      } were erased; their digests stay, and the chain ` +
+        "verifies. Copies outside (exports, streams, backups) are not reached from here.",
+    );
+  const erased = await eraseFromRunning(folder, removal);
+  if (erased !== null) return await said(erased);
+  const journal = await open();
+  try {
+    return await said(await journal.remove(removal));
+  } finally {
+    await journal.close();
+  }
 }
 
 export function auditCommands(
@@ -94,10 +133,20 @@ export function auditCommands(
         return auditExport(folder, values, () => openJournal(folder));
       },
     },
+    "audit erase": {
+      usage: "--config FILE (--person NAME | --text TEXT) --reason TEXT",
+      about: "takes a person's data, or what holds a text, out of the record; its chain stays",
+      options: { config: "string", person: "string", text: "string", reason: "string" },
+      operands: [0, 0],
+      run: (_, values) => {
+        const folder = config.dataFolder(values);
+        return auditErase(folder, values, () => openJournal(folder));
+      },
+    },
     "audit verify": {
-      usage: "FILE [--public-key FILE]",
+      usage: "FILE [--public-key FILE] [--anchors FILE]",
       about: "checks an export's chain; names the first line that is wrong",
-      options: { "public-key": "string" },
+      options: { "public-key": "string", anchors: "string" },
       operands: [1, 1],
       run: ([file], values) => auditVerify(file ?? "", values),
     },

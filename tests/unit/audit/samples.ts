@@ -8,6 +8,7 @@ import { contentOf, digestOf, emptyChain, linkOf } from "../../../policy/audit/c
 import { accessChanged, accessEventData } from "../../../policy/audit/access_events.ts";
 import { deliveryChanged, deliveryDropped } from "../../../policy/audit/delivery_events.ts";
 import { accountCreated, accountDropped, accountStuck } from "../../../policy/audit/account_events.ts";
+import { recordErased, recordRetired } from "../../../policy/audit/removal_events.ts";
 import * as events from "../../../policy/audit/events.ts";
 import { newPrivateKey, type SignedHead, signer } from "../../../policy/audit/heads.ts";
 import type { Verification } from "../../../policy/audit/verify.ts";
@@ -130,6 +131,8 @@ export function alsoHappening(): EventDraft[] {
       needsRestart: [],
     }),
     ...deliverySamples(),
+    recordErased([3, 4, 7], { by: "ops", reason: "request 12" }),
+    recordRetired([1, 2], { by: "retention", reason: "older than 90 days", target: target.name, before: 1 }),
     events.approvalJoined(request, "session-2"),
     events.approvalPreviewed(request, noImpact),
     events.approvalEscalated({ ...request, escalation: { at: 9, groups: ["team-leads"] } }),
@@ -262,7 +265,7 @@ export function memoryRecord(
     const content = contentOf({ ...draft, at: at(index) });
     const previous = hash;
     hash = linkOf(++sequence, previous, digestOf(content));
-    stored.push({ sequence, previous, hash, content, matches: true });
+    stored.push({ sequence, previous, hash, content, removed: null, matches: true });
     if (sequence % (options.headEvery ?? Infinity) === 0) heads.push(signed());
   });
   const matching = (filter: EventFilter) =>

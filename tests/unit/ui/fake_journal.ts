@@ -68,6 +68,14 @@ export class FakeJournal implements EvidenceJournal {
     return Promise.resolve(found.slice(0, limit));
   }
 
+  heads(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
+  remove(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   readonly cursors: EvidenceJournal["cursors"] = {
     claim: () => Promise.resolve(0),
     advance: () => Promise.resolve(true),
