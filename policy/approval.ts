@@ -14,6 +14,7 @@ import {
   approvalRequested,
   approvalWithdrawn,
 } from "./audit/approval_events.ts";
+import { KnownNames, samePerson } from "./approval/people.ts";
 import { type Ended, PendingRequest } from "./approval/pending.ts";
 import {
   approversAt,
@@ -38,9 +39,6 @@ import type { ApprovalRequest, Identity } from "./types.ts";
 export { digestKeyOf, digestOf } from "./approval/review.ts";
 export type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
 
-const samePerson = (one: Pick<Identity, "issuer" | "subject">, other: Pick<Identity, "issuer" | "subject">) =>
-  one.issuer === other.issuer && one.subject === other.subject;
-
 export function createApprovals(deps: ApprovalDeps): ApprovalService {
   return new ApprovalDesk(deps);
 }
@@ -49,6 +47,7 @@ class ApprovalDesk implements ApprovalService {
   readonly #pending = new Map<string, PendingRequest>();
   /** Requests on their way into the record, by digest. */
   readonly #asking = new Map<string, Promise<PendingRequest>>();
+  readonly #names = new KnownNames();
   readonly #standing = new StandingApprovals();
 
   constructor(private readonly deps: ApprovalDeps) {}
@@ -71,6 +70,7 @@ class ApprovalDesk implements ApprovalService {
   }
 
   async hold(request: ApprovalRequest, requester: Identity): Promise<Hold> {
+    this.#names.add(requester);
     const now = this.deps.clock();
     const standing = this.#standing.covering(request, now);
     if (standing !== null) return this.#passing(standing.request, standing.note);
@@ -170,6 +170,7 @@ class ApprovalDesk implements ApprovalService {
         hint: "Write in a few words why, or what to do instead",
       });
     }
+    this.#names.add(by);
     const now = this.deps.clock();
     const reviews = [...recheck(request.reviews, now), reviewOf(request, by, decision, now)];
     const state = stateAfter(request, reviews);
@@ -193,16 +194,20 @@ class ApprovalDesk implements ApprovalService {
     this.#standing.forget(session);
   }
 
-  async endAccess(person: Pick<Identity, "issuer" | "subject" | "name">, reason: string): Promise<void> {
+  async endAccess(person: Pick<Identity, "issuer" | "subject">, reason: string): Promise<void> {
+    const names = this.#names.of(person);
     for (const entry of this.#pending.values()) {
       if (samePerson(entry.requester, person)) this.#end(entry.request.id, "withdrawn", reason);
       const reviews = entry.request.reviews.map((one) =>
-        one.by === person.name && one.approve ? { ...one, lapsed: true } : one
+        names.has(one.by) && one.approve ? { ...one, lapsed: true } : one
       );
       entry.request = { ...entry.request, reviews };
     }
-    for (const request of await this.deps.journal.unusedApprovals(person.name, this.deps.clock())) {
-      await this.deps.journal.append(approvalWithdrawn(moved(request, "withdrawn", reason)));
+    // One that this process knows no name of has to be admitted before an approval of theirs is of use.
+    for (const name of names) {
+      for (const request of await this.deps.journal.unusedApprovals(name, this.deps.clock())) {
+        await this.deps.journal.append(approvalWithdrawn(moved(request, "withdrawn", reason)));
+      }
     }
   }
 

@@ -60,15 +60,18 @@ export const approvalsSchema = z.strictObject({
   retryWindow: duration("0s", "1h").default(120_000),
   /** How long a statement may wait at most inside an open transaction, which keeps its locks. */
   transactionDeadline: duration("5s", "1h").default(120_000),
+  /** How long statements that were approved in advance may run after the decision. */
+  advanceWindow: duration("1m", "7d").default(3_600_000),
 }).prefault({});
 
 export interface ApprovalTimes {
   readonly retryMs: number;
   readonly transactionHoldMs: number;
+  readonly advanceMs: number;
 }
 
 export function toApprovalTimes(
-  { retryWindow, transactionDeadline }: z.output<typeof approvalsSchema>,
+  { retryWindow, transactionDeadline, advanceWindow }: z.output<typeof approvalsSchema>,
 ): ApprovalTimes {
-  return { retryMs: retryWindow, transactionHoldMs: transactionDeadline };
+  return { retryMs: retryWindow, transactionHoldMs: transactionDeadline, advanceMs: advanceWindow };
 }

@@ -7,6 +7,7 @@ import { Retention } from "./audit/retention.ts";
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
+import { createAdvance } from "./approval/advance.ts";
 import { Previews } from "./approval/preview.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
@@ -32,7 +33,15 @@ import type { Log } from "./log.ts";
 import { Metrics, observed } from "./metrics.ts";
 import { Anchors } from "./notify/anchors.ts";
 import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
-import type { Access, Clock, EvidenceJournal, IdentityProvider, Leavers, TargetQuery } from "./ports.ts";
+import type {
+  Access,
+  Advance,
+  Clock,
+  EvidenceJournal,
+  IdentityProvider,
+  Leavers,
+  TargetQuery,
+} from "./ports.ts";
 import { Probes } from "./probes.ts";
 import { createPlayground, type Playground } from "./playground.ts";
 import { Recorder } from "./recorder.ts";
@@ -65,6 +74,7 @@ export interface PolicyPorts {
   readonly approvals: ApprovalService;
   readonly access: Access;
   readonly playground: Playground;
+  readonly advance: Advance;
   readonly inForce: PolicyInForce;
   /** What programs on people's machines need to sign in at the issuer. */
   readonly cli: { readonly issuer: string; readonly clientId: string | null };
@@ -88,7 +98,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
   const passwords = new OneTimePasswords({ clock });
   const { identity, departures, rechecks } = identityParts(config, passwords, deps);
-  const approvals = approvalsUnder(inForce, deps);
+  const approvals = approvalsUnder(inForce, departures, deps);
   const detections = new DetectionTotals();
   const { accounts, grants, waits } = accessParts(inForce, deps);
   const catalogs = createCatalogs({ dialectOf, queryOf: () => targetQuery, clock, log });
@@ -125,6 +135,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     departures,
   });
   const access = createAccess({ inForce, passwords, journal, grants });
+  const means = { catalogs, approvals, digestKey: digestKeyOf(secret), dialectOf, query: targetQuery };
   const { notify, stream } = config;
   const retention = retentionOf(config, inForce, deps);
   const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
@@ -136,6 +147,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     approvals,
     access,
     playground: createPlayground({ inForce, catalogs, clock }),
+    advance: createAdvance({ ...means, inForce, journal, clock, log }),
     inForce,
     grants,
     cli: cliOf(config.identity),
@@ -185,16 +197,25 @@ function retentionOf(
   return new Retention({ rules: config.retention, targets, journal, clock, log });
 }
 
-function approvalsUnder(inForce: PolicyInForce, { journal, clock, url, log }: PolicyDeps): ApprovalService {
-  const pendingMax = () => inForce.current.limits.pendingApprovalsMax;
-  return createApprovals({
+function approvalsUnder(
+  inForce: PolicyInForce,
+  departures: Departures,
+  { journal, clock, url, log }: PolicyDeps,
+): ApprovalService {
+  const approvals = createApprovals({
     journal,
     clock,
     url,
     log,
-    pendingMax,
+    pendingMax: () => inForce.current.limits.pendingApprovalsMax,
     retryMs: () => inForce.current.approvals.retryMs,
   });
+  departures.subscribe((who) => {
+    approvals.endAccess(who, who.reason).catch((error) =>
+      log("error", "approvals of somebody who left could not be ended", { error: String(error) })
+    );
+  });
+  return approvals;
 }
 
 function lifeOf(

@@ -219,6 +219,24 @@ export interface TokenDiscovery {
   discovery(): Promise<{ readonly configurationUrl: string; readonly scope: string }>;
 }
 
+/** Asks for approval of statements that are to run later. */
+export interface Advance {
+  /**
+   * Rejects with PolicyDenied: a target out of reach, a text that is not understood or refused, or nothing in it that
+   * needs an approval. `program` names what it was submitted with.
+   */
+  submit(
+    identity: Identity,
+    asked: {
+      readonly target: string;
+      readonly text: string;
+      readonly reason: string;
+      readonly address: string;
+      readonly program: string;
+    },
+  ): Promise<ApprovalRequest>;
+}
+
 export interface Approvals {
   /** Oldest deadline first. */
   pending(): readonly ApprovalRequest[];

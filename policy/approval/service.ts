@@ -19,7 +19,7 @@ export interface ApprovalService extends Approvals {
   /** A session is over: what was approved for the rest of it ends. */
   forget(session: string): void;
   /** Somebody's access ended: what they asked for and did not use, and what they agreed to, counts no more. */
-  endAccess(person: Pick<Identity, "issuer" | "subject" | "name">, reason: string): Promise<void>;
+  endAccess(person: Pick<Identity, "issuer" | "subject">, reason: string): Promise<void>;
   /** Withdraws all that is pending: Postern shuts down. */
   close(reason: string): Promise<void>;
 }

@@ -78,6 +78,8 @@ export interface ApprovalRequest {
   /** What approvers may choose beside "once"; null or absent where they may not. */
   readonly template?: { readonly digest: string } & ScopeLimits | null;
   readonly tableScope?: ScopeLimits | null;
+  /** Nothing waits for it: approved, so many statements may run within the window after the decision, each once. */
+  readonly advance?: { readonly statements: number; readonly windowMs: number } | null;
   /** null until approved. */
   readonly granted?: Granted | null;
   /** What it would do, by an estimate; absent until that is computed. */

@@ -62,6 +62,7 @@ export const approvalRequestData = z.strictObject({
   escalation: z.strictObject({ at: millis, groups: strings }).readonly().nullable().optional(),
   template: z.strictObject({ digest: z.string(), ...limits }).readonly().nullable().optional(),
   tableScope: z.strictObject(limits).readonly().nullable().optional(),
+  advance: z.strictObject({ statements: z.number(), windowMs: z.number() }).readonly().nullable().optional(),
 }).readonly();
 
 /** How a request stands after a review, a deadline or a withdrawal. */

@@ -49,6 +49,7 @@ export const approvalRequested = (request: ApprovalRequest) =>
       escalation: request.escalation,
       template: request.template,
       tableScope: request.tableScope,
+      advance: request.advance,
     }),
   );
 

@@ -79,6 +79,10 @@ export interface Dialect {
   colours(text: string): readonly Colour[] | null;
   readCatalog(target: Target, database: string, query: TargetQuery): Promise<Catalog>;
   catalogFromJson(json: string): Catalog;
+  /** What a new session on the target is in, as its stock client starts it: what digests of approvals cover. */
+  startState(target: Target, database: string, query: TargetQuery): Promise<SqlState>;
+  /** A text's statements as the stock client would send them one by one; null for what is not understood. */
+  split(text: string, state: SqlState): readonly string[] | null;
   /** What a held statement would do: an estimate, without running it. */
   impact(input: ImpactInput): Promise<Impact>;
   /** What a role without rights on masked columns is asked to plan, for a second opinion; null where it cannot be. */

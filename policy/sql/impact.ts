@@ -2,6 +2,7 @@
  * What a held statement would do, for whoever decides: an estimate, computed on Postern's own connection, READ ONLY
  * and with a short time limit. It never runs the statement, and never holds up its request.
  */
+import { PosternError } from "../errors.ts";
 import type { NotUnderstood, Understood } from "./dialect.ts";
 import type { TargetQuery } from "../ports.ts";
 import type { MaskRule, ParameterView, SqlState, StatementFacts, Target } from "../types.ts";
@@ -59,6 +60,9 @@ export interface ImpactInput {
   readonly mask: (rule: MaskRule, text: string) => string | null;
 }
 
+/** A part that this statement has not got; the message says why. */
+export class NotOffered extends Error {}
+
 /** A part of an impact, as it is put together. */
 export type Part = Partial<Omit<Impact, "missing">>;
 
@@ -91,8 +95,9 @@ export async function gather(
         warnings: [...impact.warnings, ...part.warnings ?? []],
       };
     } catch (error) {
-      failed(name, error);
-      const why = error instanceof Error && error.name === "PosternError" ? error.message : "it failed";
+      if (!(error instanceof NotOffered)) failed(name, error);
+      const known = error instanceof PosternError || error instanceof NotOffered;
+      const why = known ? error.message : "it failed";
       impact = { ...impact, missing: [...impact.missing, `${name}: ${why}`] };
     }
   }
@@ -123,7 +128,7 @@ export function maskedRows(
   const judged = input.analyse(sql);
   const [only, ...others] = "refused" in judged ? [] : judged;
   if (only === undefined || others.length > 0 || only.facts.kind !== "read" || only.facts.unsafe.length > 0) {
-    throw new TypeError("the sample's query is not a plain read");
+    throw new NotOffered("a query for it would not be a plain read");
   }
   if (only.result.kind === "clean") return rows.map((row) => [...row]);
   const { masks } = only.result;

@@ -35,6 +35,7 @@ export async function startTestDashboard(
     identity: gateway.identity,
     signIns: gateway.signIns,
     approvals: gateway.approvals,
+    advance: gateway.advance,
     journal: gateway.journal,
     deliveries: { states: () => [] },
     live: gateway.live,

@@ -7,6 +7,7 @@ import type { Log } from "../../policy/log.ts";
 import type { AccessDesk } from "../../policy/grant_ports.ts";
 import type {
   Access,
+  Advance,
   Approvals,
   Clock,
   Deliveries,
@@ -30,6 +31,7 @@ export interface DashboardDeps {
   readonly identity: IdentityProvider;
   readonly signIns: SignIns;
   readonly approvals: Approvals;
+  readonly advance: Advance;
   /** Whose browser sessions end because the issuer says so. */
   readonly departures?: Leavers;
   readonly journal: EvidenceJournal;

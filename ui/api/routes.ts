@@ -17,6 +17,7 @@ import { ReplayRoutes } from "./replay.ts";
 import { requestRoutes } from "./requests.ts";
 import { searchRoute } from "./search.ts";
 import type { EventStreams } from "./stream.ts";
+import { submitRoute } from "./submit.ts";
 import { targetRoutes } from "./targets.ts";
 
 export interface Route {
@@ -98,6 +99,7 @@ export function routesOf(
     },
     ...accessTable(deps),
     { method: "GET", path: "/api/requests", access: everyone, bearer, handle: requests.list },
+    { method: "POST", path: "/api/requests", access: everyone, bearer, handle: submitRoute(deps) },
     { method: "GET", path: "/api/requests/:id", access: everyone, bearer, handle: requests.one },
     { method: "GET", path: "/api/requests/:id/others", access: everyone, handle: requests.others },
     // Who may decide this very request is up to its rule: Approvals refuses everybody else.

@@ -88,6 +88,7 @@ export function detailOf(
       : null,
     template: limitsOf(request.template),
     tableScope: limitsOf(request.tableScope),
+    advance: request.advance ?? null,
     granted: request.granted ?? null,
     used: request.used ?? null,
     hidden: (request.hidden ?? []).map((range) => [...range]),

@@ -12,6 +12,7 @@ import { serveCommands, type ServeDeps } from "./serve.ts";
 import { initCommands } from "./init.ts";
 import { loginCommands } from "./login.ts";
 import { type ForwardTo, proxyCommands } from "./proxy.ts";
+import { requestCommands } from "./request_approval.ts";
 import { reloadCommands } from "./reload.ts";
 import { type Commands, type ConfigReader } from "./run.ts";
 
@@ -49,6 +50,7 @@ export function createCommands(deps: CliDeps): Commands {
     ...connectCommands(deps.launches),
     ...accessCommands,
     ...proxyCommands(deps.forward),
+    ...requestCommands,
     version: versionCommand(version),
     help: helpCommand(version, () => commands),
   };

@@ -95,6 +95,8 @@ export const requestDetailSchema = z.strictObject({
   /** How far an approver may go beyond this statement once; null where they may not. */
   template: scopeLimitsSchema.nullable(),
   tableScope: scopeLimitsSchema.nullable(),
+  /** Nothing waits for it: approved, so many statements may run within the window after it, each once. */
+  advance: z.strictObject({ statements: z.number(), windowMs: z.number() }).nullable(),
   /** What was granted; null until approved. */
   granted: z.strictObject({ scope: approvalScopeSchema, until: z.number(), statementsMax: z.number() })
     .nullable(),
@@ -107,6 +109,14 @@ export const requestDetailSchema = z.strictObject({
   impact: impactSchema.nullable(),
 });
 export type RequestDetail = z.infer<typeof requestDetailSchema>;
+
+/** Statements to be approved before they run. */
+export const submitSchema = z.strictObject({
+  target: z.string().min(1).max(200),
+  text: z.string().min(1).max(60_000),
+  reason: z.string().trim().max(REASON_LENGTH_MAX),
+});
+export type Submit = z.infer<typeof submitSchema>;
 
 export const requestsSchema = z.strictObject({ now: z.number(), requests: z.array(requestCardSchema) });
 export type Requests = z.infer<typeof requestsSchema>;

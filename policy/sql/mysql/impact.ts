@@ -1,6 +1,14 @@
 /** The impact of a statement on MySQL or MariaDB: EXPLAIN (never ANALYZE), and what information_schema says. */
 import type { RelationUse } from "../../types.ts";
-import { counted, gather, type Impact, type ImpactInput, type Part, type TableImpact } from "../impact.ts";
+import {
+  counted,
+  gather,
+  type Impact,
+  type ImpactInput,
+  NotOffered,
+  type Part,
+  type TableImpact,
+} from "../impact.ts";
 import { Lexer } from "./lexer.ts";
 import { modeOf } from "./mode.ts";
 import { isTrivia, type Token } from "./tokens.ts";
@@ -159,7 +167,7 @@ async function countPart(input: ImpactInput, tokens: readonly Token[]): Promise<
   const plain = start >= 0 && end === start + 2 && where > 0 && at("SELECT") < 0 && at("RETURNING") < 0;
   const [table, first] = [real[start + 1], real[where]];
   if (!plain || table === undefined || first === undefined) {
-    throw new TypeError("not a change of one table with a WHERE");
+    throw new NotOffered("only for a change of one table with a WHERE");
   }
   const [name, rest] = [
     text.slice(table.start, table.end),
@@ -170,7 +178,7 @@ async function countPart(input: ImpactInput, tokens: readonly Token[]): Promise<
   const sql = `SELECT count(*) FROM (SELECT 1 FROM ${name} ${bound(values, text, rest)}) AS counted`;
   const judged = input.analyse(sql);
   if ("refused" in judged || judged.length !== 1 || judged[0]?.facts.kind !== "read") {
-    throw new TypeError("the count is not a plain read");
+    throw new NotOffered("a query for it would not be a plain read");
   }
   const [row] = await query(target, database, sql, before(input));
   return { exactRows: Number(row?.[0] ?? 0) };

@@ -2,7 +2,7 @@
 import type { Node } from "libpg-query";
 import { hiddenMark } from "../../hidden.ts";
 import { as } from "./ast.ts";
-import { type ImpactInput, maskedRows, type Part } from "../impact.ts";
+import { type ImpactInput, maskedRows, NotOffered, type Part } from "../impact.ts";
 import { prepared, topWords } from "./impact_sql.ts";
 
 /** A change of one table, in the parts of its own text. */
@@ -14,9 +14,9 @@ interface Change {
   readonly set: readonly (readonly [column: string, value: string])[];
 }
 
-const notPlain = () => new TypeError("not a change of one table with a WHERE");
+const notPlain = () => new NotOffered("only for a change of one table with a WHERE");
 
-/** Throws TypeError for anything but `UPDATE t SET … WHERE …` and `DELETE FROM t WHERE …`. */
+/** Throws NotOffered for anything but `UPDATE t SET … WHERE …` and `DELETE FROM t WHERE …`. */
 export function changeOf(text: string, node: Node): Change {
   const update = as(node, "UpdateStmt");
   const remove = as(node, "DeleteStmt");

@@ -6,6 +6,7 @@ import { CatalogIndex } from "./catalog.ts";
 import { catalogSchema } from "./catalog_schema.ts";
 import { type Section, sections } from "./catalog_sql.ts";
 import { impactOf } from "./impact.ts";
+import { split, startState } from "./split.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { postgresqlColours } from "./colours.ts";
 import { loadParser } from "./parser.ts";
@@ -27,6 +28,8 @@ export const postgresqlDialect: Dialect = {
   },
 
   impact: impactOf,
+  startState,
+  split,
 
   catalogFromJson(json) {
     let data: unknown;

@@ -13,6 +13,7 @@ const forPrograms = new Set([
   "POST /api/targets/:name/password",
   "GET /api/requests",
   "GET /api/requests/:id",
+  "POST /api/requests",
   "GET /api/sessions",
   "GET /api/access",
   "POST /api/access",

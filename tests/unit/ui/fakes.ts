@@ -20,6 +20,7 @@ import { OneTimePasswords } from "../../../policy/identity/one_time_passwords.ts
 import type { LiveSession } from "../../../policy/live.ts";
 import type {
   Access,
+  Advance,
   Clock,
   Hold,
   IdentityProvider,
@@ -280,6 +281,9 @@ const inForceOf = (more: readonly Target[]) =>
 export class FakeGateway {
   readonly journal: FakeJournal;
   readonly approvals: ApprovalService;
+  readonly advance: Advance = {
+    submit: () => Promise.reject(new PosternError("PolicyDenied", "Not in this test")),
+  };
   readonly signIns = new FakeSignIns();
   readonly live = new FakeLiveSessions();
   readonly identity: FakeIdentityProvider;

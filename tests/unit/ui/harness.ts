@@ -24,6 +24,7 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
     identity: gateway.identity,
     signIns: gateway.signIns,
     approvals: gateway.approvals,
+    advance: gateway.advance,
     journal: gateway.journal,
     deliveries: { states: () => [] },
     live: gateway.live,

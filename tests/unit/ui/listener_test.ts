@@ -10,6 +10,7 @@ function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
     identity: gateway.identity,
     signIns: gateway.signIns,
     approvals: gateway.approvals,
+    advance: gateway.advance,
     journal: gateway.journal,
     deliveries: { states: () => [] },
     live: gateway.live,

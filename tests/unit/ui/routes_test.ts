@@ -44,6 +44,11 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
     // Membership is enough there, so that nobody may ask.
     answers: [401, 403, 403, 403, 403, 403],
   },
+  // What is submitted is judged elsewhere; here it is refused to everybody alike.
+  "POST /api/requests": {
+    body: { target: "orders-prod", text: "UPDATE t SET a = 1 WHERE id = 2", reason: "" },
+    answers: [401, 403, 403, 403, 403, 403],
+  },
   "GET /api/access/desk": { answers: [401, 200, 200, 200, 200, 200] },
   "GET /api/access/:id": { path: "/api/access/GRANT", answers: [401, 200, 200, 200, 200, 404] },
   "POST /api/access/:id/decision": {

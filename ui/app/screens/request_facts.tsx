@@ -74,8 +74,16 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
       <Fact name="Client">
         <Marked text={client.application || "unnamed application"} /> at {client.address}
         <span class="fact-note">
-          as <Marked text={client.user || "nobody"} />, {client.tls ?? "without TLS"},{" "}
-          <a href={`/sessions/${request.session}`}>this session</a>
+          {request.advance === null
+            ? (
+              <>
+                as <Marked text={client.user || "nobody"} />, {client.tls ?? "without TLS"},{" "}
+                <a href={`/sessions/${request.session}`}>this session</a>
+              </>
+            )
+            : `in advance: approved, ${request.advance.statements} statements may run, each once, within ${
+              Math.round(request.advance.windowMs / 60_000)
+            } min`}
         </span>
       </Fact>
       <Fact name="Decided by">
