@@ -144,6 +144,7 @@ async function startParts(
     file: source.file,
     sharedStore: config.store !== undefined,
     connections: () => proxy.connections(),
+    backlog: () => journal.backlog,
     secret: maskKey,
   });
   started.push(await ports.begin());

@@ -11,6 +11,8 @@ export interface MetricSources {
   readonly sessions: () => number;
   readonly connections: () => number;
   readonly pendingApprovals: () => number;
+  /** Events that are acknowledged and not in the database yet. */
+  readonly storeBacklog: () => number;
 }
 
 const secondsShort = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
@@ -87,6 +89,11 @@ export class Metrics implements Meter {
     this.#gauge("postern_sessions", "Sessions that run", sources.sessions);
     this.#gauge("postern_connections", "Client connections being served", sources.connections);
     this.#gauge("postern_pending_approvals", "Statements that wait for a person", sources.pendingApprovals);
+    this.#gauge(
+      "postern_store_backlog_events",
+      "Events that are durable and not in the database yet",
+      sources.storeBacklog,
+    );
     this.#gauge("process_resident_memory_bytes", "Resident memory", () => Deno.memoryUsage().rss);
     this.#gauge("process_heap_bytes", "Memory of the JavaScript heap", () => Deno.memoryUsage().heapUsed);
     const startedAt = clock() / 1000;

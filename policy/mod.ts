@@ -60,6 +60,8 @@ export interface PolicyDeps {
   readonly accountsOf: (protocol: string) => TargetAccounts | undefined;
   /** Client connections being served, for the metrics. */
   readonly connections: () => number;
+  /** Events that are durable and not in the database yet, for the metrics. */
+  readonly backlog: () => number;
   /** The installation's secret; digests of approvals are keyed with what is derived from it. */
   readonly secret: Uint8Array;
   readonly clock: Clock;
@@ -106,6 +108,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     sessions: () => gatekeeper.ids().length,
     connections,
     pendingApprovals: () => approvals.pending().length,
+    storeBacklog: deps.backlog,
   }, clock);
   journal.subscribe((event) => metrics.observe(event), observed);
   const health = new HealthCheck(() => [storeProbe(journal), ...targetProbes(inForce, catalogs)], clock);

@@ -122,8 +122,10 @@ export interface EvidenceJournal extends Journal {
   lines(filter: EventFilter, format?: ExportFormat): AsyncIterable<string>;
 }
 
-/** A record that can be copied while it goes on. */
-export interface Backup {
+/** A record that is kept in a data folder. */
+export interface KeptRecord {
+  /** Events that are acknowledged and that no query finds yet. */
+  readonly backlog: number;
   /**
    * Copies the record, as it is now, and the keys into the new folder `to`, while it goes on; `database` is
    * false where the record is in a database of somebody else's. Rejects with StoreFailed.

@@ -77,6 +77,10 @@ export class AppendQueue {
     });
   }
 
+  /** Events that the database does not have yet. */
+  get backlog(): number {
+    return this.#count;
+  }
   /** The end of what is durable. */
   get end(): Position {
     return this.#spool.end;

@@ -1,12 +1,12 @@
 /** The Journal of policy/ports.ts on the store. */
 import { exportLines } from "../audit/export.ts";
 import type {
-  Backup,
   Clock,
   Cursors,
   EventFilter,
   EvidenceJournal,
   ExportFormat,
+  KeptRecord,
   Recordable,
   Removal,
   StatementSearch,
@@ -49,7 +49,7 @@ const BUSY_EVENTS = 300;
  * open. Rejects with StoreFailed: a folder in use, not writable, or changed from outside; a database that
  * cannot be reached.
  */
-export async function openJournal(options: JournalOptions): Promise<EvidenceJournal & Backup> {
+export async function openJournal(options: JournalOptions): Promise<EvidenceJournal & KeptRecord> {
   const folder = await openDataFolder(options.folder);
   const journal = new StoreJournal(options, folder);
   try {
@@ -61,7 +61,7 @@ export async function openJournal(options: JournalOptions): Promise<EvidenceJour
   }
 }
 
-class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
+class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #client: WorkerClient;
@@ -207,6 +207,10 @@ class StoreJournal extends RecordReader implements EvidenceJournal, Backup {
       throw storeFailed("the session store is closed", null);
     }
     return this.#queue;
+  }
+
+  get backlog(): number {
+    return this.#queue?.backlog ?? 0;
   }
 
   async backup(to: string) {

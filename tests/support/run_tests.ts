@@ -20,7 +20,7 @@ const sets: Readonly<Record<string, TestSet>> = {
   e2e: { paths: ["tests/e2e"], parallel: false },
 };
 
-const setTimeoutMs = 15 * 60_000;
+const setTimeoutMs = 45 * 60_000;
 
 interface Tally {
   passed: number;

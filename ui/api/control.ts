@@ -7,7 +7,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { Hono } from "hono";
 import { asPosternError } from "../../policy/errors.ts";
-import type { Backup, EventFilter, EvidenceJournal, ExportFormat, Removal } from "../../policy/ports.ts";
+import type { KeptRecord, EventFilter, EvidenceJournal, ExportFormat, Removal } from "../../policy/ports.ts";
 
 /** What to export; it travels as JSON in a query, and both ends are this program. */
 export interface WantedExport {
@@ -22,7 +22,7 @@ export interface Control {
 const socketName = "control.sock";
 
 export interface ControlDeps {
-  readonly journal: Pick<EvidenceJournal, "lines" | "remove"> & Backup;
+  readonly journal: Pick<EvidenceJournal, "lines" | "remove"> & KeptRecord;
   /** Reads the config anew; resolves with what to tell the person. Rejects with a PosternError. */
   readonly reload: (by: string) => Promise<string>;
 }

@@ -1,6 +1,6 @@
 /** `postern backup` and `postern restore`: the data folder, copied while Postern runs, and put back where none is. */
 import { resolve } from "node:path";
-import type { Backup, EvidenceJournal } from "../../policy/ports.ts";
+import type { EvidenceJournal, KeptRecord } from "../../policy/ports.ts";
 import { restoreBackup } from "../../policy/store/backup.ts";
 import { backupRunning } from "../api/control.ts";
 import { type Commands, type ConfigReader, say, type Values } from "./run.ts";
@@ -8,7 +8,7 @@ import { type Commands, type ConfigReader, say, type Values } from "./run.ts";
 export interface BackupDeps {
   readonly config: ConfigReader;
   /** The record of a data folder that nobody else uses. */
-  readonly openJournal: (folder: string) => Promise<EvidenceJournal & Backup>;
+  readonly openJournal: (folder: string) => Promise<EvidenceJournal & KeptRecord>;
 }
 
 async function backup(to: string, values: Values, { config, openJournal }: BackupDeps): Promise<number> {

@@ -1,7 +1,7 @@
 /** All commands, in the order in which `postern help` lists them. */
 import type { z } from "zod";
-import type { Backup, EvidenceJournal, TargetQuery } from "../../policy/ports.ts";
 import { accessCommands } from "./access.ts";
+import type { EvidenceJournal, KeptRecord, TargetQuery } from "../../policy/ports.ts";
 import { auditCommands } from "./audit.ts";
 import { backupCommands } from "./backup.ts";
 import { configCommands } from "./config.ts";
@@ -31,7 +31,7 @@ export interface CliDeps extends ServeDeps {
   readonly schema: z.ZodType;
   readonly targetQuery: TargetQuery;
   /** The record of a data folder that nobody else uses. */
-  readonly openJournal: (folder: string) => Promise<EvidenceJournal & Backup>;
+  readonly openJournal: (folder: string) => Promise<EvidenceJournal & KeptRecord>;
   readonly launches: Launches;
   readonly forward: ForwardTo;
 }
