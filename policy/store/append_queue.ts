@@ -9,7 +9,7 @@ import type { Drained } from "./engine.ts";
 import type { Encoded } from "./projection.ts";
 import { isBefore, type Position } from "./spool_format.ts";
 import { metaOf } from "./spool_meta.ts";
-import { full, type QueueLimits } from "./queue_limits.ts";
+import { full, type QueueDeps, type QueueLimits } from "./queue_limits.ts";
 import { SpoolWriter } from "./spool_writer.ts";
 
 /** How long events gather for one transaction where nobody waits for their place. */
@@ -37,20 +37,6 @@ interface Entry {
 interface Flush {
   readonly to: Position;
   readonly done: PromiseWithResolvers<void>;
-}
-
-export interface QueueDeps {
-  readonly spool: string;
-  /** The first segment of the spool that may be written. */
-  readonly segment: number;
-  readonly drain: (to: Position, hashes: boolean) => Promise<Drained>;
-  /** Whether somebody wants to hear of such events. */
-  readonly wanted: (type: EventType) => boolean;
-  /** Called with each event that is wanted, once it has its place. */
-  readonly placed: (event: AuditEvent) => void;
-  /** Called with how many came into the chain. */
-  readonly grew: (events: number) => void;
-  readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
 }
 
 export class AppendQueue {

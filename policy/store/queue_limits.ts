@@ -1,4 +1,7 @@
 /** How much may wait between a caller and the database, and the error that names it. */
+import type { AuditEvent, EventType } from "../types.ts";
+import type { Drained } from "./engine.ts";
+import type { Position } from "./spool_format.ts";
 import { PosternError } from "../errors.ts";
 
 export interface QueueLimits {
@@ -22,3 +25,18 @@ export const full = (message: string) =>
   new PosternError("StoreFailed", message, {
     hint: "wait until the store has caught up; if that does not help, tell whoever runs Postern",
   });
+
+/** What the queue needs of its surroundings. */
+export interface QueueDeps {
+  readonly spool: string;
+  /** The first segment of the spool that may be written. */
+  readonly segment: number;
+  readonly drain: (to: Position, hashes: boolean) => Promise<Drained>;
+  /** Whether somebody wants to hear of such events. */
+  readonly wanted: (type: EventType) => boolean;
+  /** Called with each event that is wanted, once it has its place. */
+  readonly placed: (event: AuditEvent) => void;
+  /** Called with how many came into the chain. */
+  readonly grew: (events: number) => void;
+  readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
+}
