@@ -183,9 +183,8 @@ async function startParts(
   });
   started.push(() => control.close());
   const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
-  const targets = policy.targets.map(({ name }) => name);
-  await journal.append(gatewayStarted({ version, pid: Deno.pid, policy: policy.digest, listeners, targets }));
-  log("info", "Postern is running", { listeners, dashboard: url, targets: targets.length });
+  await journal.append(startEvent(policy, listeners));
+  log("info", "Postern is running", { listeners, dashboard: url, targets: policy.targets.length });
   return {
     addresses: proxy.addresses,
     dashboard: url,
@@ -196,6 +195,11 @@ async function startParts(
       await undo();
     },
   };
+}
+
+function startEvent({ targets, digest }: PolicyConfig, listeners: readonly string[]) {
+  const names = targets.map(({ name }) => name);
+  return gatewayStarted({ version, pid: Deno.pid, policy: digest, listeners, targets: names });
 }
 
 interface ReloadedParts {
