@@ -6,6 +6,7 @@ import {
   parseConfig,
   type Parsed,
   policyChecks,
+  type PolicyConfig,
   policyShape,
   type Problem,
   secret,

@@ -7,7 +7,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { Hono } from "hono";
 import { asPosternError } from "../../policy/errors.ts";
-import type { KeptRecord, EventFilter, EvidenceJournal, ExportFormat, Removal } from "../../policy/ports.ts";
+import type { EventFilter, EvidenceJournal, ExportFormat, KeptRecord, Removal } from "../../policy/ports.ts";
 
 /** What to export; it travels as JSON in a query, and both ends are this program. */
 export interface WantedExport {
