@@ -110,7 +110,7 @@ async function countMasked(db: Database, first: string, day: readonly string[]):
   const [row] = await db.query({
     text: `SELECT count(*)::text FROM events
            WHERE sequence >= $1::int8 AND at >= $2::int8 AND at < $3::int8 AND type = 'statement.judged'
-             AND strpos(content, '"masked":[]') = 0`,
+             AND content <> '' AND strpos(content, '"masked":[]') = 0`,
     values: [first, ...day],
   });
   return Number(row?.[0] ?? 0);
