@@ -48,7 +48,8 @@ import {
 
 export const version = "0.1.0";
 
-const configSchema = z.strictObject({
+/** Of the whole config, composed of what each part exports. */
+export const configSchema = z.strictObject({
   listen: listenSchema,
   dashboard: dashboardSchema,
   /** The folder of the session store; made where it is missing. */

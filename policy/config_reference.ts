@@ -1,5 +1,6 @@
 /** The config described by its own schema: as JSON Schema for editors, and as text for people. */
 import { z } from "zod";
+import { configMeanings } from "./config_meanings_table.ts";
 
 /** JSON Schema (draft 2020-12) as zod writes it, as far as it is read here. `range` is of our own values. */
 export interface JsonSchema {
@@ -26,7 +27,28 @@ export function configJsonSchema(schema: z.ZodType): JsonSchema {
   const as = (io: "input" | "output") =>
     z.toJSONSchema(schema, { io, unrepresentable: "any" }) as unknown as JsonSchema;
   const written = withDefaults(as("input"), as("output"));
-  return { title: "Postern's config", ...written };
+  return { title: "Postern's config", ...withMeanings(written, "") };
+}
+
+function withMeanings(one: JsonSchema, path: string): JsonSchema {
+  const each = (inner: JsonSchema, suffix: string) => withMeanings(inner, `${path}${suffix}`);
+  const result: JsonSchema = { ...one };
+  if (one.properties !== undefined) {
+    result.properties = Object.fromEntries(
+      Object.entries(one.properties).map(([key, inner]) => {
+        const at = path === "" ? key : `${path}.${key}`;
+        const description = configMeanings[at];
+        return [key, { ...withMeanings(inner, at), ...(description === undefined ? {} : { description }) }];
+      }),
+    );
+  }
+  if (one.items !== undefined) result.items = each(one.items, "[]");
+  if (typeof one.additionalProperties === "object") {
+    result.additionalProperties = each(one.additionalProperties, ".NAME");
+  }
+  if (one.anyOf !== undefined) result.anyOf = one.anyOf.map((choice) => each(choice, ""));
+  if (one.oneOf !== undefined) result.oneOf = one.oneOf.map((choice) => each(choice, ""));
+  return result;
 }
 
 /** Values that are read from a text, such as durations, have their default on the side of what comes out. */

@@ -1,7 +1,7 @@
 /** Journals to test with: a data folder that is copied instead of created, and events to put in. */
 import { openJournal } from "../../policy/store/journal.ts";
 import { dashboardAction } from "../../policy/audit/events.ts";
-import type { EvidenceJournal } from "../../policy/ports.ts";
+import type { EvidenceJournal, KeptRecord } from "../../policy/ports.ts";
 import type { EventDraft } from "../../policy/types.ts";
 import { hash } from "node:crypto";
 import { template } from "./daemons.ts";
@@ -45,7 +45,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
 
 /** Opens a journal on a fresh folder, and closes and removes both afterwards. */
 export async function withJournal(
-  body: (journal: EvidenceJournal, folder: string) => Promise<void>,
+  body: (journal: EvidenceJournal & KeptRecord, folder: string) => Promise<void>,
   options: Omit<Parameters<typeof openJournal>[0], "folder"> = {},
 ): Promise<void> {
   const { folder, remove } = await storeFolder();
