@@ -4,8 +4,6 @@ import { devin } from "../support/gateway.ts";
 import { residentMiB } from "./stats.ts";
 import type { Way } from "./pgbench.ts";
 
-const connections = 200;
-
 async function connected(way: Way, port: number): Promise<Client> {
   const client = new Client({ host: "127.0.0.1", port, user: "devin", database: "demo" });
   client.on("notice", ({ detail }: { detail?: string }) => {
@@ -18,7 +16,7 @@ async function connected(way: Way, port: number): Promise<Client> {
 }
 
 /** Both ends are in this process: the clients' part is measured by connecting as many to the target itself. */
-export async function idleMemory(way: Way | undefined, port: number): Promise<void> {
+export async function idleMemory(way: Way | undefined, port: number, connections: number): Promise<void> {
   if (way === undefined) return;
   const clients = [await connected(way, port)];
   const before = Deno.memoryUsage();

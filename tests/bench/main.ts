@@ -1,5 +1,5 @@
 /**
- * `deno task bench [--parts select,tpcb,connections,bulk,idle] [--seconds N] [--rounds N] [--clients 1,8,32,128]
+ * `deno task bench [--parts select,tpcb,connections,bulk,idle] [--seconds N] [--rounds N] [--clients 1,8,32,128] [--idle 200]
  * [--modes simple,extended,prepared] [--reads durable|batched] [--profile]`: PostgreSQL alone, behind PgBouncer
  * (session pooling) and behind Postern in turn, interleaved, in one run. Postern judges and records every statement,
  * durably before it forwards it unless `--reads batched`. Ratios are of the medians; the machine's noise is in the
@@ -100,6 +100,7 @@ async function main(): Promise<void> {
       clients: { type: "string", default: "1,8,32" },
       modes: { type: "string", default: "simple,extended,prepared" },
       reads: { type: "string", default: "durable" },
+      idle: { type: "string", default: "200" },
       profile: { type: "boolean", default: false },
     },
   });
@@ -111,14 +112,16 @@ async function main(): Promise<void> {
     rounds: Number(values.rounds),
     profile: values.profile,
   };
-  const target = await startPostgresql({ settings: { max_connections: "600" } });
+  const idle = Number(values.idle);
+  const most = idle + 400;
+  const target = await startPostgresql({ settings: { max_connections: String(most) } });
   await prepare(target);
   if (parts.has("bulk")) await prepareBulk(target);
   const pgbouncer = await startPgbouncer(target, 300);
   const gateway = await startTestGateway({
     targets: targetYaml("demo", "postgresql", target),
-    sections: `limits: { sessionsPerPerson: 500 }\naudit: { reads: ${values.reads} }\n${rules}`,
-    listen: "  limits: { connectionsPerAddress: 600 }",
+    sections: `limits: { sessionsPerPerson: ${most} }\naudit: { reads: ${values.reads} }\n${rules}`,
+    listen: `  limits: { connections: ${most}, connectionsPerAddress: ${most} }`,
     env: { TARGET_PASSWORD: target.password },
   });
   try {
@@ -138,7 +141,7 @@ async function main(): Promise<void> {
       await compared("connection each", load, ways, plan);
     }
     if (parts.has("bulk")) await bulk(ways, plan.rounds);
-    if (parts.has("idle")) await idleMemory(ways.at(-1), gateway.ports.postgresql ?? 0);
+    if (parts.has("idle")) await idleMemory(ways.at(-1), gateway.ports.postgresql ?? 0, idle);
     console.log(`resident memory at the end: ${residentMiB()} MiB (gateway, store, issuer, this program)`);
   } finally {
     await gateway.close();
