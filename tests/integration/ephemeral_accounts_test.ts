@@ -69,7 +69,10 @@ async function serve(gateway: TestGateway, env: Record<string, string>): Promise
     stdout: "null",
     stderr: "null",
   }).spawn();
-  await waitForPort(gateway.ports.postgresql!, 120_000, () => null);
+  // The dashboard comes last.
+  for (const port of [gateway.ports.postgresql!, Number(new URL(gateway.dashboard).port)]) {
+    await waitForPort(port, 120_000, () => null);
+  }
   return child;
 }
 
