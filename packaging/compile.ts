@@ -12,11 +12,11 @@ const root = new URL("../", import.meta.url).pathname;
 
 /**
  * What the binary may do at all: no native libraries, and no program but the databases' own clients, which
- * `postern connect` starts. Which files and addresses it uses, the config says; the service unit narrows them.
+ * `postern connect` starts, and the operator's own for secrets (policy/secret_command.ts). Which files and addresses it uses, the config says; the service unit narrows them.
  */
 const permissions = [
   ...["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"],
-  ...["--allow-run=psql,mysql,mariadb", "--deny-ffi", "--no-prompt"],
+  ...["--allow-run=psql,mysql,mariadb,postern-secret", "--deny-ffi", "--no-prompt"],
 ];
 
 /** What was built from what, beside the dashboard's files: no time of day, so that the same tree gives the same facts. */

@@ -126,9 +126,9 @@ function entriesOf(schema: JsonSchema, path: string): string[] {
 }
 
 const formats: Readonly<Record<string, string>> = {
-  secret: "secret: { env: NAME } or { file: PATH }",
-  certificate: "PEM certificate: { env: NAME } or { file: PATH }",
-  key: "PEM private key: { env: NAME } or { file: PATH }",
+  secret: "secret: { env: NAME }, { file: PATH } or { command: NAME }",
+  certificate: "PEM certificate: { env: NAME }, { file: PATH } or { command: NAME }",
+  key: "PEM private key: { env: NAME }, { file: PATH } or { command: NAME }",
   address: "address: 127.0.0.1:6432, [::1]:6432 or :6432",
 };
 

@@ -7,6 +7,7 @@ import { inspect } from "node:util";
 import { z } from "zod";
 import { splitName } from "./glob.ts";
 import { addressMatcher } from "./rules.ts";
+import { secretFromCommand } from "./secret_command.ts";
 
 /** Where references lead. `readFile` throws where there is nothing to read; `env` gives undefined. */
 export interface Sources {
@@ -62,11 +63,12 @@ export function withSources<T>(from: Sources, parse: () => T): T {
 
 const fileBytesMax = 1024 * 1024;
 const envName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-const howTo = "write { env: NAME } or { file: PATH }";
+const howTo = "write { env: NAME }, { file: PATH } or { command: NAME }";
 
 const reference = z.union([
   z.strictObject({ env: z.string() }),
   z.strictObject({ file: z.string().min(1) }),
+  z.strictObject({ command: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/) }),
 ], {
   error: ({ input }) =>
     input === undefined
@@ -87,6 +89,7 @@ function resolveReference(from: Reference): { text: string } | { problem: string
     if (text === undefined) return { problem: `the environment variable ${from.env} is not set` };
     return text === "" ? { problem: `the environment variable ${from.env} is empty` } : { text };
   }
+  if ("command" in from) return secretFromCommand(from.command);
   if (from.file.includes("\0")) return { problem: "file must be a path" };
   const path = resolve(dirname(sources.file), from.file);
   let text: string;
@@ -101,7 +104,7 @@ function resolveReference(from: Reference): { text: string } | { problem: string
   return text.trim() === "" ? { problem: `the file ${path} is empty` } : { text };
 }
 
-/** A password or key: `{env: NAME}` or `{file: path}`. One line end at the end of a file does not count. */
+/** A password or key: `{env: NAME}`, `{file: path}` or `{command: NAME}`, see secret_command.ts. One line end at the end of a file does not count. */
 export const secret: z.ZodType<Secret> = reference.transform((from, context) => {
   const found = resolveReference(from);
   if ("text" in found) return new Secret("file" in from ? found.text.replace(/\r?\n$/, "") : found.text);

@@ -22,7 +22,7 @@ function urlProblem(text: string): string | null {
 
 /** A URL as it stands, or as a secret, which it is for Slack and Teams. */
 export const hookUrl = z.union([z.string(), secret], {
-  error: "must be a URL, or { env: NAME } or { file: PATH }",
+  error: "must be a URL, or { env: NAME }, { file: PATH } or { command: NAME }",
 })
   .transform((given, context) => {
     const url = typeof given === "string" ? new Secret(given) : given;

@@ -174,7 +174,7 @@ for (const version of [15, 18] as const) {
 
 testNeeding(
   [mariadbHere, "mariadb"],
-  "a user for each session on MariaDB, with its role, and gone after",
+  "a user for each session on MariaDB, with its role, and gone after, also after kill -9",
   async () => {
     const target = await startMariadb({
       rootSql: `CREATE USER keeper IDENTIFIED BY 'keeper-secret';
@@ -184,6 +184,7 @@ testNeeding(
       sql: "CREATE TABLE notes(id INT PRIMARY KEY); INSERT INTO notes VALUES (1);",
       logStatements: true,
     });
+    const env = { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" };
     const gateway = await startTestGateway({
       targets: targetOf(
         "mysql",
@@ -191,8 +192,9 @@ testNeeding(
         "{ admin: { user: keeper, password: { env: KEEPER } }, roles: [app_read] }",
       ),
       sections: rules,
-      env: { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" },
+      env,
     });
+    let child: Deno.ChildProcess | null = null as Deno.ChildProcess | null;
     const users = async () =>
       (await target.query("SELECT user FROM mysql.user WHERE user LIKE '%#%'", {
         root: true,
@@ -225,7 +227,32 @@ testNeeding(
       );
       assert.match(write.stderr, /INSERT command denied/, "the role's rights are all that it has");
       await until("that one, too", async () => (await users()).length === 0);
+
+      await gateway.gateway.close();
+      child = await serve(gateway, env);
+      const again = await passwordOf(await gateway.signIn(devin));
+      // Its standard input stays open: it waits for a statement.
+      const waiting = new Deno.Command("mariadb", {
+        args: ["-h127.0.0.1", `-P${gateway.ports.mysql}`, `-u${again.user.user}`, "-Ddemo"],
+        env: { MYSQL_PWD: again.user.password },
+        stdin: "piped",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      const [left] = await until("its user is there", async () => {
+        const found = await users();
+        return found.length === 1 ? found : null;
+      });
+      child.kill("SIGKILL");
+      await child.status;
+      await waiting.stdin.close();
+      await waiting.status;
+      assert.deepEqual(await users(), [left], "nobody is there to drop it");
+      child = await serve(gateway, env);
+      await until("the user is swept", async () => (await users()).length === 0);
     } finally {
+      child?.kill("SIGTERM");
+      await child?.status;
       await gateway.close();
       await target.close();
     }

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { run } from "../support/daemons.ts";
 
-const program = new URL("../../main.ts", import.meta.url).pathname;
+const main = new URL("../../main.ts", import.meta.url).pathname;
 const postern = (cwd: string, ...args: string[]) =>
-  run([Deno.execPath(), "run", "-A", program, ...args], { cwd, timeoutMs: 120_000 });
+  run([Deno.execPath(), "run", "-A", main, ...args], { cwd, timeoutMs: 120_000 });
 
 const flags = [
   ...["--url", "http://127.0.0.1:8480", "--issuer", "http://127.0.0.1:8481"],
@@ -43,12 +43,57 @@ Deno.test("init writes a config that check takes as soon as its secrets are ther
   }
 });
 
+Deno.test("a secret comes from the operator's own program, and what goes wrong with it is said", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "postern-secret-" });
+  const program = async (body: string) => {
+    await Deno.mkdir(`${folder}/bin`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/bin/postern-secret`, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  };
+  const check = async (path = `${folder}/bin:/usr/bin:/bin`) => {
+    const { code, stdout, stderr } = await run(
+      [Deno.execPath(), "run", "-A", main, "check", "postern.yaml"],
+      {
+        cwd: folder,
+        env: { PATH: path },
+        timeoutMs: 120_000,
+      },
+    );
+    return { code, said: stdout + stderr };
+  };
+  try {
+    await postern(folder, "init", ...flags);
+    await Deno.mkdir(`${folder}/secrets`);
+    await Deno.writeTextFile(`${folder}/secrets/client-secret`, "one");
+    const config = await Deno.readTextFile(`${folder}/postern.yaml`);
+    const named = "{ command: orders-prod }";
+    await Deno.writeTextFile(
+      `${folder}/postern.yaml`,
+      config.replace("{ file: secrets/orders-prod }", named),
+    );
+    assert.match(
+      (await check("/usr/bin:/bin")).said,
+      /password: the program postern-secret is not on the PATH/,
+    );
+    await program('[ "$1" = orders-prod ] && echo planted-secret-93');
+    const good = await check();
+    assert.deepEqual([good.code, /planted/.test(good.said)], [0, false], good.said);
+    await program("echo 'the vault is sealed' >&2; exit 3");
+    assert.match((await check()).said, /postern-secret orders-prod ended with 3: the vault is sealed/);
+    await program("exec sleep 30");
+    assert.match((await check()).said, /took longer than 5 s/);
+    await program("true");
+    assert.match((await check()).said, /printed nothing/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("the reference has every key with its default as it is written, and the schema is JSON Schema", async () => {
   const reference = (await postern("/", "config", "reference")).stdout;
   assert.match(reference, /^listen\.limits\.startup\n {4}duration, 1s to 5m; default 15s/m);
   assert.match(
     reference,
-    /^targets\.NAME\.account\.password\n {4}secret: \{ env: NAME \} or \{ file: PATH \}/m,
+    /^targets\.NAME\.account\.password\n {4}secret: \{ env: NAME \}, \{ file: PATH \} or/m,
   );
   assert.match(reference, /^identity\.issuer\n {4}text; required/m);
   const schema = JSON.parse((await postern("/", "config", "schema")).stdout);
