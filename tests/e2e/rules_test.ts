@@ -20,6 +20,7 @@ realTest("what the policy says, and would say, can be read and asked", { section
   const row = (rule: string) => auditor.locator(".trace-row").filter({ hasText: rule }).first();
 
   await test.step("the rules are read in order and in words", async () => {
+    await auditor.locator("ol.rules .rule-sentence").nth(3).waitFor();
     const rules = await auditor.locator("ol.rules .rule-sentence").allInnerTexts();
     assert.equal(rules.length, 4);
     assert.match(rules[0]!, /^Members of interns, everywhere: reads on public\.orders pass$/);
@@ -49,6 +50,7 @@ realTest("what the policy says, and would say, can be read and asked", { section
   await test.step("an engineer asks for themselves, and sees the rules that are for them", async () => {
     const engineer = await test.page(devin, "/rules");
     await engineer.getByRole("heading", { name: "The rules that are for you" }).waitFor();
+    await engineer.locator("ol.rules .rule").nth(2).waitFor();
     assert.equal(await engineer.locator("ol.rules .rule").count(), 3, "without the interns'");
     assert.equal(await engineer.getByLabel("By").count(), 0);
     await engineer.getByRole("textbox", { name: /Would this pass/ }).fill("INSERT INTO payments VALUES (1)");
