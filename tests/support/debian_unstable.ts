@@ -4,6 +4,15 @@ import { removeFolder, run, runWell } from "./daemons.ts";
 
 const timeoutMs = 600_000;
 
+/** Where this machine takes Debian's packages from; the archive of security updates has no unstable suite. */
+async function ownMirror(): Promise<string> {
+  const format = "$(REPO_URI)";
+  const listed = await runWell(["apt-get", "indextargets", "--format", format, "Created-By: Packages"]);
+  const mirror = listed.split("\n").find((uri) => uri !== "" && !/security/.test(uri));
+  if (mirror === undefined) throw new Error("apt knows of no mirror: run `apt-get update` first");
+  return mirror;
+}
+
 /**
  * Unpacks `packages` with all they need, and `alone` without, into `root`, so that their programs run there by
  * chroot. Needs root, and Debian's mirror.
@@ -19,7 +28,7 @@ export async function unpackUnstable(
     await Deno.mkdir(`${apt}/${folder}`, { recursive: true });
   }
   await Deno.writeTextFile(`${apt}/status`, "");
-  await Deno.writeTextFile(`${apt}/sources.list`, "deb http://deb.debian.org/debian unstable main\n");
+  await Deno.writeTextFile(`${apt}/sources.list`, `deb ${await ownMirror()} unstable main\n`);
   const options = [
     `Dir::State=${apt}`,
     `Dir::State::lists=${apt}/lists`,
