@@ -141,10 +141,12 @@ dashboardTest("an engineer sees what of theirs waits, and no inbox of others", a
   const page = await pageOf(browser, test, devin);
   await goTo(page, test, "/");
   await page.getByRole("heading", { name: "My waiting statements" }).waitFor();
+  await page.locator("a.card").nth(1).waitFor();
   assert.equal(await page.locator("a.card").count(), 2);
   assert.equal(await page.getByText("grace@example.test").count(), 0);
   await goTo(page, test, "/sessions");
   await page.getByRole("heading", { name: "My sessions" }).waitFor();
+  await page.locator("tbody tr").first().waitFor();
   assert.equal(await page.locator("tbody tr").count(), 1);
 });
 
