@@ -1,5 +1,6 @@
 /** The page "Connect" in Chromium: what is open, a password that counts down and goes, and the keyboard. */
 import assert from "node:assert/strict";
+import { counts } from "../support/counts.ts";
 import { alex, devin } from "../unit/ui/fakes.ts";
 import { dashboardTest, findings, pageOf } from "./dashboard_support.ts";
 
@@ -18,7 +19,7 @@ dashboardTest(
       "page",
     );
     await page.getByRole("article", { name: "orders-staging" }).waitFor();
-    assert.equal(await page.getByRole("article").count(), 2, "those of devin's groups");
+    await counts(page.getByRole("article"), 2, "those of devin's groups");
 
     const card = page.getByRole("article", { name: "orders-prod" });
     assert.match(await card.innerText(), /psql 'host=db\.example\.test .*dbname=orders-prod/);

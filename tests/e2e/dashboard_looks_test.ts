@@ -1,5 +1,6 @@
 /** How the dashboard looks and holds: accessibility, themes, phone width, hostile texts, a lost connection. */
 import assert from "node:assert/strict";
+import { counts } from "../support/counts.ts";
 import type { Browser, Page } from "playwright-core";
 import { ada, alex, type FakePerson, grace } from "../unit/ui/fakes.ts";
 import {
@@ -295,7 +296,7 @@ dashboardTest("single keys can be switched off", async (test, browser) => {
   await page.keyboard.press("a");
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Keys" }).waitFor();
-  assert.equal(await page.getByRole("dialog").count(), 1);
+  await counts(page.getByRole("dialog"), 1);
 });
 
 dashboardTest(

@@ -1,5 +1,6 @@
 /** The dashboard in Chromium: deciding, by mouse and by keyboard, and what comes without a reload. */
 import assert from "node:assert/strict";
+import { counts } from "../support/counts.ts";
 import type { Page } from "playwright-core";
 import { ada, alex, devin, grace, root } from "../unit/ui/fakes.ts";
 import { dashboardTest, fillDay, pageOf, type TestDashboard } from "./dashboard_support.ts";
@@ -142,12 +143,12 @@ dashboardTest("an engineer sees what of theirs waits, and no inbox of others", a
   await goTo(page, test, "/");
   await page.getByRole("heading", { name: "My waiting statements" }).waitFor();
   await page.locator("a.card").nth(1).waitFor();
-  assert.equal(await page.locator("a.card").count(), 2);
+  await counts(page.locator("a.card"), 2);
   assert.equal(await page.getByText("grace@example.test").count(), 0);
   await goTo(page, test, "/sessions");
   await page.getByRole("heading", { name: "My sessions" }).waitFor();
   await page.locator("tbody tr").first().waitFor();
-  assert.equal(await page.locator("tbody tr").count(), 1);
+  await counts(page.locator("tbody tr"), 1);
 });
 
 dashboardTest("a session's replay tells its story, follows it live, and ends it", async (test, browser) => {
@@ -156,6 +157,7 @@ dashboardTest("a session's replay tells its story, follows it live, and ends it"
   await goTo(page, test, "/sessions");
   await page.getByRole("link", { name: devin.name }).click();
   await page.getByRole("heading", { name: "devin@example.test on orders-prod" }).waitFor();
+  await page.locator(".step-head .badge").first().waitFor();
   const words = await page.locator(".step-head .badge").allInnerTexts();
   assert.deepEqual(words, [
     "Ran",
@@ -168,7 +170,7 @@ dashboardTest("a session's replay tells its story, follows it live, and ends it"
     "Waiting",
   ]);
   await page.getByRole("button", { name: "3 statements that only asked the catalogs" }).click();
-  assert.equal(await page.locator(".nested .step-head").count(), 3);
+  await counts(page.locator(".nested .step-head"), 3);
   await page.getByRole("button", { name: /UPDATE customers SET email/ }).click();
   const story = page.locator(".story");
   for (
@@ -187,9 +189,9 @@ dashboardTest("a session's replay tells its story, follows it live, and ends it"
   await test.gateway.finished("session-1", id, { rows: 7 });
   await page.getByRole("button", { name: /arrived live/ }).getByText("7 rows").waitFor();
   await page.getByRole("button", { name: /^Refused/ }).click();
-  assert.equal(await page.locator(".step-head").count(), 2);
+  await counts(page.locator(".step-head"), 2);
   await page.getByRole("searchbox").fill("drop");
-  assert.equal(await page.locator(".step-head").count(), 1);
+  await counts(page.locator(".step-head"), 1);
   await page.getByRole("button", { name: "End session" }).click();
   await page.getByRole("dialog").getByRole("textbox").fill("Runs for hours");
   await page.getByRole("dialog").getByRole("button", { name: "End session" }).click();

@@ -1,5 +1,5 @@
 /** Live sessions in Chromium: what real psql sessions run, wait for and have had so far; following and ending them. */
-import assert from "node:assert/strict";
+import { counts } from "../support/counts.ts";
 import { ada, devin, grace, realTest, root } from "./real_support.ts";
 
 realTest("who runs what now is seen, followed and ended", {}, async (test) => {
@@ -27,7 +27,7 @@ realTest("who runs what now is seen, followed and ended", {}, async (test) => {
     await theirs.getByText(/Waiting \d+:\d\d/).waitFor();
     await theirs.getByText("waits for an approval").waitFor();
     await admin.getByRole("button", { name: /^Waiting/ }).click();
-    assert.equal(await admin.locator(".live-row").count(), 1);
+    await counts(admin.locator(".live-row"), 1);
     await test.looks(admin, "live");
     await theirs.getByRole("link", { name: "open its request" }).click();
     await admin.getByRole("heading", { name: /wants to run UPDATE/ }).waitFor();
@@ -39,7 +39,7 @@ realTest("who runs what now is seen, followed and ended", {}, async (test) => {
   await test.step("an approver sees the session that waits for them, an engineer only their own", async () => {
     const approver = await test.page(ada, "/live");
     await approver.getByText(/UPDATE customers/).waitFor();
-    assert.equal(await approver.locator(".live-row").count(), 1, "not the one that asks nobody");
+    await counts(approver.locator(".live-row"), 1, "not the one that asks nobody");
     const engineer = await test.page(grace, "/live");
     await engineer.getByRole("region", { name: grace.email }).waitFor();
     await approver.context().close();
@@ -66,7 +66,7 @@ realTest("who runs what now is seen, followed and ended", {}, async (test) => {
     // In the middle of a row there is no place for an error.
     await busy.expect(/ended this session: Laptop was lost|server closed the connection/);
     await theirs.waitFor({ state: "detached" });
-    assert.equal(await admin.getByRole("region", { name: grace.email }).count(), 1, "others go on");
+    await counts(admin.getByRole("region", { name: grace.email }), 1, "others go on");
   });
 
   await test.step("one's own session is ended by oneself", async () => {

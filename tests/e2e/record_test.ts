@@ -1,5 +1,6 @@
 /** The record in Chromium: found by search, linked to a statement, played, filtered and checked; from real psql. */
 import assert from "node:assert/strict";
+import { counts } from "../support/counts.ts";
 import { ada, alex, devin, realTest } from "./real_support.ts";
 
 realTest("what psql ran is found, linked, played and checked", {}, async (test) => {
@@ -27,7 +28,7 @@ realTest("what psql ran is found, linked, played and checked", {}, async (test) 
     await auditor.getByRole("searchbox").fill("shipped orders");
     await auditor.keyboard.press("Enter");
     await found.getByText("WHERE status = 'shipped'").waitFor();
-    assert.equal(await found.count(), 1);
+    await counts(found, 1);
     await auditor.getByRole("searchbox").fill("");
     await auditor.getByLabel("Verdict").selectOption("deny");
     await found.getByText("DROP TABLE payments").waitFor();
@@ -40,7 +41,7 @@ realTest("what psql ran is found, linked, played and checked", {}, async (test) 
     await found.filter({ hasText: "id = 4" }).getByRole("link", { name: "others of this shape" }).click();
     await auditor.getByText("Only statements of one shape").waitFor();
     await found.getByText("WHERE id = 3").waitFor();
-    assert.equal(await found.count(), 2);
+    await counts(found, 2);
     await auditor.getByRole("button", { name: "What was refused", exact: true }).click();
     await found.getByText("DROP TABLE payments").waitFor();
     assert.equal(await found.filter({ hasNotText: "Refused" }).count(), 0);
@@ -75,7 +76,7 @@ realTest("what psql ran is found, linked, played and checked", {}, async (test) 
     await auditor.getByText(/\d+ events of this session checked against the chain/).waitFor();
     assert.match(await auditor.locator(".integrity-words").innerText(), /^Whole .* signed heads? with key/);
     await auditor.getByRole("button", { name: /^Refused/ }).click();
-    assert.equal(await auditor.locator(".step-head").count(), 2, "the unknown table, and the DROP");
+    await counts(auditor.locator(".step-head"), 2, "the unknown table, and the DROP");
     await auditor.getByRole("button", { name: /^All/ }).click();
     await test.looks(auditor, "replay");
   });

@@ -1,5 +1,6 @@
 /** The policy in Chromium: read in words, and asked what it would say, by the real catalog of a real target. */
 import assert from "node:assert/strict";
+import { counts } from "../support/counts.ts";
 import { alex, devin, realTest } from "./real_support.ts";
 
 const sections = `masks: [{ columns: ["*.customers.ssn"], mask: { kind: partial, keepLast: 4 } }]
@@ -51,7 +52,7 @@ realTest("what the policy says, and would say, can be read and asked", { section
     const engineer = await test.page(devin, "/rules");
     await engineer.getByRole("heading", { name: "The rules that are for you" }).waitFor();
     await engineer.locator("ol.rules .rule").nth(2).waitFor();
-    assert.equal(await engineer.locator("ol.rules .rule").count(), 3, "without the interns'");
+    await counts(engineer.locator("ol.rules .rule"), 3, "without the interns'");
     assert.equal(await engineer.getByLabel("By").count(), 0);
     await engineer.getByRole("textbox", { name: /Would this pass/ }).fill("INSERT INTO payments VALUES (1)");
     await engineer.getByRole("button", { name: "Judge it" }).click();
