@@ -219,9 +219,9 @@ function reloadingOf(config: Config, { inForce, proxy, dashboard, journal, log }
     record: (data) => journal.append(gatewayReloaded(data)),
     apply(next) {
       const compiled = compilePolicy(toPolicyConfig(next, protocols));
-      // Certificates may fail, the rest cannot.
-      proxy.configure(proxySettings(next));
+      // First what may refuse: TLS of the dashboard cannot be switched on or off. The rest cannot fail.
       dashboard.setTls(dashboardTls(next));
+      proxy.configure(proxySettings(next));
       inForce.replace(compiled);
     },
     log,
