@@ -72,11 +72,6 @@ export class AppendQueue {
     return this.#spool.end;
   }
 
-  /** Events that are not in the database yet. */
-  get waiting(): number {
-    return this.#count;
-  }
-
   /** Resolves once the event is durable and has its place. */
   add(encoded: Encoded): Promise<AuditEvent> {
     const placed = Promise.withResolvers<AuditEvent>();

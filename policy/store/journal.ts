@@ -89,7 +89,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
     }, this.#log);
     this.#indexer = new Indexer(
       (limit) => this.#client.call("index", limit),
-      () => (this.#queue?.waiting ?? 0) > BUSY_EVENTS,
+      () => this.backlog > BUSY_EVENTS,
       this.#log,
     );
     this.cursors = cursorsOf(this.#client, folder.node, () => this.#now());

@@ -9,7 +9,7 @@ import { now, setTime } from "../state/clock.ts";
 import { announcement } from "../state/requests.ts";
 import { useResource } from "../state/resource.ts";
 import { onChange } from "../state/stream.ts";
-import { GrantCard } from "./access_parts.tsx";
+import { GrantList } from "./access_parts.tsx";
 import { AskForm } from "./ask_access.tsx";
 
 export function AccessScreen() {
@@ -63,7 +63,7 @@ function Mine({ mine, target, wait, onAsked }: MineProps) {
   const places = [...first, ...mine.places.filter(({ name }) => name !== target)];
   return (
     <>
-      <Grants title="Open now, or waiting" grants={open} />
+      <GrantList title="Open now, or waiting" grants={open} />
       {places.length === 0
         ? (
           <Empty title="No target is open to you">
@@ -86,26 +86,8 @@ function Mine({ mine, target, wait, onAsked }: MineProps) {
             ))}
           </ul>
         )}
-      <Grants title="Before" grants={over} />
+      <GrantList title="Before" grants={over} />
     </>
-  );
-}
-
-function Grants({ title, grants }: { title: string; grants: readonly GrantView[] }) {
-  if (grants.length === 0) return null;
-  return (
-    <section class="group">
-      <h2 class="group-title">
-        {title} <span class="group-count">{grants.length}</span>
-      </h2>
-      <ul class="cards">
-        {grants.map((grant) => (
-          <li key={grant.id}>
-            <GrantCard grant={grant} />
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 

@@ -75,3 +75,22 @@ export function GrantCard({ grant, open = false }: { grant: GrantView; open?: bo
     </a>
   );
 }
+
+/** Nothing where there are none. */
+export function GrantList({ title, grants }: { title: string; grants: readonly GrantView[] }) {
+  if (grants.length === 0) return null;
+  return (
+    <section class="group">
+      <h2 class="group-title">
+        {title} <span class="group-count">{grants.length}</span>
+      </h2>
+      <ul class="cards">
+        {grants.map((grant) => (
+          <li key={grant.id}>
+            <GrantCard grant={grant} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
