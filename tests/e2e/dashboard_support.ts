@@ -5,16 +5,7 @@ import { ensureBundle } from "../../ui/bundle.ts";
 import { loadAssets, type RunningDashboard, startDashboard } from "../../ui/api/mod.ts";
 import { freePort } from "../support/ports.ts";
 import { program, testNeeding } from "../support/programs.ts";
-import {
-  ada,
-  FakeGateway,
-  type FakePerson,
-  grace,
-  roles,
-  testCli,
-  testLines,
-  testListener,
-} from "../unit/ui/fakes.ts";
+import { ada, FakeGateway, type FakePerson, grace } from "../unit/ui/fakes.ts";
 
 const chromiumPath: string | null = program("chromium") ?? program("chromium-browser");
 
@@ -32,28 +23,8 @@ export async function startTestDashboard(
   await ensureBundle();
   const url = `http://127.0.0.1:${port}`;
   const dashboard = startDashboard({
-    identity: gateway.identity,
-    signIns: gateway.signIns,
-    approvals: gateway.approvals,
-    advance: gateway.advance,
-    journal: gateway.journal,
-    deliveries: { states: () => [] },
-    live: gateway.live,
-    access: gateway.access,
-    detections: gateway.detections,
-    grants: gateway.grants,
-    playground: gateway.playground,
-    console: gateway.console,
-    health: gateway.health,
-    connectLines: testLines,
-    listenerOf: testListener,
-    cli: testCli,
-    roles,
-    url,
+    ...gateway.deps(url),
     assets: await loadAssets(),
-    clock: gateway.clock,
-    log: () => {},
-    version: "0.0.0-test",
   }, { hostname: "127.0.0.1", port });
   return {
     gateway,

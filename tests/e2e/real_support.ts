@@ -111,13 +111,9 @@ async function openAs(
 }
 
 async function connectPsql(gateway: TestGateway, person: Person, target: string): Promise<PsqlSession> {
-  const user = await gateway.signIn(person);
-  const answer = await user.post(`/api/targets/${target}/password`, {});
-  assert.equal(answer.status, 200, answer.text);
-  const { lines, user: name } = JSON.parse(answer.text) as { lines: { line: string }[]; user: string };
-  const password = /PGPASSWORD=(\S+)/.exec(lines[0]!.line)![1]!;
+  const { user, password } = await (await gateway.signIn(person)).oneTimePassword(target);
   const session = startPsql({
-    connection: `host=127.0.0.1 port=${gateway.ports.postgresql} user=${name} dbname=${target}`,
+    connection: `host=127.0.0.1 port=${gateway.ports.postgresql} user=${user} dbname=${target}`,
     env: { PGPASSWORD: password },
   });
   await session.expect(/=>/, 60_000);

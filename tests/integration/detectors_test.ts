@@ -26,15 +26,7 @@ interface Ticket {
 
 async function ticket(gateway: TestGateway, target: string): Promise<Ticket> {
   const user = await gateway.signIn(devin);
-  const page = await user.post(`/api/targets/${target}/password`, {});
-  assert.equal(page.status, 200, page.text);
-  const { user: name, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
-  const password = lines.map(({ line }) =>
-    /(?:PGPASSWORD=|MYSQL_PWD=|--password=)'?([^\s']+)/.exec(line)?.[1]
-  )
-    .find((one) => one !== undefined);
-  assert.ok(password !== undefined, page.text);
-  return { user: name, password };
+  return await user.oneTimePassword(target);
 }
 
 async function asDevin(

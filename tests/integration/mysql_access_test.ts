@@ -26,15 +26,7 @@ testNeeding(
     });
     try {
       const person = await gateway.signIn(devin);
-      const password = async () => {
-        const page = await person.post("/api/targets/shop/password", {});
-        const { user, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
-        return {
-          user,
-          password: /MYSQL_PWD='?([^' ]+)/.exec(lines.map(({ line }) => line).join("\n"))?.[1] ?? "",
-        };
-      };
-      const early = await password();
+      const early = await person.oneTimePassword("shop");
       const refused = await run(
         [
           "mariadb",
@@ -69,7 +61,7 @@ testNeeding(
         host: "127.0.0.1",
         port: gateway.ports.mysql!,
         database: "shop",
-        ...await password(),
+        ...await person.oneTimePassword("shop"),
       });
       connection.on("error", () => {});
       let remark = "";

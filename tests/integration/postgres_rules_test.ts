@@ -48,14 +48,10 @@ Deno.test.afterAll(async () => {
 });
 
 async function connect(more: Record<string, string> = {}): Promise<pg.Client> {
-  const page = await user!.post("/api/targets/demo/password", {});
-  const issued = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
-  const password = /^PGPASSWORD=(\S+)/.exec(issued.lines[0]!.line)![1]!;
   const client = new pg.Client({
     host: "127.0.0.1",
     port: gateway!.ports.postgresql!,
-    user: issued.user,
-    password,
+    ...await user!.oneTimePassword("demo"),
     database: "demo",
     // A statement that waits for approval by mistake fails, rather than hang.
     query_timeout: 30_000,

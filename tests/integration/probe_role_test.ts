@@ -3,9 +3,7 @@ import assert from "node:assert/strict";
 import { createConnection } from "mysql2/promise";
 import pg from "pg";
 import { compileMasks } from "../../policy/masking.ts";
-import { dialectOf } from "../../policy/sql/mod.ts";
-import type { Target } from "../../policy/types.ts";
-import { targetQuery } from "../../proxy/mod.ts";
+import { catalogOf } from "../support/catalogs.ts";
 import { alex, devin, startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { mysqlHere, startMysql } from "../support/mysql.ts";
@@ -24,22 +22,8 @@ const sections = `masks:
 `;
 
 /** What `postern catalog TARGET --probe-role-sql` prints. */
-async function roleSql(
-  protocol: string,
-  server: { host: string; port: number; user: string; password: string; database: string },
-) {
-  const dialect = dialectOf(protocol)!;
-  await dialect.ready();
-  const target: Target = {
-    name: "demo",
-    protocol,
-    ...server,
-    environment: "",
-    groups: [],
-    tls: { mode: "disable" },
-    account: { user: server.user, password: server.password },
-  };
-  const catalog = await dialect.readCatalog(target, server.database, targetQuery);
+async function roleSql(protocol: string, server: Parameters<typeof catalogOf>[1]) {
+  const catalog = await catalogOf(protocol, server);
   const { lookup } = compileMasks([{ columns, mask: { kind: "null" } }])([], "demo");
   return catalog.probeRole(lookup, "postern_probe");
 }

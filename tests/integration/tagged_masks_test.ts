@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { compileMasks } from "../../policy/masking.ts";
 import { dialectOf } from "../../policy/sql/mod.ts";
 import type { Analyst } from "../../policy/sql/dialect.ts";
-import type { Target } from "../../policy/types.ts";
-import { targetQuery } from "../../proxy/mod.ts";
+import { catalogOf } from "../support/catalogs.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -16,24 +15,13 @@ const masksFor = compileMasks([
 
 async function analystOf(
   protocol: string,
-  server: { host: string; port: number; user: string; password: string; database: string },
+  server: Parameters<typeof catalogOf>[1],
   groups: readonly string[] = [],
 ): Promise<Analyst> {
-  const dialect = dialectOf(protocol)!;
-  await dialect.ready();
-  const target: Target = {
-    name: "demo",
-    protocol,
-    ...server,
-    environment: "",
-    groups: [],
-    tls: { mode: "disable" },
-    account: { user: server.user, password: server.password },
-  };
-  const read = await dialect.readCatalog(target, server.database, targetQuery);
+  const read = await catalogOf(protocol, server);
   // What is kept in a file judges alike.
   const { key, lookup } = masksFor(groups, "demo");
-  return dialect.catalogFromJson(read.json).analyst(key, lookup);
+  return dialectOf(protocol)!.catalogFromJson(read.json).analyst(key, lookup);
 }
 
 /** For each column of the result the mask's kind, or `-`. */

@@ -97,6 +97,17 @@ export class DashboardUser {
     return JSON.parse(page.text);
   }
 
+  /** A user and a password that are good for one connection to this target. */
+  async oneTimePassword(target: string): Promise<{ user: string; password: string }> {
+    const page = await this.post(`/api/targets/${target}/password`, {});
+    if (page.status !== 200) throw new Error(`no password for ${target}: ${page.status} ${page.text}`);
+    const { user, lines } = JSON.parse(page.text) as { user: string; lines: { line: string }[] };
+    const shown = lines.map(({ line }) => line).join("\n");
+    const password = /(?:PGPASSWORD|MYSQL_PWD)='?([^\s']+)/.exec(shown)?.[1];
+    if (password === undefined) throw new Error(`no password in ${shown}`);
+    return { user, password };
+  }
+
   async post(path: string, body: unknown): Promise<Page> {
     return await this.browser.request(`${this.base}${path}`, {
       method: "POST",

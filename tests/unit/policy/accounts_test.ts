@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { TargetAccounts } from "../../../policy/account_ports.ts";
 import { Accounts } from "../../../policy/accounts.ts";
 import { PosternError } from "../../../policy/errors.ts";
-import { type Policy, PolicyInForce } from "../../../policy/in_force.ts";
+import { policyInForce } from "../../support/policies.ts";
 import type { Target } from "../../../policy/types.ts";
 import { FakeGateway, targetOf } from "../ui/fakes.ts";
 
@@ -45,7 +45,7 @@ function fixture() {
   const logged: string[] = [];
   const accounts = new Accounts({
     accountsOf: () => fake,
-    inForce: new PolicyInForce({ targets: new Map([[demo.name, demo]]) } as unknown as Policy),
+    inForce: policyInForce({ targets: [demo] }),
     journal: gateway.journal,
     clock: () => 0,
     log: (_level, message) => logged.push(message),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Catalogs } from "../../../policy/catalogs.ts";
-import { type Policy, PolicyInForce } from "../../../policy/in_force.ts";
+import { policyInForce } from "../../support/policies.ts";
 import { compileMasks } from "../../../policy/masking.ts";
 import { SessionAnalyst } from "../../../policy/session_analyst.ts";
 import { catalog } from "../sql/postgresql_fixture.ts";
@@ -28,7 +28,7 @@ const target = {
 };
 
 function analystFor(groups: readonly string[]): SessionAnalyst {
-  const inForce = new PolicyInForce({ masksFor } as unknown as Policy);
+  const inForce = policyInForce({ masksFor });
   return new SessionAnalyst({ catalogs, inForce }, { identity: { ...ann, groups }, target, database: "app" });
 }
 

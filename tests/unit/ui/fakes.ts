@@ -5,12 +5,9 @@ import { createAccess } from "../../../policy/access.ts";
 import { accessChanged } from "../../../policy/audit/access_events.ts";
 import type { Grant } from "../../../policy/grant.ts";
 import { Grants } from "../../../policy/grants.ts";
-import { type Policy, PolicyInForce } from "../../../policy/in_force.ts";
+import type { Policy } from "../../../policy/in_force.ts";
 import { type ApprovalService, createApprovals } from "../../../policy/approval.ts";
 import { sessionEnded, sessionStarted, statementFinished } from "../../../policy/audit/events.ts";
-import { defaultRules } from "../../../policy/config.ts";
-import { compileRules } from "../../../policy/decide.ts";
-import { compileMasks } from "../../../policy/masking.ts";
 import type { ConsoleClient } from "../../../policy/console.ts";
 import { createPlayground, type Playground } from "../../../policy/playground.ts";
 import { postgresqlDialect } from "../../../policy/sql/postgresql/mod.ts";
@@ -37,6 +34,7 @@ import type {
 } from "../../../policy/types.ts";
 import { connectLines } from "../../../proxy/postgres/connect_lines.ts";
 import type { DashboardDeps } from "../../../ui/api/mod.ts";
+import { policyInForce } from "../../support/policies.ts";
 import { FakeJournal } from "./fake_journal.ts";
 
 export const psqlClient: ClientInfo = {
@@ -267,15 +265,7 @@ const masks: Policy["masks"] = [{
 
 /** The rules that hold where a config has none. */
 const inForceOf = (more: readonly Target[]) =>
-  new PolicyInForce({
-    targets: new Map([...targets, ...more].map((one) => [one.name, one])),
-    rules: compileRules(defaultRules(["db-approvers"])),
-    masks,
-    masksFor: compileMasks(masks),
-    digest: "0".repeat(64),
-    roles,
-    limits: { pendingApprovalsMax: 1000 },
-  } as unknown as Policy);
+  policyInForce({ targets: [...targets, ...more], masks, roles });
 
 /** A journal with helpers that write what a gateway would. */
 export class FakeGateway {
@@ -330,6 +320,34 @@ export class FakeGateway {
   }
 
   readonly clock: Clock = () => this.time ?? Date.now();
+
+  /** What a dashboard at this URL is made with. */
+  deps(url: string): DashboardDeps {
+    return {
+      identity: this.identity,
+      signIns: this.signIns,
+      approvals: this.approvals,
+      advance: this.advance,
+      journal: this.journal,
+      deliveries: { states: () => [] },
+      live: this.live,
+      access: this.access,
+      detections: this.detections,
+      grants: this.grants,
+      playground: this.playground,
+      console: this.console,
+      health: this.health,
+      connectLines: testLines,
+      listenerOf: testListener,
+      cli: testCli,
+      roles,
+      url,
+      assets: { file: () => null, page: () => "<!DOCTYPE html>" },
+      clock: this.clock,
+      log: () => {},
+      version: "test",
+    };
+  }
 
   async session(id: string, person: FakePerson = devin, target = "orders-prod"): Promise<void> {
     this.live.running.add(id);

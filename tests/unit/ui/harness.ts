@@ -1,7 +1,7 @@
 /** The dashboard without a listener, and browsers that keep its cookies. */
 import assert from "node:assert/strict";
 import { createDashboard, type DashboardDeps } from "../../../ui/api/mod.ts";
-import { FakeGateway, type FakePerson, roles, testCli, testLines, testListener } from "./fakes.ts";
+import { FakeGateway, type FakePerson } from "./fakes.ts";
 
 export const origin = "https://postern.example.test";
 
@@ -21,31 +21,12 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
   const gateway = new FakeGateway(noon);
   const logged: string[] = [];
   const dashboard = createDashboard({
-    identity: gateway.identity,
-    signIns: gateway.signIns,
-    approvals: gateway.approvals,
-    advance: gateway.advance,
-    journal: gateway.journal,
-    deliveries: { states: () => [] },
-    live: gateway.live,
-    access: gateway.access,
-    detections: gateway.detections,
-    grants: gateway.grants,
-    playground: gateway.playground,
-    console: gateway.console,
-    health: gateway.health,
-    connectLines: testLines,
-    listenerOf: testListener,
-    cli: testCli,
-    roles,
-    url: origin,
+    ...gateway.deps(origin),
     assets: {
       file: () => null,
       page: (problem) => `<!DOCTYPE html><title>Postern</title>${problem ? problem.message : ""}`,
     },
-    clock: gateway.clock,
     log: (_level, message, fields) => logged.push(`${message} ${JSON.stringify(fields ?? {})}`),
-    version: "test",
     ...changes,
   });
   const browser = () => new TestBrowser(dashboard, changes.url ?? origin);

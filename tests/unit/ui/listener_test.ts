@@ -1,36 +1,9 @@
 /** The listener: TLS and HTTP/2, a taken port, and an end that waits for nobody's event stream. */
 import assert from "node:assert/strict";
-import { type DashboardDeps, startDashboard } from "../../../ui/api/mod.ts";
+import { startDashboard } from "../../../ui/api/mod.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { freePort } from "../../support/ports.ts";
-import { devin, FakeGateway, roles, testCli, testLines, testListener } from "./fakes.ts";
-
-function depsOf(gateway: FakeGateway, url: string): DashboardDeps {
-  return {
-    identity: gateway.identity,
-    signIns: gateway.signIns,
-    approvals: gateway.approvals,
-    advance: gateway.advance,
-    journal: gateway.journal,
-    deliveries: { states: () => [] },
-    live: gateway.live,
-    access: gateway.access,
-    detections: gateway.detections,
-    grants: gateway.grants,
-    playground: gateway.playground,
-    console: gateway.console,
-    health: gateway.health,
-    connectLines: testLines,
-    listenerOf: testListener,
-    cli: testCli,
-    roles,
-    url,
-    assets: { file: () => null, page: () => "<!DOCTYPE html>" },
-    clock: gateway.clock,
-    log: () => {},
-    version: "test",
-  };
-}
+import { devin, FakeGateway } from "./fakes.ts";
 
 Deno.test("over TLS and HTTP/2 the host, the cookies and the headers are as they must be", async () => {
   const authority = createAuthority();
@@ -38,7 +11,7 @@ Deno.test("over TLS and HTTP/2 the host, the cookies and the headers are as they
   const url = `https://localhost:${port}`;
   const gateway = new FakeGateway();
   gateway.identity.next = devin;
-  const dashboard = startDashboard(depsOf(gateway, url), {
+  const dashboard = startDashboard(gateway.deps(url), {
     hostname: "127.0.0.1",
     port,
     tls: authority.issue(),
@@ -77,7 +50,7 @@ Deno.test("a taken port is said at once, and nothing of the failed start is left
   const { port } = taken.addr as Deno.NetAddr;
   const gateway = new FakeGateway();
   assert.throws(
-    () => startDashboard(depsOf(gateway, `http://127.0.0.1:${port}`), { hostname: "127.0.0.1", port }),
+    () => startDashboard(gateway.deps(`http://127.0.0.1:${port}`), { hostname: "127.0.0.1", port }),
     Deno.errors.AddrInUse,
   );
   assert.equal(gateway.journal.listeners, 0);
@@ -89,7 +62,7 @@ Deno.test("closing ends event streams instead of waiting for them", async () => 
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const gateway = new FakeGateway();
-  const dashboard = startDashboard(depsOf(gateway, url), { hostname: "127.0.0.1", port });
+  const dashboard = startDashboard(gateway.deps(url), { hostname: "127.0.0.1", port });
   const begun = await fetch(`${url}/auth/login`, { redirect: "manual" });
   await begun.body?.cancel();
   const returned = await fetch(begun.headers.get("location")!, {
@@ -113,7 +86,7 @@ Deno.test("a new certificate counts for new connections, and TLS cannot be switc
   const [before, after] = [createAuthority(), createAuthority()];
   const port = freePort();
   const url = `https://localhost:${port}`;
-  const dashboard = startDashboard(depsOf(new FakeGateway(), url), {
+  const dashboard = startDashboard(new FakeGateway().deps(url), {
     hostname: "127.0.0.1",
     port,
     tls: before.issue(),
