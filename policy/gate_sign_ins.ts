@@ -2,7 +2,12 @@
 import { attempted } from "./refusal_record.ts";
 import { signInFailed, signInSucceeded } from "./audit/events.ts";
 import { asPosternError } from "./errors.ts";
-import { attemptOf, type OneTimePasswords, type PresentedSignIns } from "./identity/mod.ts";
+import {
+  attemptOf,
+  namesOneTimePassword,
+  type OneTimePasswords,
+  type PresentedSignIns,
+} from "./identity/mod.ts";
 import type {
   BearerSignIns,
   ConnectionAttempt,
@@ -45,7 +50,7 @@ export class GateSignIns {
 
   challenge(attempt: ConnectionAttempt): PasswordChallenge | null {
     const { passwords } = this.deps;
-    if (!passwords.has(attempt.client.user)) return null;
+    if (!namesOneTimePassword(attempt.client.user)) return null;
     const { target } = this.resolve(attempt);
     const challenge = passwords.challenge(attemptOf(attempt));
     const recorded = (identity: Promise<Identity>) =>

@@ -105,8 +105,8 @@ export interface Gatekeeper {
   /** One-time password and token sign-ins; null where this password is none of ours. */
   verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null>;
   /**
-   * The one-time password issued under the client's user name; null where there is none. Throws LimitExceeded
-   * after too many failures. Absent where no one-time passwords are issued.
+   * For a user name that has the form of a one-time password's, issued or not; null for any other. Throws
+   * LimitExceeded after too many failures. Absent where no one-time passwords are issued.
    */
   challenge?(attempt: ConnectionAttempt): PasswordChallenge | null;
   /** Tokens by a mechanism that is made for them. Absent where none are taken that way. */

@@ -5,6 +5,7 @@ export { createIdentityProvider } from "./provider.ts";
 export { createSignIns, type SignInService, type SignInsOptions } from "./sign_ins.ts";
 export {
   type IssuedPassword,
+  namesOneTimePassword,
   OneTimePasswords,
   type OneTimePasswordsOptions,
   type PasswordAttempt,

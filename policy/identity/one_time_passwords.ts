@@ -6,7 +6,7 @@ import type { Identity } from "../types.ts";
 import { AttemptLimiter } from "./attempt_limiter.ts";
 import { authFailed } from "./errors.ts";
 import { minute } from "./options.ts";
-import { newPassword, newSuffix } from "./secrets.ts";
+import { endsInSuffix, newPassword, newSuffix } from "./secrets.ts";
 import { type PasswordVerifiers, provesPassword, scramIterations, verifiersOf } from "./verifiers.ts";
 
 export interface OneTimePasswordsOptions {
@@ -60,14 +60,15 @@ const wrong = () =>
     "Get a new one from the dashboard, or with `postern connect`",
   );
 
-/** How long a client that comes again with a used password hears that it is used. */
-const rememberedMs = 60 * minute;
+/**
+ * Whether a client with this user name is asked for a one-time password. By the form of the name alone: what
+ * was issued, used or never heard of takes the same way, so that nobody learns which names exist.
+ */
+export const namesOneTimePassword = endsInSuffix;
 
 export class OneTimePasswords {
   /** By user name, oldest first. */
   readonly #entries = new Map<string, Entry>();
-  /** User names whose password is used or over, until when: they are told so, and not shown a sign-in link. */
-  readonly #spent = new Map<string, number>();
   readonly #perAddress: AttemptLimiter;
   readonly #perUser: AttemptLimiter;
   readonly #decoyKey = randomBytes(32);
@@ -101,7 +102,7 @@ export class OneTimePasswords {
       succeed: () => {
         // Once: of two connections with the same password, the one that proves it first has it.
         if (entry === null || this.#find(attempt) !== entry) throw this.#failed(attempt);
-        this.#spend(entry);
+        this.#entries.delete(entry.user);
         return { ...entry.identity, method: "one-time-password" };
       },
       fail: () => this.#failed(attempt),
@@ -115,19 +116,9 @@ export class OneTimePasswords {
     return challenge.succeed();
   }
 
-  /** Whether a password was issued under this name, used and expired ones included; for the wire alone. */
-  has(user: string): boolean {
-    return this.#entries.has(user) || this.#spent.has(user);
-  }
-
   /** The person has left: none of their passwords works any more. */
   revoke(identity: Pick<Identity, "issuer" | "subject">): void {
-    for (const entry of this.#entries.values()) if (isOf(entry, identity)) this.#spend(entry);
-  }
-
-  #spend({ user }: Entry): void {
-    this.#entries.delete(user);
-    this.#spent.set(user, this.options.clock() + rememberedMs);
+    for (const entry of this.#entries.values()) if (isOf(entry, identity)) this.#entries.delete(entry.user);
   }
 
   #find({ user, target }: PasswordAttempt): Entry | null {
@@ -170,8 +161,7 @@ export class OneTimePasswords {
 
   #sweep(): void {
     const now = this.options.clock();
-    for (const entry of this.#entries.values()) if (entry.expiresAt <= now) this.#spend(entry);
-    for (const [user, until] of this.#spent) if (until <= now) this.#spent.delete(user);
+    for (const entry of this.#entries.values()) if (entry.expiresAt <= now) this.#entries.delete(entry.user);
   }
 }
 

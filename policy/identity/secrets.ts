@@ -22,7 +22,13 @@ export const newCode = (): string => `${pick(clearLetters + clearDigits, 4)}-${p
 /** 24 characters, 114 bits, that survive a double click, a shell and a URL. */
 export const newPassword = (): string => pick((clearLetters + clearDigits).toLowerCase(), 24);
 
-export const newSuffix = (): string => pick((clearLetters + clearDigits).toLowerCase(), 8);
+const suffixAlphabet = (clearLetters + clearDigits).toLowerCase();
+
+/** What tells apart the user names of one-time passwords: eight letters and digits, no vowel, no 0 or 1. */
+export const newSuffix = (): string => pick(suffixAlphabet, 8);
+
+export const endsInSuffix = (name: string): boolean => suffixed.test(name);
+const suffixed = new RegExp(`-[${suffixAlphabet}]{8}$`);
 
 /** In time that depends on the lengths only. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

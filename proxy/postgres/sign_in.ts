@@ -17,8 +17,8 @@ const bearerUser = "oauth";
 
 /**
  * Runs up to AuthenticationOk, which is sent. null where the client went first. Rejects with AuthFailed,
- * LimitExceeded or ProtocolViolation. The user name says which way: one that a one-time password was issued
- * for, `token`, `oauth`, or any other for the browser (or OAUTHBEARER, where that is offered to everyone).
+ * LimitExceeded or ProtocolViolation. The user name says which way: one with the
+ * form of a one-time password's, `token`, `oauth`, or any other for the browser (or OAUTHBEARER, where that is offered to everyone).
  */
 export async function signIn(
   reader: HandshakeReader,

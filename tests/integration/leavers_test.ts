@@ -162,6 +162,17 @@ testNeeding(
         assert.equal((await user.api("/api/me")).status, 401);
         assert.match((await (await logout(good)).json()).error_description, /used before/);
       });
+      await t.step("a logout token may name the session at the issuer alone", async () => {
+        const { user, client } = await session(gateway, pat);
+        const unknown = logoutToken({ events: logoutEvent, sid: randomUUID() });
+        assert.equal((await logout(unknown)).status, 200);
+        assert.equal((await user.api("/api/me")).status, 200);
+        const [sid] = issuer.sessionsOf(pat.email, "postern").slice(-1);
+        assert.ok(sid !== undefined, "the issuer keeps a session");
+        assert.equal((await logout(logoutToken({ events: logoutEvent, sid }))).status, 200);
+        assert.match(await farewell(client), /signed out at the identity provider/);
+        assert.equal((await user.api("/api/me")).status, 401);
+      });
       await t.step("who signs out of the dashboard is signed out in every browser", async () => {
         const [one, other] = [await gateway.signIn(devin), await gateway.signIn(devin)];
         assert.equal((await one.post("/auth/logout", {})).status, 200);

@@ -52,6 +52,17 @@ testNeeding(
           e
         );
         assert.match(wrong.message, /wrong, used, expired, or for another target/);
+        // Nobody learns which names exist: one that was never issued hears the same, as do a wrong and a used one.
+        const unused = gate.passwords.issue(devin, "orders-prod");
+        const guesses = [
+          { user: "nobody-bcdfghjk", password },
+          { user: unused.user, password: "guess" },
+          { user, password },
+        ];
+        const answers = await Promise.all(
+          guesses.map((guess) => WireClient.connect({ ...options, ...guess }).catch((error) => error)),
+        );
+        assert.deepEqual(answers.map(({ reply }) => reply), answers.map(() => wrong.reply));
       }
     }),
 );

@@ -5,11 +5,45 @@ import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 import { run } from "../support/daemons.ts";
 import { runPsql } from "../support/psql.ts";
+import { int32, message, RawPostgres, startup } from "../support/raw_postgres.ts";
 
 interface Issued {
   readonly user: string;
   readonly expiresAt: number;
   readonly lines: readonly { readonly label: string; readonly line: string }[];
+}
+
+const decoder = new TextDecoder();
+
+/** The start of a sign-in by SCRAM-SHA-256 (RFC 5802), up to the server's first message. */
+async function begin(port: number, user: string) {
+  const client = await RawPostgres.open(port);
+  await client.send(startup({ user, database: "demo" }));
+  const offer = await client.next();
+  const first = "n,,n=,r=nonce";
+  await client.send(message("p", "SCRAM-SHA-256\0", int32(first.length), first));
+  const challenge = await client.next();
+  return { client, offer, challenge: decoder.decode(challenge?.body.subarray(4)), type: challenge?.type };
+}
+
+async function salt(port: number, user: string): Promise<string> {
+  const { client, challenge } = await begin(port, user);
+  client.close();
+  return /,s=([^,]+)/.exec(challenge)![1]!;
+}
+
+/** Everything a guess is answered, byte by byte but for the nonce and the salt, of which the lengths count. */
+async function exchange(port: number, user: string): Promise<string> {
+  const { client, offer, challenge, type } = await begin(port, user);
+  const nonce = /r=([^,]+)/.exec(challenge)?.[1] ?? "";
+  await client.send(message("p", `c=biws,r=${nonce},p=${btoa("\0".repeat(32))}`));
+  const rest = await client.rest();
+  client.close();
+  return [
+    `${offer?.type}${decoder.decode(offer?.body)}`,
+    `${type}${challenge.replace(/(?<=[rs]=)[^,]+/g, (value) => String(value.length))}`,
+    ...rest.map((one) => `${one.type}${decoder.decode(one.body)}`),
+  ].join("\n");
 }
 
 testNeeding(
@@ -61,6 +95,32 @@ testNeeding(
         assert.match(stderr, /one-time password is wrong, used, expired, or for another target/);
         assert.equal((await psql("other", other)).stdout, "in\n");
       });
+      await t.step(
+        "unknown, wrong, used, expired or for another target: to the client all are the same",
+        async () => {
+          const [wrong, other] = [await issue("demo"), await issue("other")];
+          const attempts = {
+            unknown: { user: "nobody-bcdfghjk", password: wrong.password },
+            wrong: { user: wrong.user, password: other.password },
+            used: demo,
+            other,
+          };
+          const [shown, exchanges] = [new Set<string>(), new Set<string>()];
+          for (const attempt of Object.values(attempts)) {
+            const { code, stderr } = await psql("demo", attempt);
+            assert.equal(code, 2);
+            shown.add(stderr);
+            exchanges.add(await exchange(gateway.ports.postgresql!, attempt.user));
+          }
+          assert.equal(shown.size, 1, [...shown].join("\n"));
+          assert.equal(exchanges.size, 1, [...exchanges].join("\n"));
+          assert.match([...exchanges][0]!, /^R.*SCRAM-SHA-256.*\nR.*,i=4096\nE.*28000/s);
+          // Asked for again, an unknown name has the same salt: a name that exists would keep its own.
+          const salts = [await salt(gateway.ports.postgresql!, "nobody-bcdfghjk")];
+          salts.push(await salt(gateway.ports.postgresql!, "nobody-bcdfghjk"));
+          assert.equal(salts[0], salts[1]);
+        },
+      );
       await t.step("the copied lines work as they are: the shell's, and the URL", async () => {
         const [terminal] = (await issue("demo")).lines;
         const shell = await run(["sh", "-c", `${terminal!.line} -X -w -Atc "SELECT 'in'"`]);

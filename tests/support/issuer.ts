@@ -54,6 +54,8 @@ export interface Issuer {
   rotateKeys(options?: { forgetOld?: boolean }): Promise<void>;
   /** A compact JWS over these claims with the current key; header fields as given replace the usual ones. */
   signToken(claims: Record<string, unknown>, header?: Record<string, unknown>): string;
+  /** The `sid` of each session that the person has at this issuer, as this client knows it. */
+  sessionsOf(email: string, clientId: string): string[];
   /** The claims this issuer would put into an ID token for that person and client, times included. */
   claimsOf(email: string, clientId: string): Record<string, unknown>;
   close(): Promise<void>;
@@ -268,6 +270,7 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
       await renew();
     },
     signToken: (claims, header) => signJws(signingKey(), claims, header),
+    sessionsOf: (email, clientId) => memory.sessionsOf(email, clientId),
     claimsOf(email, clientId) {
       const person = options.people.find((one) => one.email === email);
       if (person === undefined) throw new Error(`the issuer knows no ${email}`);

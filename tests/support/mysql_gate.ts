@@ -1,5 +1,5 @@
 /** A MySQL listener with policy played by the test: a gatekeeper whose verdicts are patterns, and whose records are kept. */
-import { OneTimePasswords } from "../../policy/identity/one_time_passwords.ts";
+import { namesOneTimePassword, OneTimePasswords } from "../../policy/identity/one_time_passwords.ts";
 import { PosternError } from "../../policy/errors.ts";
 import type { ConnectionAttempt, Gatekeeper, Hold, Session, SignIn } from "../../policy/ports.ts";
 import type {
@@ -233,7 +233,7 @@ class GateState implements Gatekeeper {
   challenge(attempt: ConnectionAttempt) {
     const { user, address } = attempt.client;
     const target = attempt.database.split("/")[0] ?? "";
-    return this.passwords.has(user) ? this.passwords.challenge({ user, address, target }) : null;
+    return namesOneTimePassword(user) ? this.passwords.challenge({ user, address, target }) : null;
   }
 
   admit(attempt: ConnectionAttempt, identity: Identity): Promise<Session> {

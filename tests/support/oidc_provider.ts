@@ -83,6 +83,15 @@ type Payload = Record<string, unknown> & { grantId?: string; uid?: string; userC
 export class Memory {
   readonly #entries = new Map<string, { payload: Payload; until: number }>();
 
+  /** The `sid` that this client knows each of the person's sessions at the issuer by. */
+  sessionsOf(accountId: string, clientId: string): string[] {
+    return [...this.#entries].filter(([name]) => name.startsWith("Session:")).flatMap(([, { payload }]) => {
+      const authorizations = payload.authorizations as Record<string, { sid?: string }> | undefined;
+      const sid = authorizations?.[clientId]?.sid;
+      return payload.accountId === accountId && sid !== undefined ? [sid] : [];
+    });
+  }
+
   /** What `oidc-provider` calls once for each of its models. */
   readonly adapter = (model: string) => {
     const entries = this.#entries;

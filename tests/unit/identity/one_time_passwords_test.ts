@@ -4,6 +4,7 @@ import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { inspect } from "node:util";
 import {
   createPresentedSignIns,
+  namesOneTimePassword,
   OneTimePasswords,
   type PasswordAttempt,
   provesSha1,
@@ -71,6 +72,34 @@ Deno.test("wrong password, unknown user, other target, expired, used: one and th
   time.now = late.expiresAt;
   keep(() => passwords.verify(at(late.user), late.password));
   assert.equal(messages.size, 1);
+});
+
+Deno.test("which way a user name goes is in its form: what is issued has it, what people are called has not", () => {
+  const { time, passwords } = setUp();
+  for (let n = 0; n < 200; n++) {
+    const { user } = passwords.issue(ada, "orders");
+    assert.ok(namesOneTimePassword(user), user);
+    time.now += 6 * minute;
+    assert.ok(namesOneTimePassword(user), `${user}, expired`);
+    time.now = 1000;
+    passwords.revoke(ada);
+    assert.ok(namesOneTimePassword(user), `${user}, revoked`);
+  }
+  assert.ok(namesOneTimePassword("nobody-bcdfghjk"));
+  for (
+    const name of [
+      "ada",
+      "ada.lovelace",
+      "anna-lovelace",
+      "svc-postgres",
+      "dev-20260101",
+      "bcdfghjk",
+      "token",
+      "",
+    ]
+  ) {
+    assert.ok(!namesOneTimePassword(name), name);
+  }
 });
 
 Deno.test("what is kept holds no password", () => {
