@@ -19,7 +19,6 @@ import {
   encodeError,
   encodeOk,
   type ErrorReply,
-  type OkReply,
   type StateChange,
 } from "./replies.ts";
 import { type Masker, type RowPlan, rowPlan } from "./rows.ts";
@@ -40,7 +39,7 @@ export interface AnswerOptions {
   readonly tainted: boolean;
   /** For COM_STMT_FETCH: what the rows of the cursor are. */
   readonly rows?: RowPlan | null;
-  /** Something of Postern's own to tell with the next OK that can carry it; null where there is nothing. */
+  /** Something of Postern's own to warn of at the answer's end; null where there is nothing. */
   readonly remark?: () => string | null;
   /** Each OK's or EOF's status, and what changed with it. */
   readonly onStatus?: (status: number, change: StateChange | null) => void;
@@ -219,7 +218,8 @@ export class Answer {
     const { status } = decodeEof(payload);
     this.options.onStatus?.(status, null);
     this.#ended(status, this.#phase === "rows");
-    return same;
+    if (this.#remark() === null) return same;
+    return { kind: "instead", payload: withOneWarningMore(payload, 1) };
   }
 
   #onOk(payload: Uint8Array, hadRows: boolean): Shown {
@@ -228,19 +228,23 @@ export class Answer {
     this.options.onStatus?.(ok.status, ok.change);
     if (!hadRows) this.affectedRows += ok.affectedRows;
     this.#ended(ok.status, hadRows);
-    const info = this.#remarked(ok);
+    const remark = this.#remark();
     const translate = has(target, Capability.sessionTrack) && !has(client, Capability.sessionTrack);
-    if (info === null) return translate ? { kind: "instead", payload: encodeOk(ok, client) } : same;
-    return { kind: "instead", payload: encodeOk({ ...ok, info }, client) };
+    if (remark === null) return translate ? { kind: "instead", payload: encodeOk(ok, client) } : same;
+    // What an OK tells of a changed state is never written anew.
+    if (has(ok.status, Status.sessionStateChanged) && !translate) {
+      return { kind: "instead", payload: withOneWarningMore(payload, ok.warningsAt) };
+    }
+    const text = Buffer.from(ok.info.length === 0 ? remark : `  ${remark}`);
+    const said = { ...ok, info: Buffer.concat([ok.info, text]), warnings: oneMore(ok.warnings) };
+    return { kind: "instead", payload: encodeOk(said, client) };
   }
 
-  /** The OK's text for people with a remark behind it. One that tells of a changed state is left as it is. */
-  #remarked({ status, info }: OkReply): Uint8Array | null {
+  /** What the client is warned of with the answer's last packet, where that is an OK or an EOF. */
+  #remark(): string | null {
     const { kind, remark } = this.options;
-    if ((kind !== "query" && kind !== "execute") || has(status, Status.sessionStateChanged)) return null;
-    const text = remark?.() ?? null;
-    if (text === null) return null;
-    return Buffer.concat([info, Buffer.from(info.length === 0 ? text : `  ${text}`)]);
+    if (this.#phase !== "done" || (kind !== "query" && kind !== "execute")) return null;
+    return remark?.() ?? null;
   }
 
   #ended(status: number, hadRows: boolean): void {
@@ -251,6 +255,16 @@ export class Answer {
     this.#phase = goesOn ? "first" : "done";
     if (goesOn) this.rowPlan = null;
   }
+}
+
+const oneMore = (warnings: number): number => Math.min(warnings + 1, 0xffff);
+
+/** The same OK or EOF, with its count of warnings, two bytes at `at`, raised. */
+function withOneWarningMore(payload: Uint8Array, at: number): Uint8Array {
+  const raised = new Uint8Array(payload);
+  const view = new DataView(raised.buffer);
+  view.setUint16(at, oneMore(view.getUint16(at, true)), true);
+  return raised;
 }
 
 /** The target cannot be followed any more, so nothing of what it says may pass. */

@@ -190,4 +190,6 @@ export const ErrorCode = {
   malformed: { number: 1835, state: "HY000" },
   storeFailed: { number: 1026, state: "HY000" },
   idle: { number: 4031, state: "HY000" },
+  /** What SIGNAL SQLSTATE '01000' warns with. */
+  warning: { number: 1642, state: "01000" },
 } as const;

@@ -9,7 +9,7 @@ import type { AnswerKind } from "./answer.ts";
 import { has } from "./capabilities.ts";
 import type { Channel } from "./channel.ts";
 import { Capability, ErrorCode } from "./constants.ts";
-import { withDiagnostics } from "./diagnostics.ts";
+import { Remarks, withDiagnostics } from "./diagnostics.ts";
 import { replyOf, withoutText } from "./errors.ts";
 import { Gate } from "./gate.ts";
 import { KeepAlive } from "./keep_alive.ts";
@@ -48,6 +48,8 @@ export interface Exchange {
   readonly rows?: RowPlan | null;
   /** Goes before the request; nothing answers it. */
   readonly ahead?: readonly Uint8Array[];
+  /** Comes behind the target's rows, as text. */
+  readonly lastRow?: Uint8Array | null;
   /** What the client's count of packets is ahead of the target's, where the request was made shorter. */
   readonly shift?: number;
 }
@@ -67,8 +69,7 @@ export class Conversation {
   /** A KILL QUERY on its way to the target: the next statement waits, so that it cannot be the one that is hit. */
   #killing: Promise<void> | null = null;
   #taintedDiagnostics = false;
-  /** To be told with the next OK: nothing can be said to a client between its commands. */
-  #remark: string | null = null;
+  readonly #remarks = new Remarks();
 
   constructor(readonly parts: ConversationParts) {
     const { session, deps } = parts;
@@ -76,15 +77,9 @@ export class Conversation {
     this.#masker = (mask, text) => maskText(mask, text, key);
     this.#maskOf = (origin) => session.maskOf(origin);
     session.watch?.(() => this.#response);
-    session.onNotice?.(({ message, detail }) => this.#remark = `Postern: ${message}. ${detail}`);
+    session.onNotice?.(({ message, detail }) => this.#remarks.say(`Postern: ${message}. ${detail}`));
     this.gate = new Gate(session);
     this.prepared = new PreparedStatements(deps.limits.statementBytesMax);
-  }
-
-  #takeRemark(): string | null {
-    const remark = this.#remark;
-    this.#remark = null;
-    return remark;
   }
 
   get state(): SessionState {
@@ -138,6 +133,7 @@ export class Conversation {
         ...exchange,
         plan: new JudgedPlan(judgement, this.#maskOf),
         tainted: judgement.tainted,
+        lastRow: this.#remarks.rowFor(run.text),
       });
     } catch (error) {
       this.parts.session.finished(id, broken(asPosternError(error), this.#response));
@@ -175,7 +171,8 @@ export class Conversation {
       tainted: exchange.tainted ?? false,
       rowBytesMax: deps.limits.maskedRowBytesMax,
       onStatus: (status, change) => this.state.apply(status, change),
-      remark: () => this.#takeRemark(),
+      remark: () => this.#remarks.take(),
+      lastRow: exchange.lastRow ?? null,
       reply: (bytes) => void target.write(bytes),
       ...(exchange.rows === undefined ? {} : { rows: exchange.rows }),
     });

@@ -30,6 +30,8 @@ export interface OkReply {
   readonly insertId: bigint;
   readonly status: number;
   readonly warnings: number;
+  /** Where the two bytes of `warnings` stand in the payload. */
+  readonly warningsAt: number;
   readonly info: Uint8Array;
   readonly change: StateChange | null;
 }
@@ -87,6 +89,7 @@ export function decodeOk(payload: Uint8Array, capabilities: number): OkReply {
   const affectedRows = reader.lenencBig();
   const insertId = reader.lenencBig();
   const status = reader.u16le();
+  const warningsAt = payload.length - reader.left;
   const warnings = reader.u16le();
   let info: Uint8Array = new Uint8Array(0);
   let change: StateChange | null = null;
@@ -97,7 +100,7 @@ export function decodeOk(payload: Uint8Array, capabilities: number): OkReply {
       change = decodeChange(reader.lenencBytes());
     }
   }
-  return { header, affectedRows, insertId, status, warnings, info, change };
+  return { header, affectedRows, insertId, status, warnings, warningsAt, info, change };
 }
 
 function decodeChange(bytes: Uint8Array): StateChange {

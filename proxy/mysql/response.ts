@@ -20,6 +20,8 @@ export interface ResponseOptions extends AnswerOptions {
   readonly shift?: number;
   /** Largest row that is read because it must be masked. */
   readonly rowBytesMax: number;
+  /** A row of Postern's own, behind those of the first result. */
+  readonly lastRow?: Uint8Array | null;
   /** Sends to the target in the middle of the answer. */
   readonly reply?: (bytes: Uint8Array) => void;
 }
@@ -40,12 +42,14 @@ export class Response {
   #shift: number;
   #passing = 0;
   #continues = false;
+  #lastRow: Uint8Array | null;
   /** Rows written anew and not yet in the outbox. */
   readonly #masked = new RowSink();
 
   constructor(private readonly options: ResponseOptions) {
     this.#sequence = options.sequence & 0xff;
     this.#shift = options.shift ?? 0;
+    this.#lastRow = options.lastRow ?? null;
     this.answer = new Answer(options);
   }
 
@@ -205,7 +209,10 @@ export class Response {
   }
 
   #control(raw: Uint8Array, out: Outbox): void {
-    const shown = this.answer.packet(raw.subarray(headerBytes));
+    const { answer } = this;
+    const wereRows = answer.inRows;
+    const shown = answer.packet(raw.subarray(headerBytes));
+    if (wereRows && answer.error === null) this.#addLastRow(out);
     switch (shown.kind) {
       case "same":
         if (this.#shift !== 0) raw[3] = this.clientSequence;
@@ -217,6 +224,14 @@ export class Response {
       case "file-request":
         return this.#declineFile(out);
     }
+  }
+
+  #addLastRow(out: Outbox): void {
+    const row = this.#lastRow;
+    this.#lastRow = null;
+    if (row === null) return;
+    this.#emit(out, encodePacket(this.clientSequence, row));
+    this.#shift++;
   }
 
   /** Says so to the client in place of the packet at hand; the rest of the answer is taken and dropped. */

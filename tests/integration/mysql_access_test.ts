@@ -64,6 +64,20 @@ testNeeding(
         ...await person.oneTimePassword("shop"),
       });
       connection.on("error", () => {});
+      // The stock client counts it with the next statement's end, and lists it where it lists warnings.
+      const stock = run(
+        [
+          "sh",
+          "-c",
+          `
+          for n in $(seq 40); do echo "SELECT id FROM notes;"; sleep 0.25; done |
+          mariadb -h127.0.0.1 -P${gateway.ports.mysql} -u"$NAME" -Dshop --show-warnings -vv -n`,
+        ],
+        await (async () => {
+          const { user, password } = await person.oneTimePassword("shop");
+          return { env: { MYSQL_PWD: password, NAME: user } };
+        })(),
+      );
       let remark = "";
       const failure = await (async () => {
         for (;;) {
@@ -79,6 +93,13 @@ testNeeding(
       );
       assert.match(String(failure), /Your access to shop has ended: its time was over|closed/);
       connection.destroy();
+      const { stdout, stderr } = await stock;
+      assert.match(stdout, /1 row in set, 1 warning/, stderr);
+      assert.match(
+        stdout,
+        /Warning \(Code 1642\): Postern: your access to shop ends in \d+ s, and this session/,
+      );
+      assert.equal(stdout.match(/Code 1642/g)?.length, 1, "told once");
     } finally {
       await gateway.close();
       await target.close();

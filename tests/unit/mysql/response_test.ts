@@ -7,6 +7,7 @@ import type { MaskRule } from "../../../policy/types.ts";
 import { Capability as C, Status, Type } from "../../../proxy/mysql/constants.ts";
 import type { Outbox } from "../../../proxy/wire/outbox.ts";
 import { ByteQueue, encodePacket, packetBytesMax } from "../../../proxy/mysql/packets.ts";
+import { decodeEof, decodeOk } from "../../../proxy/mysql/replies.ts";
 import { openPlan, type ResultPlan } from "../../../proxy/mysql/plan.ts";
 import { Response, type ResponseOptions } from "../../../proxy/mysql/response.ts";
 import {
@@ -322,4 +323,86 @@ Deno.test("garbage from a target never hangs the relay, and never gets past a ma
 
 Deno.test("encodePacket numbers modulo 256", () => {
   assert.equal(encodePacket(256, Buffer.from("x"))[3], 0);
+});
+
+/** Payloads by number; the numbers must follow each other. */
+function payloads(bytes: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = bytes.readUIntLE(at, 3);
+    assert.equal(bytes[at + 3], found.length + 1, "packet numbers follow each other");
+    found.push(bytes.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return found;
+}
+
+Deno.test("a remark is one warning more at the answer's end, whatever the end looks like", () => {
+  const plainOk = (status = 2) => ok({ status });
+  const warningsOf = (payload: Buffer, capabilities: number): number =>
+    payload.length < 7 ? decodeEof(payload).warnings : decodeOk(payload, capabilities).warnings;
+  for (const capabilities of [modern, classic]) {
+    for (const kind of ["query", "execute"] as const) {
+      const rows = (status = 2) =>
+        kind === "query"
+          ? textAnswer(capabilities, status)
+          : answerOf(columns, [binaryRow([Buffer.from([7, 0, 0, 0]), "x"])], capabilities, status);
+      const answers = {
+        rows: rows(),
+        ok: [plainOk()],
+        several: [...rows(2 | Status.moreResults), plainOk(2 | Status.moreResults), ...rows()],
+      };
+      for (const [name, answer] of Object.entries(answers)) {
+        const bytes = packets(1, ...answer);
+        for (let cut = 0; cut <= bytes.length; cut++) {
+          const remarks = ["Postern: it ends in 20 s"];
+          const options = {
+            kind,
+            target: capabilities,
+            client: capabilities,
+            remark: () => remarks.pop() ?? null,
+          };
+          const { out, done } = relay(bytes, options, [cut]);
+          assert.ok(done);
+          const shown = payloads(out);
+          assert.equal(shown.length, answer.length, name);
+          const end = shown.at(-1)!;
+          assert.equal(warningsOf(end, capabilities), 1, `${name} ${kind}`);
+          assert.deepEqual(shown.slice(0, -1), answer.slice(0, -1).map((one) => Buffer.from(one)), name);
+          assert.deepEqual(remarks, []);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("an OK that tells of a changed state keeps it, with one warning more; the count ends at 65,535", () => {
+  const options = { kind: "query" as const, target: modern, client: modern, remark: () => "Postern: soon" };
+  // Schema changed to `app`: a status with SERVER_SESSION_STATE_CHANGED, no text, one entry of kind 1.
+  const state = Buffer.from([0, 0, 0, 0x02, 0x40, 3, 0, 0, 6, 1, 4, 3, 0x61, 0x70, 0x70]);
+  const [shown] = payloads(relay(packets(1, state), options).out);
+  const decoded = decodeOk(shown!, modern);
+  assert.deepEqual([decoded.warnings, decoded.change?.schema], [4, "app"]);
+  const full = Buffer.from([0, 0, 0, 2, 0, 0xff, 0xff]);
+  assert.equal(decodeOk(payloads(relay(packets(1, full), options).out)[0]!, modern).warnings, 65_535);
+});
+
+Deno.test("a last row of Postern's own follows the target's, and the numbers after it", () => {
+  for (const capabilities of [modern, classic]) {
+    const answer = textAnswer(capabilities);
+    const bytes = packets(1, ...answer);
+    const more = Buffer.from(textRow("Warning", "Postern"));
+    const expected = packets(1, ...answer.slice(0, -1), more, answer.at(-1)!);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const options = { target: capabilities, client: capabilities, lastRow: more };
+      const { out, response } = relay(bytes, options, [cut]);
+      assert.deepEqual(out, expected, `cut at ${cut}`);
+      assert.equal(response.rows, 3, "it is none of the target's");
+    }
+    const failed = packets(1, ...answer.slice(0, -1), error(1317, "70100", "interrupted"));
+    assert.deepEqual(
+      relay(failed, { target: capabilities, client: capabilities, lastRow: more }).out,
+      failed,
+    );
+  }
 });
