@@ -9,9 +9,9 @@ import {
   type PolicyConfig,
   policyShape,
   type Problem,
-  secret,
   toPolicyConfig,
 } from "./policy/config.ts";
+import { storeOptions, storeSchema } from "./policy/config_store.ts";
 import { PosternError } from "./policy/errors.ts";
 import { createLog, type Log } from "./policy/log.ts";
 import { compilePolicy, type PolicyInForce } from "./policy/in_force.ts";
@@ -55,8 +55,7 @@ export const configSchema = z.strictObject({
   /** The folder of the session store; made where it is missing. */
   data: z.string().min(1).default("./data"),
   metrics: opsSchema.optional(),
-  /** A PostgreSQL database for the session store, to share with other nodes; embedded where left out. */
-  store: z.strictObject({ url: secret }).optional(),
+  store: storeSchema,
   log: z.strictObject({
     level: z.enum(["debug", "info", "warn", "error"]).default("info"),
     format: z.enum(["text", "json"]).default("text"),
@@ -138,13 +137,12 @@ async function startParts(
   const policy = toPolicyConfig(config, protocols);
   const { data, dashboard: { url } } = config;
   await Promise.all(dialects.map((dialect) => dialect.ready()));
-  const journal = await openJournal({ folder: data, url: config.store?.url.reveal() ?? null, clock, log });
+  const journal = await openJournal({ folder: data, ...storeOptions(config.store), clock, log });
   started.push(() => journal.close());
   const maskKey = await maskSecret(data);
   const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
     ...{ journal, url, ...onTargets, clock, log },
     file: source.file,
-    sharedStore: config.store !== undefined,
     connections: () => proxy.connections(),
     backlog: () => journal.backlog,
     secret: maskKey,
@@ -168,7 +166,6 @@ async function startParts(
     listenerOf: (protocol) => proxy.listenerOf(url, protocol),
     console: proxy.console,
     journal,
-    live: gatekeeper,
     get roles() {
       return inForce.current.roles;
     },

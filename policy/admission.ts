@@ -11,7 +11,8 @@ import { departed, type Departures } from "./identity/mod.ts";
 import { recordRefusal } from "./refusal_record.ts";
 import type { Policy } from "./in_force.ts";
 import type { LiveSession } from "./live.ts";
-import type { ConnectionAttempt, LiveSessions, Session } from "./ports.ts";
+import type { LocalSessions } from "./gatekeeper.ts";
+import type { ConnectionAttempt, Session } from "./ports.ts";
 import { randomId } from "./random_id.ts";
 import { GatedSession, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
@@ -28,7 +29,7 @@ export interface Destination {
   readonly database: string;
 }
 
-export class Admission implements LiveSessions {
+export class Admission implements LocalSessions {
   readonly #sessions = new Map<string, GatedSession>();
   /** Whose admission is under way: they count towards the limit before they have a session. */
   readonly #admitting: Identity[] = [];
@@ -40,6 +41,10 @@ export class Admission implements LiveSessions {
         if (samePerson(session.identity, { issuer, subject })) session.terminate(departed(reason));
       }
     });
+    // By a node that took this one for lost: what the record says is over is over.
+    deps.journal.follow(({ session }) => {
+      this.#sessions.get(session ?? "")?.terminate(takenForLost());
+    }, ["session.ended"]);
     deps.grants.book.onChange((grant) => {
       if (!isActive(grant, deps.clock())) this.#endUnder(grant);
     });
@@ -256,6 +261,17 @@ const holderOf = ({ id, identity, target }: SessionPlace) => ({ session: id, per
 const warningMs = 5 * 60_000;
 
 const needsGrant = ({ access }: Target): boolean => (access?.rules ?? []).length > 0;
+
+function takenForLost(): PosternError {
+  return new PosternError(
+    "StoreFailed",
+    "This Postern was cut off from its store, and another ended this session",
+    {
+      rule: "store.nodeTimeout",
+      hint: "Connect again",
+    },
+  );
+}
 
 function accessOver(target: string, why: string): PosternError {
   return new PosternError("PolicyDenied", `Your access to ${target} has ended: ${why}`, {

@@ -29,12 +29,13 @@ import {
   reviewOf,
   stateAfter,
 } from "./approval/review.ts";
+import { gone, noReason, tooMany, usedUp } from "./approval/refusals.ts";
 import type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
 import { StandingApprovals } from "./approval/standing.ts";
 import type { Impact } from "./sql/impact.ts";
 import { PosternError } from "./errors.ts";
 import type { Hold } from "./ports.ts";
-import type { ApprovalRequest, Identity } from "./types.ts";
+import type { ApprovalRequest, AuditEvent, Identity } from "./types.ts";
 
 export { digestKeyOf, digestOf } from "./approval/review.ts";
 export type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
@@ -50,12 +51,20 @@ class ApprovalDesk implements ApprovalService {
   readonly #names = new KnownNames();
   readonly #standing = new StandingApprovals();
 
-  constructor(private readonly deps: ApprovalDeps) {}
+  constructor(private readonly deps: ApprovalDeps) {
+    // Another node may have taken this one for lost, and then what it ended is over here, too.
+    deps.journal.follow((event) => this.#endedElsewhere(event), ["approval.withdrawn"]);
+  }
+
+  get pendingHere(): number {
+    return this.#pending.size;
+  }
 
   pending(): readonly ApprovalRequest[] {
-    return [...this.#pending.values()].map(({ request }) => this.#shown(request)).sort((a, b) =>
-      a.deadlineAt - b.deadlineAt
-    );
+    const here = [...this.#pending.values()].map(({ request }) => request);
+    const there = this.deps.journal.elsewhere.map(({ request }) => request);
+    return [...here, ...there].map((request) => this.#shown(request))
+      .sort((a, b) => a.deadlineAt - b.deadlineAt);
   }
 
   async find(id: string): Promise<ApprovalRequest | null> {
@@ -97,16 +106,7 @@ class ApprovalDesk implements ApprovalService {
 
   async #ask(request: ApprovalRequest, requester: Identity): Promise<PendingRequest> {
     const limit = this.deps.pendingMax?.() ?? 1000;
-    if (this.#pending.size >= limit) {
-      throw new PosternError(
-        "LimitExceeded",
-        `${limit} statements wait for approval already (limits.pendingApprovals)`,
-        {
-          rule: request.rule,
-          hint: "Try again when some of them are decided",
-        },
-      );
-    }
+    if (this.#pending.size >= limit) throw tooMany(limit, request.rule);
     await this.deps.journal.append(approvalRequested(request));
     const entry = new PendingRequest(request, requester, this.deps.clock);
     this.#pending.set(request.id, entry);
@@ -152,24 +152,17 @@ class ApprovalDesk implements ApprovalService {
     const now = clock();
     if (this.#standing.use(id, asked, now)) return;
     if (await journal.useApproval({ id, digest: asked.digest, at: now, session: asked.session })) return;
-    throw new PosternError("ApprovalRequired", "This approval was used already, or is over", {
-      rule: asked.rule,
-      hint:
-        `Send the statement again to ask for another approval; the request was ${this.deps.url}/requests/${id}`,
-    });
+    throw usedUp(asked.rule, `${this.deps.url}/requests/${id}`);
   }
 
   async decide(id: string, by: Identity, decision: Decision): Promise<ApprovalRequest> {
     const entry = this.#pending.get(id);
-    if (entry === undefined || entry.closing !== null) throw await this.#gone(id);
+    if (entry === undefined) return await this.#decideElsewhere(id, by, decision);
+    if (entry.closing !== null) throw gone(await this.find(id));
     const { request } = entry;
     const objection = this.mayDecide(request, by) ?? objectionToScope(request, decision);
     if (objection !== null) throw new PosternError("PolicyDenied", objection, { rule: request.rule });
-    if (!decision.approve && decision.reason.trim() === "") {
-      throw new PosternError("PolicyDenied", "Refusing needs a reason: the requester sees it", {
-        hint: "Write in a few words why, or what to do instead",
-      });
-    }
+    if (!decision.approve && decision.reason.trim() === "") throw noReason();
     this.#names.add(by);
     const now = this.deps.clock();
     const reviews = [...recheck(request.reviews, now), reviewOf(request, by, decision, now)];
@@ -181,6 +174,25 @@ class ApprovalDesk implements ApprovalService {
     const decided = moved({ ...request, reviews, granted }, state, outcome);
     await this.#close(entry, decided, by.name, decision.reason.trim());
     return this.#shown(decided);
+  }
+
+  /** By the node whose client waits, so that of two people who decide at two nodes one is first. */
+  async #decideElsewhere(id: string, by: Identity, decision: Decision): Promise<ApprovalRequest> {
+    const { nodes, elsewhere } = this.deps.journal;
+    const there = elsewhere.find(({ request }) => request.id === id);
+    if (there === undefined || nodes === null) throw gone(await this.find(id));
+    const decided = await nodes.ask(there.node, { kind: "decide", id, by, decision });
+    return this.#shown(decided as unknown as ApprovalRequest);
+  }
+
+  #endedElsewhere({ data }: AuditEvent): void {
+    const id = String(data.id);
+    this.#standing.drop(id);
+    const entry = this.#pending.get(id);
+    if (entry === undefined || entry.closing !== null) return;
+    const { state, outcome } = data as unknown as ApprovalRequest;
+    entry.request = moved(entry.request, state, outcome);
+    this.#settle(entry, state === "expired" ? "expired" : "withdrawn", "", outcome);
   }
 
   previewed({ id }: ApprovalRequest, impact: Impact): void {
@@ -279,18 +291,5 @@ class ApprovalDesk implements ApprovalService {
 
   #url(request: ApprovalRequest): string {
     return `${this.deps.url}/requests/${request.id}`;
-  }
-
-  async #gone(id: string): Promise<PosternError> {
-    const request = await this.find(id);
-    if (request === null) return new PosternError("PolicyDenied", "There is no such request");
-    const how = request.state === "pending" ? "is being decided just now" : `is ${request.state} already`;
-    return new PosternError(
-      "PolicyDenied",
-      `This request ${how}${request.outcome ? `: ${request.outcome}` : ""}`,
-      {
-        hint: "Nothing more is to be done here",
-      },
-    );
   }
 }

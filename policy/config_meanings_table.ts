@@ -92,6 +92,8 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "metrics": "metrics and probes for whatever watches Postern",
   "metrics.listen": "where /metrics, /healthz and /readyz are served, in plain HTTP and without sign-in",
   "store": "a PostgreSQL database for the record, in the place of the embedded one",
+  "store.nodeTimeout":
+    "a node on the same store that is not heard of for so long is lost: what it left open has ended",
   "store.url": "its URL, as in postgres://user:password@host/database",
   "log": "the log on standard error",
   "log.level": "the least severe entries that are written",

@@ -19,6 +19,7 @@ export type EventType =
   | "gateway.started"
   | "gateway.reloaded"
   | "gateway.stopped"
+  | "gateway.lost"
   | "signin.succeeded"
   | "signin.failed"
   | "session.started"

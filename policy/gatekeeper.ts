@@ -12,7 +12,6 @@ import type {
   BearerSignIns,
   ConnectionAttempt,
   Gatekeeper,
-  LiveSessions,
   PasswordChallenge,
   Session,
   SignIn,
@@ -21,7 +20,16 @@ import type { Identity } from "./types.ts";
 
 export type GatekeeperDeps = AdmissionDeps & SignInDeps & { readonly waits: AccessWaits };
 
-export interface GatekeeperService extends Gatekeeper, LiveSessions {
+/** The running sessions of this node. */
+export interface LocalSessions {
+  /** Ends a running session; false where there is none of that id. */
+  end(id: string, by: string, reason: string): boolean;
+  ids(): readonly string[];
+  /** What each does now, the oldest first. */
+  list(): readonly LiveSession[];
+}
+
+export interface GatekeeperService extends Gatekeeper, LocalSessions {
   /** Ends every session: Postern shuts down. */
   endAll(reason: PosternError): void;
 }

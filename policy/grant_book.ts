@@ -10,10 +10,8 @@ import type { Clock, Journal } from "./ports.ts";
 import type { AccessEventType, AuditEvent } from "./types.ts";
 
 export interface GrantBookDeps {
-  readonly journal: Pick<Journal, "append" | "grant" | "grants" | "subscribe">;
+  readonly journal: Pick<Journal, "append" | "grant" | "grants" | "follow" | "nodes">;
   readonly clock: Clock;
-  /** Other nodes share the store: how often it is asked what they decided. */
-  readonly refreshMs?: number;
   readonly log: (level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -44,26 +42,20 @@ export class GrantBook {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #listeners = new Set<GrantListener>();
   #unsubscribe: () => void = () => {};
-  #refreshing: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly deps: GrantBookDeps) {}
 
   /** Reads back what is open, and follows what other nodes on the store decide. Rejects with StoreFailed. */
   async load(): Promise<void> {
-    this.#unsubscribe = this.deps.journal.subscribe(
+    this.#unsubscribe = this.deps.journal.follow(
       (event) => this.#learn(event),
       Object.keys(accessEventData) as AccessEventType[],
     );
     for (const grant of await this.deps.journal.grants({ open: true, limit: 0 })) this.#keep(grant, null);
-    const { refreshMs } = this.deps;
-    if (refreshMs === undefined) return;
-    let last = Promise.resolve();
-    this.#refreshing = setInterval(() => void (last = last.then(() => this.#refresh())), refreshMs);
   }
 
   close(): void {
     this.#unsubscribe();
-    clearInterval(this.#refreshing);
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -91,19 +83,23 @@ export class GrantBook {
   /** The next step of a grant, after the one that is under way. Rejects with what `next` throws, or StoreFailed. */
   step(id: string, next: (grant: Grant) => GrantStep): Promise<Grant> {
     const before = this.#steps.get(id) ?? Promise.resolve();
-    const step = before.catch(() => {}).then(async () => {
-      // Another node may have decided since it was last asked.
-      const grant = this.deps.refreshMs === undefined
-        ? await this.find(id)
-        : await this.deps.journal.grant(id);
-      if (grant === null) throw new PosternError("PolicyDenied", "There is no such request");
-      const after = next(grant);
-      await this.deps.journal.append(accessChanged(after.type, after.grant));
-      this.#keep(after.grant, null);
-      return after.grant;
-    });
+    const { nodes } = this.deps.journal;
+    const take = () => this.#step(id, next);
+    const step = before.catch(() => {}).then(() => nodes === null ? take() : nodes.alone("access", take));
     this.#busy(id, step);
     return step;
+  }
+
+  async #step(id: string, next: (grant: Grant) => GrantStep): Promise<Grant> {
+    const { journal } = this.deps;
+    const grant = journal.nodes === null ? await this.find(id) : await journal.grant(id);
+    if (grant === null) throw new PosternError("PolicyDenied", "There is no such request");
+    // Another node may have decided a moment ago.
+    if (this.#isNews(grant)) this.#keep(grant, null);
+    const after = next(grant);
+    await journal.append(accessChanged(after.type, after.grant));
+    this.#keep(after.grant, null);
+    return after.grant;
   }
 
   #busy(id: string, step: Promise<unknown>): void {
@@ -145,8 +141,8 @@ export class GrantBook {
           : { type: "access.ended", grant: moved(grant, "ended", { outcome: "its time was over" }) },
     )
       .catch((error) => {
-        // Another node on the store was faster.
-        if (error instanceof PosternError && error.code === "PolicyDenied") return this.#refresh();
+        // Another node on the store was faster, and tells.
+        if (error instanceof PosternError && error.code === "PolicyDenied") return;
         this.deps.log("error", "the end of an access could not be recorded", {
           grant: id,
           error: String(error),
@@ -163,26 +159,13 @@ export class GrantBook {
 
   /** As the record has it; what is being decided here is known already. */
   #take(grant: Grant): void {
-    if (this.#steps.has(grant.id) || this.#done.has(grant.id)) return;
-    const mine = this.#open.get(grant.id);
-    const [before, now] = [mine === undefined ? -1 : ageOf(mine), ageOf(grant)];
-    // What was read before a step of ours was done must not undo it.
-    if (mine === undefined ? now < over : now > before) this.#keep(grant, null);
+    if (!this.#steps.has(grant.id) && this.#isNews(grant)) this.#keep(grant, null);
   }
 
-  /** What other nodes on the same store have decided. Never rejects. */
-  async #refresh(): Promise<void> {
-    const { journal, log } = this.deps;
-    try {
-      const open = await journal.grants({ open: true, limit: 0 });
-      for (const grant of open) this.#take(grant);
-      const ids = new Set(open.map(({ id }) => id));
-      for (const { id } of this.all()) {
-        const grant = ids.has(id) ? null : await journal.grant(id);
-        if (grant !== null) this.#take(grant);
-      }
-    } catch (error) {
-      log("warn", "what other nodes decided about access could not be read", { error: String(error) });
-    }
+  /** What was read before a step of ours was done must not undo it. */
+  #isNews(grant: Grant): boolean {
+    if (this.#done.has(grant.id)) return false;
+    const mine = this.#open.get(grant.id);
+    return mine === undefined ? ageOf(grant) < over : ageOf(grant) > ageOf(mine);
   }
 }

@@ -1,7 +1,6 @@
 /** Who may do what, composed over one journal: the only thing of policy that starts anything. */
 import { Accounts } from "./accounts.ts";
 import type { TargetAccounts } from "./account_ports.ts";
-import { dashboardAction } from "./audit/events.ts";
 import { dirname, resolve as resolvePath } from "node:path";
 import { Retention } from "./audit/retention.ts";
 import { createAccess } from "./access.ts";
@@ -19,9 +18,9 @@ import {
   createIssuers,
   createPresentedSignIns,
   createSignIns,
-  type Departure,
   Departures,
   type IdentityOptions,
+  type Leaving,
   OneTimePasswords,
   Rechecks,
   type SignInService,
@@ -40,9 +39,12 @@ import type {
   EvidenceJournal,
   IdentityProvider,
   Leavers,
+  LiveSessions,
   TargetQuery,
 } from "./ports.ts";
 import { Probes } from "./probes.ts";
+import { recordDepartures } from "./departures_recorded.ts";
+import { LiveEverywhere, serveNodes } from "./live_everywhere.ts";
 import { createPlayground, type Playground } from "./playground.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
@@ -55,8 +57,6 @@ export interface PolicyDeps {
   readonly targetQuery: TargetQuery;
   /** The config file's path, where relative paths of streams start. */
   readonly file: string;
-  /** Other nodes use the same store. */
-  readonly sharedStore: boolean;
   readonly accountsOf: (protocol: string) => TargetAccounts | undefined;
   /** Client connections being served, for the metrics. */
   readonly connections: () => number;
@@ -87,6 +87,7 @@ export interface PolicyPorts {
   readonly grants: Grants;
   readonly deliveries: RunningDeliveries;
   readonly departures: Leavers;
+  readonly live: LiveSessions;
   /**
    * Takes up what a run before has left open; rejects with StoreFailed. Resolves with the way to end, once no
    * client is served any more: what is under way finishes.
@@ -107,7 +108,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const metrics = new Metrics({
     sessions: () => gatekeeper.ids().length,
     connections,
-    pendingApprovals: () => approvals.pending().length,
+    pendingApprovals: () => approvals.pendingHere,
     storeBacklog: deps.backlog,
   }, clock);
   journal.subscribe((event) => metrics.observe(event), observed);
@@ -137,6 +138,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     waits,
     departures,
   });
+  serveNodes(journal, approvals, gatekeeper);
   const access = createAccess({ inForce, passwords, journal, grants });
   const means = { catalogs, approvals, digestKey: digestKeyOf(secret), dialectOf, query: targetQuery };
   const { notify, stream } = config;
@@ -159,6 +161,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     detections,
     deliveries,
     departures,
+    live: new LiveEverywhere({ here: gatekeeper, journal, log }),
   };
 }
 
@@ -169,14 +172,13 @@ function identityParts(
   { journal, url, clock, log }: PolicyDeps,
 ) {
   const departures = new Departures(clock);
-  const depart = (departure: Departure) => departures.depart(departure);
+  const depart = (who: Leaving) => departures.depart(who);
   const rechecks = new Rechecks({ everyMs: config.recheckMs, clock, log, depart });
   departures.subscribe((who) => {
     passwords.revoke(who);
     rechecks.forget(who);
-    const action = { action: "person.departed", subject: who.subject, detail: who.reason, address: "" };
-    journal.note(dashboardAction(who.subject, action, {}));
   });
+  recordDepartures(departures, journal);
   const identity = createIssuers({
     main: optionsOf(config),
     others: config.others.map((other) => ({ name: other.name, options: optionsOf(other) })),
@@ -245,9 +247,9 @@ function lifeOf(
 
 /** Access for a time, and accounts for a session. */
 function accessParts(inForce: PolicyInForce, deps: PolicyDeps) {
-  const { accountsOf, journal, url, clock, log, sharedStore } = deps;
+  const { accountsOf, journal, url, clock, log } = deps;
   const accounts = new Accounts({ accountsOf, inForce, journal, clock, log });
-  const grants = new Grants({ inForce, journal, clock, log, ...(sharedStore ? { refreshMs: 5_000 } : {}) });
+  const grants = new Grants({ inForce, journal, clock, log });
   const waitMs = () => inForce.current.limits.accessWaitMs;
   return { accounts, grants, waits: new AccessWaits({ grants, url, clock, waitMs }) };
 }

@@ -19,6 +19,7 @@ import type {
 } from "./types.ts";
 
 export * from "./ports_evidence.ts";
+export * from "./ports_nodes.ts";
 export * from "./ports_record.ts";
 
 /** Milliseconds since the epoch. Injected wherever time decides, so that tests own it. */
@@ -271,11 +272,11 @@ export interface Access {
   ): Promise<{ readonly user: string; readonly password: string; readonly expiresAt: number }>;
 }
 
-/** Running sessions, as the dashboard sees them. */
+/** Running sessions, as the dashboard sees them: those of every node on the store. */
 export interface LiveSessions {
-  /** Ends a running session; false where there is none of that id. */
-  end(id: string, by: string, reason: string): boolean;
-  ids(): readonly string[];
+  /** Ends a running session; false where there is none of that id. Rejects where its node does not answer. */
+  end(id: string, by: string, reason: string): Promise<boolean>;
+  ids(): Promise<readonly string[]>;
   /** What each does now, the oldest first. */
-  list(): readonly LiveSession[];
+  list(): Promise<readonly LiveSession[]>;
 }

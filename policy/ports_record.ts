@@ -4,6 +4,7 @@ import type { PosternError } from "./errors.ts";
 import type { OverviewAsked, OverviewFigures } from "./overview.ts";
 import type { SignedHead } from "./audit/heads.ts";
 import type { Grant } from "./grant.ts";
+import type { Nodes, PendingElsewhere } from "./ports_nodes.ts";
 import type { Cursors, Removal, StatementSearch, StatementsFound } from "./ports_evidence.ts";
 import type {
   ApprovalRequest,
@@ -76,6 +77,12 @@ export interface Journal {
    * way to stop.
    */
   subscribe(listener: (event: AuditEvent) => void, types?: readonly EventType[]): () => void;
+  /** The same for the events of every node on the store, in the chain's order, a moment after they have their places. */
+  follow(listener: (event: AuditEvent) => void, types?: readonly EventType[]): () => void;
+  /** Requests that wait at other nodes, as of the newest event that was followed. */
+  readonly elsewhere: readonly PendingElsewhere[];
+  /** null where the store is this node's alone. */
+  readonly nodes: Nodes | null;
   /** In order of sequence; 1,000 where the filter names no limit. */
   events(filter: EventFilter): Promise<AuditEvent[]>;
   /** The whole record in order of sequence, for export; constant memory. */

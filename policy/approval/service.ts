@@ -4,6 +4,8 @@ import type { Impact } from "../sql/impact.ts";
 import type { ApprovalRequest, Identity } from "../types.ts";
 
 export interface ApprovalService extends Approvals {
+  /** How many wait whose clients are this node's. */
+  readonly pendingHere: number;
   /**
    * What lets this statement pass: an approval that it has already, or a request, recorded and shown to approvers.
    * Asked again while its request is pending, it joins that. Rejects with StoreFailed or LimitExceeded.
@@ -27,7 +29,15 @@ export interface ApprovalService extends Approvals {
 export interface ApprovalDeps {
   readonly journal: Pick<
     Journal,
-    "append" | "note" | "approval" | "usableApproval" | "unusedApprovals" | "useApproval"
+    | "append"
+    | "note"
+    | "follow"
+    | "elsewhere"
+    | "nodes"
+    | "approval"
+    | "usableApproval"
+    | "unusedApprovals"
+    | "useApproval"
   >;
   readonly clock: Clock;
   /** What links start with, without a slash at the end. */

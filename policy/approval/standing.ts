@@ -48,6 +48,14 @@ export class StandingApprovals {
     return true;
   }
 
+  /** What was approved is taken back. */
+  drop(id: string): void {
+    for (const [session, list] of this.#bySession) {
+      const left = list.filter(({ request }) => request.id !== id);
+      if (left.length < list.length) this.#bySession.set(session, left);
+    }
+  }
+
   forget(session: string): void {
     this.#bySession.delete(session);
   }

@@ -50,6 +50,14 @@ export const eventData = {
 
   "gateway.stopped": z.strictObject({ reason: z.string() }).readonly(),
 
+  /** Another node on the store was not heard of any more: so many sessions and requests of its were ended here. */
+  "gateway.lost": z.strictObject({
+    node: z.string(),
+    name: z.string(),
+    sessions: z.number(),
+    approvals: z.number(),
+  }).readonly(),
+
   "signin.succeeded": z.strictObject({
     identity: identityData,
     client: clientData,
@@ -167,6 +175,8 @@ export const eventData = {
     subject: z.string(),
     detail: z.string(),
     address: z.string(),
+    /** Of `person.departed`: whose they were, and when, for other nodes on the store. */
+    departure: z.strictObject({ issuer: z.string(), at: millis }).readonly().optional(),
   }).readonly(),
   ...deliveryEventData,
   ...removalEventData,

@@ -47,6 +47,8 @@ export const gatewayReloaded = (data: EventData["gateway.reloaded"]) => draft("g
 
 export const gatewayStarted = (data: EventData["gateway.started"]) => draft("gateway.started", {}, data);
 
+export const gatewayLost = (data: EventData["gateway.lost"]) => draft("gateway.lost", {}, data);
+
 export const gatewayStopped = (reason: string) => draft("gateway.stopped", {}, { reason });
 
 /** What a connection said before anybody knew who it was. */

@@ -8,9 +8,16 @@ import type { Identity } from "../types.ts";
 
 export type Who = Pick<Identity, "issuer" | "subject">;
 
-export interface Departure extends Who {
+export interface Leaving extends Who {
   /** A whole sentence, for the person. */
   readonly reason: string;
+}
+
+export interface Departure extends Leaving {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Learnt by this node; otherwise the record of another one tells of it. */
+  readonly here: boolean;
 }
 
 /** Longer than any sign-in lasts. */
@@ -30,11 +37,14 @@ export class Departures {
     this.#listeners.push(listener);
   }
 
-  depart(departure: Departure): void {
-    const key = keyOf(departure);
+  /** `at`: when another node learnt it; told again of what is known, it does nothing. */
+  depart(who: Leaving, at?: number): void {
+    const key = keyOf(who);
     const now = this.clock();
+    const departure = { ...who, at: at ?? now, here: at === undefined };
+    if ((this.#gone.get(key)?.at ?? -Infinity) >= departure.at) return;
     this.#gone.delete(key);
-    this.#gone.set(key, { at: now, reason: departure.reason });
+    this.#gone.set(key, { at: departure.at, reason: departure.reason });
     for (const [oldest, { at }] of this.#gone) {
       if (at + rememberedMs > now && this.#gone.size <= rememberedMax) break;
       this.#gone.delete(oldest);

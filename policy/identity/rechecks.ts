@@ -3,7 +3,7 @@ import { asPosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports.ts";
 import type { Identity } from "../types.ts";
-import type { Departure, Who } from "./departures.ts";
+import type { Leaving, Who } from "./departures.ts";
 import { issuerUnreachable } from "./fetch_limits.ts";
 
 /**
@@ -20,7 +20,7 @@ export interface RechecksOptions {
   readonly everyMs: number;
   readonly clock: Clock;
   readonly log: Log;
-  readonly depart: (departure: Departure) => void;
+  readonly depart: (who: Leaving) => void;
 }
 
 interface Watched {

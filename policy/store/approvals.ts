@@ -2,6 +2,7 @@
 import { approvalChangeData } from "../audit/approval_data.ts";
 import type { ApprovalRequest, ApprovalUse } from "../types.ts";
 import type { Impact } from "../sql/impact.ts";
+import type { PendingElsewhere } from "../ports_nodes.ts";
 import { column, type Database, type Row } from "./database.ts";
 import { integer, limitValue } from "./queries.ts";
 
@@ -22,6 +23,16 @@ export async function readApproval(db: Database, id: string): Promise<ApprovalRe
     values: [column(id) ?? ""],
   });
   return row === undefined ? null : toApproval(row);
+}
+
+/** What waits at other nodes than this one. */
+export async function readPendingElsewhere(db: Database, node: string): Promise<PendingElsewhere[]> {
+  const rows = await db.query({
+    text: `SELECT node, ${COLUMNS} FROM approvals WHERE state = 'pending' AND node <> $1::text
+           ORDER BY requested_at LIMIT 10000`,
+    values: [node],
+  });
+  return rows.map(([where, ...row]) => ({ node: where!, request: toApproval(row) }));
 }
 
 /** Newest first; ties as in readSessions. */

@@ -7,6 +7,8 @@ import type { Grant } from "../grant.ts";
 import type { ApprovalRequest, ApprovalUse, EventDraft } from "../types.ts";
 import type { CursorClaim } from "./cursors.ts";
 import type { Removal } from "../ports_evidence.ts";
+import type { Channel } from "./database.ts";
+import type { AskedQuestion, Beat, Follow, Followed, LostNode, readAnswer } from "./nodes.ts";
 import type { Removable } from "./removal.ts";
 import type { Drained, EngineOptions } from "./engine.ts";
 import type { GrantFilter } from "./grants.ts";
@@ -25,7 +27,21 @@ export interface Calls {
   /** Answers with the first segment of the spool that may be written. */
   open: { argument: OpenOptions; answer: number };
   drain: { argument: { to: Position; hashes: boolean }; answer: Drained };
-  unfinished: { argument: null; answer: EventDraft[] };
+  /** Of that node; null for this one. */
+  unfinished: { argument: string | null; answer: EventDraft[] };
+  follow: { argument: Follow; answer: Followed };
+  beat: { argument: Beat; answer: LostNode[] };
+  bury: { argument: { node: string; heir: string }; answer: null };
+  leave: { argument: string; answer: null };
+  otherNodes: { argument: string; answer: string[] };
+  putQuestion: { argument: AskedQuestion; answer: null };
+  takeQuestions: { argument: string; answer: AskedQuestion[] };
+  answerQuestion: { argument: { id: string; answer: string }; answer: null };
+  readAnswer: {
+    argument: { id: string; withdraw: boolean };
+    answer: Awaited<ReturnType<typeof readAnswer>>;
+  };
+  openElsewhere: { argument: string; answer: string[] };
   sign: { argument: number; answer: SignedHead };
   signStatement: {
     argument: Record<string, string | number>;
@@ -81,6 +97,11 @@ export interface Failure {
   readonly safe: boolean;
   /** The database is beyond use; the Worker ends itself after this answer. */
   readonly fatal: boolean;
+}
+
+/** Another connection told of something on this channel. */
+export interface NewsMessage {
+  readonly news: Channel;
 }
 
 export type AnswerMessage =

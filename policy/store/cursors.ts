@@ -6,13 +6,15 @@ export interface CursorClaim {
   /** Where a reader that is new begins; null for the end of the record as it stands. */
   readonly start: number | null;
   readonly node: string;
-  readonly at: number;
   readonly forMs: number;
 }
 
+/** By the database's clock: those of nodes may differ. */
+const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::int8";
+
 /** Claims it, or claims it longer: the sequence that it has reached; null while another node has it. */
 export async function claimCursor(db: Database, claim: CursorClaim): Promise<number | null> {
-  const { name, start, node, at, forMs } = claim;
+  const { name, start, node, forMs } = claim;
   await db.query({
     text: `INSERT INTO cursors (name, sequence)
            VALUES ($1::text, coalesce($2::int8, (SELECT coalesce(max(sequence), 0) FROM events)))
@@ -20,10 +22,10 @@ export async function claimCursor(db: Database, claim: CursorClaim): Promise<num
     values: [name, start === null ? null : String(start)],
   });
   const [row] = await db.query({
-    text: `UPDATE cursors SET holder = $2::text, held_until = $3::int8 + $4::int8
-           WHERE name = $1::text AND (holder IS NULL OR holder = $2::text OR held_until < $3::int8)
+    text: `UPDATE cursors SET holder = $2::text, held_until = ${NOW} + $3::int8
+           WHERE name = $1::text AND (holder IS NULL OR holder = $2::text OR held_until < ${NOW})
            RETURNING sequence::text`,
-    values: [name, node, String(at), String(forMs)],
+    values: [name, node, String(forMs)],
   });
   return row === undefined ? null : Number(row[0]);
 }

@@ -4,6 +4,10 @@
  * nothing depends on how a driver maps types.
  */
 
+/** What nodes on one database tell each other of: that there is more of the record, that a question or an answer came. */
+export const channels = { record: "postern_record", questions: "postern_questions" } as const;
+export type Channel = typeof channels[keyof typeof channels];
+
 export interface Statement {
   /** One SQL statement with `$1`…, prepared once and kept: texts must be few and constant. */
   readonly text: string;
@@ -33,6 +37,8 @@ export interface Database {
   upkeep(): Promise<void>;
   /** Copies all of it, as it is now, into a new folder; false where it is not ours to copy. */
   copy(into: string): Promise<boolean>;
+  /** Calls `heard` with a channel that another connection told of, and with each one after a time of not hearing. */
+  listen(heard: (channel: Channel) => void): Promise<void>;
   /** What was deleted or overwritten leaves the files, too. */
   vacuum(): Promise<void>;
   /** Whether it still answers after a failure; if not it must be opened anew. */

@@ -166,6 +166,10 @@ class EmbeddedDatabase implements Database {
     return true;
   }
 
+  async listen() {
+    // Nobody else is there to tell of anything.
+  }
+
   async vacuum() {
     await this.db.exec("VACUUM");
     await this.db.exec("CHECKPOINT");

@@ -3,13 +3,12 @@
  * and knows no clock: whoever calls says what time it is.
  */
 import { emptyChain, type Head, next } from "../audit/chain.ts";
-import { approvalWithdrawn, sessionEnded } from "../audit/events.ts";
 import { headSchema, keyRing, signatureFault, type SignedHead, type Signer, signer } from "../audit/heads.ts";
 import { PosternError } from "../errors.ts";
 import type { EventDraft } from "../types.ts";
-import { readApproval } from "./approvals.ts";
-import type { Database, Row, Statement } from "./database.ts";
+import { channels, type Database, type Row, type Statement } from "./database.ts";
 import { chainLock, migrate } from "./migrations.ts";
+import { unfinishedOf } from "./nodes.ts";
 import { type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
 import { readEvents } from "./queries.ts";
 import { isBefore, type Position } from "./spool_format.ts";
@@ -17,9 +16,6 @@ import { SpoolReader } from "./spool_reader.ts";
 
 /** After so much content the database tidies up, which takes some tenths of a second. */
 const UPKEEP_CHARS = 32 * 1024 * 1024;
-
-/** Why sessions that a crash left open have ended. */
-export const STOPPED_WITHOUT_NOTICE = "Postern stopped without notice";
 
 export interface EngineOptions {
   /** The folder of this node's spool. */
@@ -53,6 +49,9 @@ const HEAD: Statement = {
 
 /** Held to the transaction's end, so that nodes on one database append one after the other. */
 const LOCK: Statement = { text: `SELECT pg_advisory_xact_lock(${chainLock})`, values: [] };
+
+/** Other nodes read what is new. The payload says nothing: it has a limit, and what is read is never too old. */
+const TELL: Statement = { text: "SELECT pg_notify($1::text, '')", values: [channels.record] };
 
 const headOf = (row: Row | undefined): Head =>
   row === undefined ? emptyChain : { sequence: Number(row[0]), hash: row[1]! };
@@ -133,7 +132,7 @@ export class Engine {
       const head = known ?? headOf((await db.query(HEAD))[0]);
       await db.transaction([], () => build(head));
     } else {
-      await db.transaction([LOCK, HEAD], ([row]) => build(headOf(row)));
+      await db.transaction([LOCK, HEAD], ([row]) => [...build(headOf(row)), TELL]);
     }
     if (db.exclusive) this.#head = sealed!.head;
     for (const { content } of events) this.#charsSinceUpkeep += content.length;
@@ -216,29 +215,9 @@ export class Engine {
     this.#spool.removeBefore(position);
   }
 
-  /** What ends what a crash of this node left open: pending requests are withdrawn, sessions ended. */
-  async unfinished(): Promise<EventDraft[]> {
-    const { node } = this.options;
-    const pending = await this.db.query({
-      text: `SELECT approvals.id FROM approvals LEFT JOIN sessions ON sessions.id = approvals.session
-             WHERE approvals.state = 'pending' AND coalesce(sessions.node, $1::text) = $1::text`,
-      values: [node],
-    });
-    const drafts: EventDraft[] = [];
-    for (const [id] of pending) {
-      const request = await readApproval(this.db, id!);
-      if (request === null) continue;
-      drafts.push(approvalWithdrawn({ ...request, state: "withdrawn", outcome: STOPPED_WITHOUT_NOTICE }));
-    }
-    const open = await this.db.query({
-      text: `SELECT id, person, target FROM sessions WHERE ended_at IS NULL AND node = $1::text
-             ORDER BY started_at`,
-      values: [node],
-    });
-    for (const [session, person, target] of open) {
-      drafts.push(sessionEnded({ session, person, target }, STOPPED_WITHOUT_NOTICE));
-    }
-    return drafts;
+  /** What ends what a node that is gone left open; this one's own from before it was started, unless told. */
+  unfinished(node = this.options.node): Promise<EventDraft[]> {
+    return unfinishedOf(this.db, node, this.options.node);
   }
 
   /** `end`: where the spool ends, which nobody writes any more. */

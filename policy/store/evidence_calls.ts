@@ -23,9 +23,9 @@ export function exportSource(
   };
 }
 
-export function cursorsOf(client: WorkerClient, node: string, now: () => number): Cursors {
+export function cursorsOf(client: WorkerClient, node: string): Cursors {
   return {
-    claim: (name, start, forMs) => client.call("claimCursor", { name, start, forMs, node, at: now() }),
+    claim: (name, start, forMs) => client.call("claimCursor", { name, start, forMs, node }),
     advance: (name, sequence) => client.call("advanceCursor", { name, sequence, node }),
     release: async (name) => {
       await client.call("releaseCursor", { name, node });

@@ -7,6 +7,8 @@ import type {
   EvidenceJournal,
   ExportFormat,
   KeptRecord,
+  Nodes,
+  PendingElsewhere,
   Recordable,
   Removal,
   StatementSearch,
@@ -20,10 +22,12 @@ import { type QueueLimits, queueLimits } from "./queue_limits.ts";
 import { writeBackup } from "./backup.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
 import { cursorsOf, exportSource } from "./evidence_calls.ts";
+import { HeadKeeper, type HeadTimes, headTimes } from "./head_keeper.ts";
 import { Indexer } from "./indexer.ts";
 import { Listeners } from "./listeners.ts";
 import { encode } from "./projection.ts";
 import { RecordReader } from "./record_reader.ts";
+import { Sharing } from "./sharing.ts";
 import { Remover } from "./remover.ts";
 import { metaFor, metaOf } from "./spool_meta.ts";
 import { type Log, storeFailed, WorkerClient } from "./worker_client.ts";
@@ -33,14 +37,15 @@ export interface JournalOptions {
   readonly folder: string;
   /** `postgres://…` of a database to share with other nodes. */
   readonly url?: string | null;
+  /** After so long another node that is not heard of is lost. */
+  readonly nodeTimeoutMs?: number;
   readonly clock?: Clock;
   readonly log?: Log;
   readonly limits?: Partial<QueueLimits>;
+  readonly heads?: Partial<HeadTimes>;
 }
 
-/** A head is signed after so many events, or after so long where there were fewer. */
-const HEAD_EVENTS = 1000;
-const HEAD_INTERVAL_MS = 60_000;
+const NODE_TIMEOUT_MS = 30_000;
 /** With more events than this on their way, the search index waits. */
 const BUSY_EVENTS = 300;
 
@@ -67,11 +72,11 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   readonly #client: WorkerClient;
   #queue: AppendQueue | null = null;
   readonly #listeners: Listeners;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #heads: HeadKeeper;
   readonly #indexer: Indexer;
+  /** null where the database is this node's alone. */
+  readonly #sharing: Sharing | null;
   readonly cursors: Cursors;
-  #unsigned = 0;
-  #signing = false;
   #lost = 0;
   #closing: Promise<void> | null = null;
 
@@ -80,20 +85,38 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
     this.#clock = options.clock ?? Date.now;
     this.#log = options.log ?? (() => {});
     this.#listeners = new Listeners(this.#log);
-    this.#client = new WorkerClient({
-      folder: folder.store,
-      spool: folder.spool,
-      url: options.url ?? null,
+    this.#client = new WorkerClient(
+      {
+        folder: folder.store,
+        spool: folder.spool,
+        url: options.url ?? null,
+        node: folder.node,
+        key: folder.key,
+      },
+      this.#log,
+      (channel) => this.#sharing?.heard(channel),
+    );
+    this.#sharing = options.url == null ? null : new Sharing({
+      client: this.#client,
       node: folder.node,
-      key: folder.key,
-    }, this.#log);
+      leaseMs: options.nodeTimeoutMs ?? NODE_TIMEOUT_MS,
+      append: (draft) => this.append(draft),
+      log: this.#log,
+    });
     this.#indexer = new Indexer(
       (limit) => this.#client.call("index", limit),
       () => this.backlog > BUSY_EVENTS,
       this.#log,
     );
-    this.cursors = cursorsOf(this.#client, folder.node, () => this.#now());
-    this.#timer = setInterval(() => this.#upkeep(), HEAD_INTERVAL_MS);
+    this.cursors = cursorsOf(this.#client, folder.node);
+    this.#heads = new HeadKeeper(
+      {
+        sign: () => this.#client.call("sign", this.#now()),
+        upkeep: () => this.#client.call("upkeep", null),
+      },
+      { ...headTimes, ...options.heads },
+      this.#log,
+    );
   }
 
   /** Takes over what an earlier process had acknowledged, and records the end of what it left open. */
@@ -108,6 +131,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
       log: this.#log,
     }, { ...queueLimits, ...this.options.limits });
     await queue.catchUp();
+    await this.#sharing?.start();
     const drafts = await this.#client.call("unfinished", null);
     await Promise.all(drafts.map((draft) => this.append(draft)));
     const count = (type: EventType) => drafts.filter((draft) => draft.type === type).length;
@@ -151,6 +175,18 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
     return this.#listeners.add(listener, types);
   }
 
+  follow(listener: (event: AuditEvent) => void, types?: readonly EventType[]): () => void {
+    return (this.#sharing?.follower ?? this.#listeners).add(listener, types);
+  }
+
+  get elsewhere(): readonly PendingElsewhere[] {
+    return this.#sharing?.follower.pending ?? [];
+  }
+
+  get nodes(): Nodes | null {
+    return this.#sharing?.fleet ?? null;
+  }
+
   lines(filter: EventFilter, format: ExportFormat = "jsonl"): AsyncIterable<string> {
     const source = exportSource(this.#client, () => this.#settled(), () => this.#now());
     return exportLines(source, filter, format);
@@ -172,7 +208,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
     return new Remover({
       find: (removal, after) => this.#client.call("removable", { removal, after }),
       wipe: (ranges) => this.#client.call("wipe", ranges),
-      sign: () => this.#sign(),
+      sign: () => this.#heads.sign(),
       journal: this,
     });
   }
@@ -188,12 +224,13 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#heads.stop();
     await this.#indexer.close();
     try {
       await this.#queue?.close();
-      if (this.#unsigned > 0) await this.#sign();
+      await this.#heads.signLast();
     } finally {
+      await this.#sharing?.close();
       try {
         await this.#client.close(this.#queue?.end ?? { segment: 0, offset: 0 });
       } finally {
@@ -214,7 +251,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   }
 
   async backup(to: string) {
-    await this.#settled().then(() => this.#sign());
+    await this.#settled().then(() => this.#heads.sign());
     return await writeBackup(this.options.folder, to, (into) => this.#client.call("copy", into));
   }
 
@@ -255,24 +292,6 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
 
   #grew(events: number): void {
     if (events > 0) this.#indexer.poke();
-    this.#unsigned += events;
-    if (this.#unsigned >= HEAD_EVENTS) this.#upkeep();
-  }
-
-  /** Off the callers' way: signs the head, and lets the store tidy up. */
-  #upkeep(): void {
-    if (this.#unsigned === 0 || this.#signing || this.#closing !== null) return;
-    this.#signing = true;
-    this.#sign()
-      .then(() => this.#client.call("upkeep", null))
-      .catch((error) => this.#log("error", "the record's head could not be signed", { error }))
-      .finally(() => this.#signing = false);
-  }
-
-  async #sign(): Promise<void> {
-    this.#unsigned = 0;
-    const head = await this.#client.call("sign", this.#now());
-    // In the log of another machine this line tells what the record was, whoever changes it later.
-    this.#log("info", "the record's head was signed", { ...head });
+    this.#heads.grew(events);
   }
 }

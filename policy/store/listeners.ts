@@ -26,6 +26,16 @@ export class Listeners {
     return false;
   }
 
+  /** Those that anybody wants, and `also`; null for all. */
+  types(also: readonly EventType[]): readonly EventType[] | null {
+    const wanted = new Set(also);
+    for (const { types } of this.#all) {
+      if (types === null) return null;
+      for (const type of types) wanted.add(type);
+    }
+    return [...wanted];
+  }
+
   tell(event: AuditEvent): void {
     for (const { tell, types } of [...this.#all]) {
       if (types !== null && !types.has(event.type)) continue;

@@ -135,6 +135,28 @@ export const migrations: readonly (readonly string[])[] = [
     // Of an event whose content was taken out ('' then): what the chain needs of it.
     `ALTER TABLE events ADD COLUMN digest text`,
   ],
+  [
+    // Several nodes on one database: who is alive, on the database's own clock (see nodes.ts), whose requests wait
+    // where, and what nodes ask of each other.
+    `CREATE TABLE nodes (
+       node text PRIMARY KEY,
+       name text NOT NULL,
+       since timestamptz NOT NULL,
+       until timestamptz NOT NULL,
+       heir text,
+       heir_until timestamptz
+     )`,
+    `ALTER TABLE approvals ADD COLUMN node text`,
+    `CREATE TABLE node_questions (
+       id text PRIMARY KEY,
+       node text NOT NULL,
+       asked_at timestamptz NOT NULL,
+       question text NOT NULL,
+       taken boolean NOT NULL DEFAULT false,
+       answer text
+     )`,
+    `CREATE INDEX node_questions_open ON node_questions (node) WHERE NOT taken`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

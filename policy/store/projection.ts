@@ -72,7 +72,7 @@ export function seal(head: Head, events: readonly Encoded[]): Sealed {
   return { events, first: head.sequence + 1, links, head: { sequence, hash } };
 }
 
-/** What a batch changes in the store, in order. `node` is who runs the sessions that start in it. */
+/** What a batch changes in the store, in order. `node` runs the sessions that start in it, and holds its requests. */
 export function statementsFor(batch: Sealed, node: string): Statement[] {
   const statements: Statement[] = [];
   const started = batch.events.filter((event) => event.type === "session.started");
@@ -82,7 +82,7 @@ export function statementsFor(batch: Sealed, node: string): Statement[] {
   const ended = batch.events.filter((event) => event.type === "session.ended");
   if (ended.length > 0) statements.push(endSessions(ended));
   const requested = batch.events.filter((event) => event.type === "approval.requested");
-  if (requested.length > 0) statements.push(insertApprovals(requested));
+  if (requested.length > 0) statements.push(insertApprovals(requested, node));
   const changed = batch.events.filter((event) =>
     event.type === "approval.decided" || event.type === "approval.withdrawn"
   );
@@ -188,13 +188,13 @@ function endSessions(events: readonly Encoded[]): Statement {
 }
 
 const INSERT_APPROVALS = `
-  INSERT INTO approvals (id, session, requested_at, state, request, digest, person)
-  SELECT * FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3, "int8")}, ${listOf(4)}, ${listOf(5)}, ${
-  listOf(6)
-}, ${listOf(7)})
+  INSERT INTO approvals (id, session, requested_at, state, request, digest, person, node)
+  SELECT d.*, $8::text FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3, "int8")}, ${listOf(4)}, ${
+  listOf(5)
+}, ${listOf(6)}, ${listOf(7)}) AS d
   ON CONFLICT DO NOTHING`;
 
-function insertApprovals(events: readonly Encoded[]): Statement {
+function insertApprovals(events: readonly Encoded[], node: string): Statement {
   const requests = events.map(dataOf<"approval.requested">);
   return {
     text: INSERT_APPROVALS,
@@ -206,15 +206,17 @@ function insertApprovals(events: readonly Encoded[]): Statement {
       listValue(requests.map((request) => JSON.stringify(request))),
       listValue(requests.map((request) => column(request.digest))),
       listValue(requests.map((request) => column(request.person))),
+      node,
     ],
   };
 }
 
+/** An end is final: what a node had decided that was thought lost comes too late. */
 const CHANGE_APPROVALS = `
   UPDATE approvals SET state = d.state, change = d.change, usable_until = d.usable_until
   FROM unnest(${listOf(1)}, ${listOf(2)}, ${listOf(3)}, ${listOf(4, "int8")})
     AS d (id, state, change, usable_until)
-  WHERE approvals.id = d.id`;
+  WHERE approvals.id = d.id AND (approvals.state = 'pending' OR d.state = 'withdrawn')`;
 
 function changeApprovals(events: readonly Encoded[]): Statement {
   // An UPDATE takes one row per id: the last of this batch, which carries all reviews so far.

@@ -1,6 +1,6 @@
 /** The store's database on a PostgreSQL reached by URL, so that several nodes share one record. */
 import postgres from "postgres";
-import type { Database, Row, Statement } from "./database.ts";
+import { type Channel, channels, type Database, type Row, type Statement } from "./database.ts";
 
 type Connection = Pick<postgres.Sql, "unsafe">;
 
@@ -67,6 +67,14 @@ class UrlDatabase implements Database {
 
   async upkeep() {
     // Its own business.
+  }
+
+  async listen(heard: (channel: Channel) => void) {
+    // A connection of its own, which the driver opens anew where it is lost: then there may be news, too.
+    const { listen } = this.sql;
+    await Promise.all(
+      Object.values(channels).map((channel) => listen(channel, () => heard(channel), () => heard(channel))),
+    );
   }
 
   /** The database's own tools copy it. */

@@ -2,12 +2,24 @@
 /// <reference lib="deno.worker" />
 import { setPriority } from "node:os";
 import { PosternError } from "../errors.ts";
-import type { AnswerMessage, CallHandlers, CallMessage, CallName, Failure } from "./calls.ts";
+import type { AnswerMessage, CallHandlers, CallMessage, CallName, Failure, NewsMessage } from "./calls.ts";
 import { advanceCursor, claimCursor, releaseCursor } from "./cursors.ts";
 import type { Database } from "./database.ts";
 import { Engine } from "./engine.ts";
 import { readGrant, readGrants } from "./grants.ts";
 import { readApproval, readApprovals, unusedApprovals, usableApproval, useApproval } from "./approvals.ts";
+import {
+  answerQuestion,
+  beat,
+  bury,
+  follow,
+  leave,
+  openElsewhere,
+  otherNodes,
+  putQuestion,
+  readAnswer,
+  takeQuestions,
+} from "./nodes.ts";
 import { readBounds, readEvents, readRange, readSession, readSessions } from "./queries.ts";
 import { countDay } from "./overview.ts";
 import { findRemovable, wipe } from "./removal.ts";
@@ -38,10 +50,21 @@ const handlers: CallHandlers = {
       ? await (await import("./embedded_database.ts")).openEmbedded(options.folder)
       : await (await import("./url_database.ts")).openUrl(options.url);
     engine = await Engine.open(db, options);
+    await db.listen((news) => self.postMessage({ news } satisfies NewsMessage));
     return await engine.freshSegment();
   },
   drain: ({ to, hashes }) => opened().drain(to, hashes),
-  unfinished: () => opened().unfinished(),
+  unfinished: (node) => opened().unfinished(node ?? undefined),
+  follow: (from) => follow(opened().db, from),
+  beat: (lease) => beat(opened().db, lease),
+  bury: (lost) => bury(opened().db, lost),
+  leave: (node) => leave(opened().db, node),
+  otherNodes: (node) => otherNodes(opened().db, node),
+  putQuestion: (question) => putQuestion(opened().db, question),
+  takeQuestions: (node) => takeQuestions(opened().db, node),
+  answerQuestion: (answer) => answerQuestion(opened().db, answer),
+  readAnswer: (asked) => readAnswer(opened().db, asked),
+  openElsewhere: (node) => openElsewhere(opened().db, node),
   sign: (at) => opened().sign(at),
   signStatement: (statement) => Promise.resolve(opened().signStatement(statement)),
   heads: ({ after, to }) => opened().heads(after, to),

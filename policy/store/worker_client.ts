@@ -1,6 +1,15 @@
 /** The Journal's side of the Worker: calls and answers; starts it anew when it died. */
 import { PosternError } from "../errors.ts";
-import type { AnswerMessage, CallMessage, CallName, Calls, Failure, OpenOptions } from "./calls.ts";
+import type {
+  AnswerMessage,
+  CallMessage,
+  CallName,
+  Calls,
+  Failure,
+  NewsMessage,
+  OpenOptions,
+} from "./calls.ts";
+import type { Channel } from "./database.ts";
 import type { Position } from "./spool_format.ts";
 
 export type Log = (
@@ -52,7 +61,12 @@ export class WorkerClient {
   /** Set when no Worker may be started any more. */
   #over: PosternError | null = null;
 
-  constructor(readonly options: OpenOptions, readonly log: Log) {}
+  constructor(
+    readonly options: OpenOptions,
+    readonly log: Log,
+    /** Told what the database told of, and of everything where a Worker begins anew. */
+    private readonly onNews: (channel: Channel) => void = () => {},
+  ) {}
 
   /** Starts the Worker; gives the first segment of the spool that may be written. Rejects with StoreFailed. */
   async open(): Promise<number> {
@@ -98,7 +112,8 @@ export class WorkerClient {
 
   #spawn(): void {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "store" });
-    worker.onmessage = (event: MessageEvent<AnswerMessage>) => this.#answered(worker, event.data);
+    worker.onmessage = ({ data }: MessageEvent<AnswerMessage | NewsMessage>) =>
+      "news" in data ? this.onNews(data.news) : this.#answered(worker, data);
     worker.onerror = (event) => {
       event.preventDefault();
       this.#drop(worker, storeFailed("the session store's worker died", event.message));

@@ -1,6 +1,6 @@
 /** kill -9 at any point: what was acknowledged is there afterwards, the chain is whole, nothing stays open. */
 import assert from "node:assert/strict";
-import { STOPPED_WITHOUT_NOTICE } from "../../policy/store/engine.ts";
+import { STOPPED_WITHOUT_NOTICE } from "../../policy/store/nodes.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
 import type { EvidenceJournal } from "../../policy/ports.ts";

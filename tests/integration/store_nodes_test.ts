@@ -72,9 +72,7 @@ testNeeding(
     const nodes = await Promise.all(
       ["a", "b"].map((node) => openJournal({ folder: `${root}/${node}`, url })),
     );
-    const books = nodes.map((journal) =>
-      new GrantBook({ journal, clock: Date.now, log: () => {}, refreshMs: 100 })
-    );
+    const books = nodes.map((journal) => new GrantBook({ journal, clock: Date.now, log: () => {} }));
     const comes = async (book: GrantBook, count: number) => {
       for (let tries = 0; tries < 300 && book.all().length !== count; tries++) {
         await new Promise((resolve) => setTimeout(resolve, 100));

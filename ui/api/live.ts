@@ -44,7 +44,7 @@ export class LiveRoutes {
     const { reason } = await bodyOf(c, endSchema);
     const viewer = c.get("viewer");
     const id = c.req.param("id") ?? "";
-    const session = this.deps.live.list().find((one) => one.id === id);
+    const session = (await this.deps.live.list()).find((one) => one.id === id);
     if (session === undefined || !await seesSession(this.deps, viewer, session)) {
       const recorded = await this.deps.journal.session(id);
       if (recorded === null || !await seesSession(this.deps, viewer, recorded)) throw notFound("session");
@@ -69,7 +69,7 @@ export class LiveRoutes {
 
   async #visible(viewer: Viewer): Promise<Running[]> {
     const found: Running[] = [];
-    for (const session of this.deps.live.list()) {
+    for (const session of await this.deps.live.list()) {
       if (await seesSession(this.deps, viewer, session)) found.push(session);
     }
     return found;
@@ -83,7 +83,7 @@ export class LiveRoutes {
       { action: "session.killed", subject: id, detail: reason, address: addressOf(c) },
       { session: id, target },
     ));
-    return this.deps.live.end(id, name, reason);
+    return await this.deps.live.end(id, name, reason);
   }
 
   /** Durable before it is shown: that somebody looked at what others run. */

@@ -37,7 +37,7 @@ export function overviewRoute({ journal, live, approvals, health, clock }: Dashb
       unusual: [...figures.unusual],
       now,
       from,
-      live: live.ids().length,
+      live: (await live.ids()).length,
       waiting: approvals.pending().length,
       health: { ...parts, parts: parts.parts.map((part) => ({ ...part })) },
     };

@@ -64,7 +64,7 @@ export class ReplayRoutes {
     const { person, target, before, limit } = queryOf(c, listQuery);
     const viewer = c.get("viewer");
     const { found, next } = await this.#page(viewer, { person, target }, before, limit);
-    const running = new Set(this.deps.live.ids());
+    const running = new Set(await this.deps.live.ids());
     const body: Sessions = {
       now: this.deps.clock(),
       sessions: found.map((session) => rowOf(session, viewer, running)),
@@ -75,7 +75,7 @@ export class ReplayRoutes {
 
   readonly one = async (c: DashboardContext): Promise<Response> => {
     const viewer = c.get("viewer");
-    const session = rowOf(await this.#visible(c), viewer, new Set(this.deps.live.ids()));
+    const session = rowOf(await this.#visible(c), viewer, new Set(await this.deps.live.ids()));
     const may = {
       end: session.live && (session.mine || hasRole(viewer, ["approver", "admin"])),
       export: seesAll(viewer),

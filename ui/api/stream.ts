@@ -51,7 +51,7 @@ export class EventStreams {
     private readonly sessions: BrowserSessions,
     private readonly limits: StreamLimits = defaultStreamLimits,
   ) {
-    this.#stop = deps.journal.subscribe((event) => this.#learn(event), ["approval.requested"]);
+    this.#stop = deps.journal.follow((event) => this.#learn(event), ["approval.requested"]);
   }
 
   get size(): number {
@@ -83,7 +83,7 @@ export class EventStreams {
       onClose: () => this.#left(stream),
     });
     this.#streams.add(stream);
-    this.#stopLive ??= this.deps.journal.subscribe((event) => {
+    this.#stopLive ??= this.deps.journal.follow((event) => {
       for (const one of this.#streams) one.offer(event);
     });
     return c.body(stream.body, 200, {

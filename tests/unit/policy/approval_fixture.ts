@@ -78,6 +78,9 @@ export function desk(retryMs = 0) {
       appended.push(draft);
       return { ...draft, sequence: appended.length, at: now, previous: "", hash: "" };
     },
+    follow: () => () => {},
+    elsewhere: [],
+    nodes: null,
     note: (draft: EventDraft) => void appended.push(draft),
     approval: () => Promise.resolve(null),
     usableApproval: (digest: string) =>

@@ -57,6 +57,13 @@ export class FakeJournal implements EvidenceJournal {
     return () => this.#listeners.delete(listener);
   }
 
+  follow(listener: (event: AuditEvent) => void): () => void {
+    return this.subscribe(listener);
+  }
+
+  readonly elsewhere = [];
+  readonly nodes = null;
+
   events(filter: Parameters<Journal["events"]>[0]): Promise<AuditEvent[]> {
     const { session, person, target, types, after = 0, limit = Infinity } = filter;
     const found = this.all.filter((event) =>

@@ -143,18 +143,18 @@ export class FakeLiveSessions implements LiveSessions {
   readonly sessions: LiveSession[] = [];
   readonly ended: { id: string; by: string; reason: string }[] = [];
 
-  end(id: string, by: string, reason: string): boolean {
-    if (!this.running.delete(id)) return false;
+  end(id: string, by: string, reason: string): Promise<boolean> {
+    if (!this.running.delete(id)) return Promise.resolve(false);
     this.ended.push({ id, by, reason });
-    return true;
+    return Promise.resolve(true);
   }
 
-  ids(): readonly string[] {
-    return [...this.running];
+  ids(): Promise<readonly string[]> {
+    return Promise.resolve([...this.running]);
   }
 
-  list(): readonly LiveSession[] {
-    return this.sessions.filter(({ id }) => this.running.has(id));
+  list(): Promise<readonly LiveSession[]> {
+    return Promise.resolve(this.sessions.filter(({ id }) => this.running.has(id)));
   }
 }
 

@@ -1,0 +1,36 @@
+/** What approvals say where something is not done. */
+import { PosternError } from "../errors.ts";
+import type { ApprovalRequest } from "../types.ts";
+
+export function tooMany(limit: number, rule: string): PosternError {
+  return new PosternError(
+    "LimitExceeded",
+    `${limit} statements wait for approval already (limits.pendingApprovals)`,
+    { rule, hint: "Try again when some of them are decided" },
+  );
+}
+
+/** `link` is the request's. */
+export function usedUp(rule: string, link: string): PosternError {
+  return new PosternError("ApprovalRequired", "This approval was used already, or is over", {
+    rule,
+    hint: `Send the statement again to ask for another approval; the request was ${link}`,
+  });
+}
+
+export function noReason(): PosternError {
+  return new PosternError("PolicyDenied", "Refusing needs a reason: the requester sees it", {
+    hint: "Write in a few words why, or what to do instead",
+  });
+}
+
+/** It cannot be decided any more. */
+export function gone(request: ApprovalRequest | null): PosternError {
+  if (request === null) return new PosternError("PolicyDenied", "There is no such request");
+  const how = request.state === "pending" ? "is being decided just now" : `is ${request.state} already`;
+  return new PosternError(
+    "PolicyDenied",
+    `This request ${how}${request.outcome ? `: ${request.outcome}` : ""}`,
+    { hint: "Nothing more is to be done here" },
+  );
+}

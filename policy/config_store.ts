@@ -1,0 +1,14 @@
+/** Where the record is kept. */
+import { z } from "zod";
+import { duration, secret } from "./config_values.ts";
+
+/** A PostgreSQL database for the session store, to share with other nodes; embedded where left out. */
+export const storeSchema = z.strictObject({
+  url: secret,
+  /** A node that was not heard of for so long is lost, and others end what it left open. */
+  nodeTimeout: duration("2s", "10m").default(30_000),
+}).optional();
+
+/** As the store takes it. */
+export const storeOptions = (store: z.output<typeof storeSchema>) =>
+  store === undefined ? {} : { url: store.url.reveal(), nodeTimeoutMs: store.nodeTimeout };

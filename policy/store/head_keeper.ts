@@ -1,0 +1,58 @@
+/** Signs the record's head from time to time, off the callers' way, and lets the store tidy up after it. */
+import type { SignedHead } from "../audit/heads.ts";
+import type { Log } from "./worker_client.ts";
+
+export interface HeadTimes {
+  /** A head is signed after so many events, or after so long where there were fewer. */
+  readonly events: number;
+  readonly intervalMs: number;
+}
+
+export const headTimes: HeadTimes = { events: 1000, intervalMs: 60_000 };
+
+export class HeadKeeper {
+  readonly #timer: ReturnType<typeof setInterval>;
+  #unsigned = 0;
+  #signing = false;
+  #closed = false;
+
+  constructor(
+    private readonly store: { sign(): Promise<SignedHead>; upkeep(): Promise<unknown> },
+    private readonly times: HeadTimes,
+    private readonly log: Log,
+  ) {
+    this.#timer = setInterval(() => this.#due(), times.intervalMs);
+  }
+
+  /** So many events came into the chain. */
+  grew(events: number): void {
+    this.#unsigned += events;
+    if (this.#unsigned >= this.times.events) this.#due();
+  }
+
+  async sign(): Promise<void> {
+    this.#unsigned = 0;
+    const head = await this.store.sign();
+    // In the log of another machine this line tells what the record was, whoever changes it later.
+    this.log("info", "the record's head was signed", { ...head });
+  }
+
+  stop(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+  }
+
+  /** What came since the last head is signed, too. */
+  async signLast(): Promise<void> {
+    if (this.#unsigned > 0) await this.sign();
+  }
+
+  #due(): void {
+    if (this.#unsigned === 0 || this.#signing || this.#closed) return;
+    this.#signing = true;
+    this.sign()
+      .then(() => this.store.upkeep())
+      .catch((error) => this.log("error", "the record's head could not be signed", { error }))
+      .finally(() => this.#signing = false);
+  }
+}
