@@ -140,6 +140,7 @@ async function startParts(
   const journal = await openJournal({ folder: data, ...storeOptions(config.store), clock, log });
   started.push(() => journal.close());
   const maskKey = await maskSecret(data);
+  await journal.nodes?.agree(maskKey);
   const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
     ...{ journal, url, ...onTargets, clock, log },
     file: source.file,

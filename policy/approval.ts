@@ -189,7 +189,7 @@ class ApprovalDesk implements ApprovalService {
     const id = String(data.id);
     this.#standing.drop(id);
     const entry = this.#pending.get(id);
-    if (entry === undefined || entry.closing !== null) return;
+    if (entry === undefined || entry.closing !== null || entry.request.state !== "pending") return;
     const { state, outcome } = data as unknown as ApprovalRequest;
     entry.request = moved(entry.request, state, outcome);
     this.#settle(entry, state === "expired" ? "expired" : "withdrawn", "", outcome);

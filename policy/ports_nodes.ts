@@ -16,6 +16,8 @@ export type Question =
   | { readonly kind: "live" };
 
 export interface Nodes {
+  /** Rejects with StoreFailed where another node that is alive has another secret of the installation. */
+  agree(secret: Uint8Array): Promise<void>;
   /** Those that are alive, this one left out. */
   others(): Promise<readonly string[]>;
   /** Sessions that run at others. */

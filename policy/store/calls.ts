@@ -31,6 +31,7 @@ export interface Calls {
   unfinished: { argument: string | null; answer: EventDraft[] };
   follow: { argument: Follow; answer: Followed };
   beat: { argument: Beat; answer: LostNode[] };
+  agree: { argument: { node: string; secret: string }; answer: string | null };
   bury: { argument: { node: string; heir: string }; answer: null };
   leave: { argument: string; answer: null };
   otherNodes: { argument: string; answer: string[] };

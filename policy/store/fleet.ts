@@ -1,4 +1,5 @@
 /** This node among those on the same database: keeps its lease, ends what lost ones left open, asks and answers. */
+import { createHmac } from "node:crypto";
 import { gatewayLost } from "../audit/events.ts";
 import { asPosternError, PosternError, type PosternErrorCode } from "../errors.ts";
 import type { Nodes, Question } from "../ports_nodes.ts";
@@ -56,6 +57,16 @@ export class Fleet implements Nodes {
     if (channel !== channels.questions || this.#closed) return;
     for (const look of this.#looking.values()) look();
     void this.#takeQuestions();
+  }
+
+  async agree(secret: Uint8Array): Promise<void> {
+    const { client, node } = this.deps;
+    const fingerprint = createHmac("sha256", secret).update("postern: one secret on all nodes").digest("hex");
+    const other = await client.call("agree", { node, secret: fingerprint });
+    if (other === null) return;
+    throw new PosternError("StoreFailed", `a node on the same store, at ${other}, has another mask.key`, {
+      hint: "copy mask.key from its data folder into this one's: masks and approvals are keyed with it",
+    });
   }
 
   async others(): Promise<readonly string[]> {

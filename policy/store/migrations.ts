@@ -143,6 +143,7 @@ export const migrations: readonly (readonly string[])[] = [
        name text NOT NULL,
        since timestamptz NOT NULL,
        until timestamptz NOT NULL,
+       secret text,
        heir text,
        heir_until timestamptz
      )`,

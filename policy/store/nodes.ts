@@ -56,6 +56,23 @@ export async function beat(db: Database, { node, name, leaseMs }: Beat): Promise
   return rows.map(([gone, called]) => ({ node: gone!, name: called! }));
 }
 
+/** Notes which secret this node has (its fingerprint); the name of one that is alive and has another, null for none. */
+export async function agree(
+  db: Database,
+  { node, secret }: { readonly node: string; readonly secret: string },
+): Promise<string | null> {
+  await db.query({
+    text: "UPDATE nodes SET secret = $2::text WHERE node = $1::text",
+    values: [node, secret],
+  });
+  const [other] = await db.query({
+    text:
+      `SELECT name FROM nodes WHERE node <> $1::text AND secret <> $2::text AND until > clock_timestamp() LIMIT 1`,
+    values: [node, secret],
+  });
+  return other?.[0] ?? null;
+}
+
 /** What `node` left open is recorded as ended. */
 export async function bury(db: Database, { node, heir }: { node: string; heir: string }): Promise<null> {
   await db.query({

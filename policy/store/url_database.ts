@@ -38,6 +38,16 @@ async function run(connection: Connection, statement: Statement, prepare: boolea
 
 const decoder = new TextDecoder();
 
+const ASKED_AGAIN = 10;
+const PAUSE_MS = 200;
+
+/** The connection went, or the server is on its way down or up (classes 08 and 57P). */
+function isLost(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" &&
+    /^(?:08...|57P0[1-3]|CONNECTION_\w+|CONNECT_\w+|ECONN\w+|EPIPE)$/.test(code);
+}
+
 class UrlDatabase implements Database {
   readonly exclusive = false;
 
@@ -51,8 +61,16 @@ class UrlDatabase implements Database {
     });
   }
 
-  query(statement: Statement): Promise<readonly Row[]> {
-    return run(this.sql, statement, false);
+  /** A question that a lost connection left without an answer is asked again: a fail-over refuses nobody. */
+  async query(statement: Statement): Promise<readonly Row[]> {
+    for (let left = statement.text.startsWith("SELECT") ? ASKED_AGAIN : 0;; left--) {
+      try {
+        return await run(this.sql, statement, false);
+      } catch (error) {
+        if (left === 0 || !isLost(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+    }
   }
 
   async script(statements: readonly string[]) {

@@ -9,6 +9,7 @@ import { Engine } from "./engine.ts";
 import { readGrant, readGrants } from "./grants.ts";
 import { readApproval, readApprovals, unusedApprovals, usableApproval, useApproval } from "./approvals.ts";
 import {
+  agree,
   answerQuestion,
   beat,
   bury,
@@ -57,6 +58,7 @@ const handlers: CallHandlers = {
   unfinished: (node) => opened().unfinished(node ?? undefined),
   follow: (from) => follow(opened().db, from),
   beat: (lease) => beat(opened().db, lease),
+  agree: (mine) => agree(opened().db, mine),
   bury: (lost) => bury(opened().db, lost),
   leave: (node) => leave(opened().db, node),
   otherNodes: (node) => otherNodes(opened().db, node),
