@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { ada, alex, type DashboardUser, devin, targetYaml } from "../support/gateway.ts";
 import { type Node, startNodes, storeUrl } from "../support/nodes.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { eventually, listen } from "../support/news.ts";
 import { testNeeding } from "../support/programs.ts";
 import { runPsql } from "../support/psql.ts";
 
@@ -264,43 +265,4 @@ async function cutOff(store: Parameters<typeof storeUrl>[0]): Promise<void> {
   await store.query(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'postern store%'",
   );
-}
-
-interface News {
-  heard(pattern: RegExp): Promise<void>;
-  close(): void;
-}
-
-/** What the dashboard tells a browser as it happens. */
-async function listen(user: DashboardUser): Promise<News> {
-  const stop = new AbortController();
-  const response = await fetch(`${user.base}/api/stream`, {
-    headers: {
-      cookie: user.browser.cookieHeader(new URL(`${user.base}/api/stream`)),
-      "sec-fetch-site": "same-origin",
-    },
-    signal: stop.signal,
-  });
-  assert.equal(response.status, 200);
-  let text = "";
-  const reading = (async () => {
-    for await (const part of response.body!.pipeThrough(new TextDecoderStream())) text += part;
-  })().catch(() => {});
-  await eventually(() => Promise.resolve(text.includes("hello")), "the stream's first word");
-  return {
-    heard: (pattern) =>
-      eventually(() => Promise.resolve(pattern.test(text)), `${pattern} in the stream:\n${text}`),
-    close() {
-      stop.abort();
-      void reading;
-    },
-  };
-}
-
-async function eventually(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (let left = 400;; left--) {
-    if (await condition()) return;
-    if (left === 0) throw new Error(`this did not come: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 75));
-  }
 }

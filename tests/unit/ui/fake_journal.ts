@@ -57,8 +57,8 @@ export class FakeJournal implements EvidenceJournal {
     return () => this.#listeners.delete(listener);
   }
 
-  follow(listener: (event: AuditEvent) => void): () => void {
-    return this.subscribe(listener);
+  follow(listener: (event: AuditEvent) => void, types?: readonly string[]): () => void {
+    return this.subscribe((event) => (types?.includes(event.type) ?? true) && listener(event));
   }
 
   readonly elsewhere = [];
