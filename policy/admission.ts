@@ -6,7 +6,6 @@ import { asPosternError, PosternError } from "./errors.ts";
 import { type Grant, isActive } from "./grant.ts";
 import { mayWrite } from "./grant_scope.ts";
 import type { Grants } from "./grants.ts";
-import type { SessionNotice } from "./grant_ports.ts";
 import { departed, type Departures } from "./identity/mod.ts";
 import { recordRefusal } from "./refusal_record.ts";
 import type { Policy } from "./in_force.ts";
@@ -14,6 +13,7 @@ import type { LiveSession } from "./live.ts";
 import type { LocalSessions } from "./gatekeeper.ts";
 import type { ConnectionAttempt, Session } from "./ports.ts";
 import { randomId } from "./random_id.ts";
+import { accessOver, endsSoon, noAccess, takenForLost } from "./session_ends.ts";
 import { GatedSession, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
 
@@ -261,41 +261,6 @@ const holderOf = ({ id, identity, target }: SessionPlace) => ({ session: id, per
 const warningMs = 5 * 60_000;
 
 const needsGrant = ({ access }: Target): boolean => (access?.rules ?? []).length > 0;
-
-function takenForLost(): PosternError {
-  return new PosternError(
-    "StoreFailed",
-    "This Postern was cut off from its store, and another ended this session",
-    {
-      rule: "store.nodeTimeout",
-      hint: "Connect again",
-    },
-  );
-}
-
-function accessOver(target: string, why: string): PosternError {
-  return new PosternError("PolicyDenied", `Your access to ${target} has ended: ${why}`, {
-    rule: "grant",
-    hint: "Ask for it again, in the dashboard or with `postern access`",
-  });
-}
-
-export function noAccess(target: string): PosternError {
-  return new PosternError("PolicyDenied", `You have no access to ${target} now`, {
-    rule: `targets.${target}.access`,
-    hint: "Ask for it, in the dashboard or with `postern access`",
-  });
-}
-
-function endsSoon(target: string, at: number, now: number): SessionNotice {
-  const seconds = Math.round((at - now) / 1000);
-  const left = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
-  return {
-    message: `your access to ${target} ends in ${left}, and this session with it`,
-    detail: `It ends at ${new Date(at).toISOString().slice(11, 19)} UTC`,
-    hint: "Finish what is open; ask for access again where you need longer",
-  };
-}
 
 export function samePerson(
   one: Pick<Identity, "issuer" | "subject">,

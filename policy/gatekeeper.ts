@@ -1,6 +1,7 @@
 /** The way in: which target, and who. Whether they may, admission.ts says. */
 import type { AccessWaits } from "./access_waits.ts";
-import { Admission, type AdmissionDeps, type Destination, noAccess } from "./admission.ts";
+import { Admission, type AdmissionDeps, type Destination } from "./admission.ts";
+import { noAccess } from "./session_ends.ts";
 import { recordRefusal } from "./refusal_record.ts";
 import { mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
