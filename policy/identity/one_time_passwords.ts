@@ -1,4 +1,5 @@
 /** Passwords that are made for one connection: bound to a target, good for minutes, used once, kept as verifiers. */
+import type { Buffer } from "node:buffer";
 import { createHmac, randomBytes } from "node:crypto";
 import { PosternError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
@@ -88,7 +89,13 @@ export class OneTimePasswords {
     const password = newPassword();
     const stem = identity.name.split("@")[0]?.toLowerCase().replace(/[^a-z0-9]/g, "").slice(0, 16) || "user";
     const user = `${stem}-${newSuffix()}`;
-    this.#entries.set(user, { user, identity, target, verifiers: verifiersOf(password), expiresAt });
+    this.#entries.set(user, {
+      user,
+      identity,
+      target,
+      verifiers: verifiersOf(password, this.#salt(user)),
+      expiresAt,
+    });
     return { user, password, target, expiresAt };
   }
 
@@ -135,10 +142,10 @@ export class OneTimePasswords {
 
   /** As cheap to find as real ones, so that the time an answer takes does not tell them apart. */
   #decoy(user: string): PasswordVerifiers {
-    const made = (label: string) => createHmac("sha256", this.#decoyKey).update(`${label}:${user}`).digest();
+    const made = (label: string) => this.#made(label, user);
     return {
       scram: {
-        salt: made("salt").subarray(0, 16),
+        salt: this.#salt(user),
         iterations: scramIterations,
         storedKey: made("stored"),
         serverKey: made("server"),
@@ -146,6 +153,15 @@ export class OneTimePasswords {
       doubleSha1: made("sha1").subarray(0, 20),
       doubleSha256: made("sha256"),
     };
+  }
+
+  /** One for each name, whatever becomes of its password: a salt that changed would tell that it was used. */
+  #salt(user: string): Uint8Array {
+    return this.#made("salt", user).subarray(0, 16);
+  }
+
+  #made(label: string, user: string): Buffer {
+    return createHmac("sha256", this.#decoyKey).update(`${label}:${user}`).digest();
   }
 
   #checkLimits(identity: Identity): void {

@@ -85,6 +85,7 @@ export class WireClient {
       packet = await this.channel.packet(bytesMax, "an answer");
     }
     if (packet.payload[0] === 0x01) packet = await this.channel.packet(bytesMax, "an answer");
+    this.#sequence = packet.sequence;
     return packet.payload;
   }
 

@@ -147,7 +147,7 @@ Deno.test("of two connections with one password the first to prove it has it", (
 });
 
 Deno.test("an unknown user is challenged like a known one, the same way each time", () => {
-  const { passwords } = setUp();
+  const { time, passwords } = setUp();
   const [one, two] = [passwords.challenge(at("who")), passwords.challenge(at("who"))];
   assert.deepEqual(one.verifiers, two.verifiers);
   assert.notDeepEqual(one.verifiers, passwords.challenge(at("whose")).verifiers);
@@ -162,6 +162,14 @@ Deno.test("an unknown user is challenged like a known one, the same way each tim
   ];
   assert.deepEqual(shape(one), shape(real));
   assert.throws(() => one.succeed(), failed("AuthFailed"));
+  // A name's salt says nothing of what became of it.
+  const salt = (user: string) =>
+    Buffer.from(passwords.challenge(at(user)).verifiers.scram.salt).toString("hex");
+  const [used, late] = [passwords.issue(ada, "orders"), passwords.issue(ada, "orders")];
+  const before = [salt(used.user), salt(late.user)];
+  passwords.verify(at(used.user), used.password);
+  time.now = late.expiresAt;
+  assert.deepEqual([salt(used.user), salt(late.user)], before);
 });
 
 Deno.test("unused passwords are limited, and leaving revokes them", () => {
