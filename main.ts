@@ -3,6 +3,7 @@ import { z } from "zod";
 import { gatewayReloaded, gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
 import {
   formatProblem,
+  identityFixed,
   parseConfig,
   type Parsed,
   policyChecks,
@@ -231,7 +232,7 @@ const restartOnly = [
   "data",
   "metrics",
   "store",
-  "identity",
+  ...identityFixed,
   "log",
   "notify",
   "audit.stream",

@@ -1,6 +1,6 @@
 /** The config's `identity:` section. */
 import { z } from "zod";
-import { duration, groupNames, httpsUrl, type Secret, secret } from "./config_values.ts";
+import { certificate, duration, groupNames, httpsUrl, type Secret, secret } from "./config_values.ts";
 import type { ServiceAccount } from "./identity/services.ts";
 
 /** What there is to say of one issuer. */
@@ -17,6 +17,8 @@ const issuerShape = {
   cliClientId: z.string().min(1).optional(),
   /** Asked for at a sign-in, beside `openid`. */
   scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { error: "must be one scope" })).optional(),
+  /** Of its TLS certificate, where that is from no public authority. */
+  ca: certificate.optional(),
   /** How far its clock may be off. */
   clockSkew: duration("0s", "10m").default(60_000),
 };
@@ -53,6 +55,10 @@ export const identitySchema = z.strictObject({
   shareSignIn: duration("0s", "10m").default(10_000),
 });
 
+/** What a reload leaves as it is: everything but an authority, which issuers are asked with from then on. */
+export const identityFixed: readonly string[] = Object.keys(identitySchema.shape)
+  .filter((key) => key !== "ca").map((key) => `identity.${key}`);
+
 export interface IssuerConfig {
   readonly issuer: string;
   readonly clientId: string;
@@ -63,6 +69,8 @@ export interface IssuerConfig {
   readonly audiences: readonly string[];
   readonly cliClientId?: string;
   readonly scopes?: readonly string[];
+  /** PEM. */
+  readonly ca?: string;
   readonly clockSkewMs: number;
 }
 
@@ -103,6 +111,7 @@ function toIssuer(section: Section | Section["others"][number]): IssuerConfig {
     audiences: section.audiences ?? [section.clientId],
     ...(section.cliClientId === undefined ? {} : { cliClientId: section.cliClientId }),
     ...(section.scopes === undefined ? {} : { scopes: section.scopes }),
+    ...(section.ca === undefined ? {} : { ca: section.ca }),
     clockSkewMs: section.clockSkew,
   };
 }

@@ -42,6 +42,7 @@ const issuer = {
   "audiences": "audiences that tokens may be for; the client's id where left out",
   "cliClientId": "the public client for `postern login`, where Postern's own has a secret",
   "scopes": "scopes to ask for beside openid",
+  "ca": "the authority of its TLS certificate, where it is not a public one",
   "clockSkew": "how far its clock may be off",
 };
 

@@ -19,6 +19,8 @@ export interface Policy {
   readonly roles: PolicyConfig["roles"];
   readonly reads: ReadsRecorded;
   readonly approvals: PolicyConfig["approvals"];
+  /** PEM of an issuer's own authority, by the issuer; none where a public one is enough. */
+  readonly issuerCa: ReadonlyMap<string, string | undefined>;
 }
 
 export function compilePolicy(config: PolicyConfig): Policy {
@@ -32,6 +34,9 @@ export function compilePolicy(config: PolicyConfig): Policy {
     roles: config.roles,
     reads: config.reads,
     approvals: config.approvals,
+    issuerCa: new Map(
+      [config.identity, ...config.identity.others].map(({ issuer, ca }) => [issuer, ca]),
+    ),
   };
 }
 

@@ -100,7 +100,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const inForce = new PolicyInForce(compilePolicy(config));
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
   const passwords = new OneTimePasswords({ clock });
-  const { identity, departures, rechecks } = identityParts(config, passwords, deps);
+  const { identity, departures, rechecks } = identityParts(config, inForce, passwords, deps);
   const approvals = approvalsUnder(inForce, departures, deps);
   const detections = new DetectionTotals();
   const { accounts, grants, waits } = accessParts(inForce, deps);
@@ -168,6 +168,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
 /** Who it is, and who has gone. */
 function identityParts(
   { identity: config }: PolicyConfig,
+  inForce: PolicyInForce,
   passwords: OneTimePasswords,
   { journal, url, clock, log }: PolicyDeps,
 ) {
@@ -180,8 +181,8 @@ function identityParts(
   });
   recordDepartures(departures, journal);
   const identity = createIssuers({
-    main: optionsOf(config),
-    others: config.others.map((other) => ({ name: other.name, options: optionsOf(other) })),
+    main: optionsOf(config, inForce),
+    others: config.others.map((other) => ({ name: other.name, options: optionsOf(other, inForce) })),
     services: config.services,
     url,
   }, { clock, log, departures, watch: (who, check, renewable) => rechecks.watch(who, check, renewable) });
@@ -260,7 +261,11 @@ const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: PolicyConfig["id
   clientId: cliClientId ?? (clientSecret === null ? clientId : null),
 });
 
-const optionsOf = ({ clientSecret, ...rest }: IssuerConfig): IdentityOptions => ({
+const optionsOf = (
+  { clientSecret, ca: _, ...rest }: IssuerConfig,
+  inForce: PolicyInForce,
+): IdentityOptions => ({
   ...rest,
+  ca: () => inForce.current.issuerCa.get(rest.issuer),
   ...(clientSecret === null ? {} : { clientSecret: clientSecret.reveal() }),
 });

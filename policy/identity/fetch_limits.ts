@@ -29,10 +29,14 @@ export function objection(url: URL): string | null {
 }
 
 /**
- * `fetch` for the issuer. Rejects with AuthFailed: addresses that `objection` names, no answer in 10 s, a
+ * `fetch` for the issuer. `ca`: PEM of authorities that count beside the public ones. Rejects with AuthFailed: addresses that `objection` names, no answer in 10 s, a
  * redirect, a body of more than 512 kB. The response's body is already read.
  */
-export async function limitedFetch(address: string | URL, init: RequestInit = {}): Promise<Response> {
+export async function limitedFetch(
+  address: string | URL,
+  init: RequestInit = {},
+  ca?: string,
+): Promise<Response> {
   const url = new URL(address);
   const place = `${url.origin}${url.pathname}`;
   const why = objection(url);
@@ -41,8 +45,11 @@ export async function limitedFetch(address: string | URL, init: RequestInit = {}
   }
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = init.signal ? AbortSignal.any([timeout, init.signal]) : timeout;
+  // Of its own for each request: these are few, and what a reload brings counts for the next one.
+  const client = ca === undefined ? null : Deno.createHttpClient({ caCerts: [ca], poolMaxIdlePerHost: 0 });
   try {
-    const response = await fetch(url, { ...init, redirect: "manual", signal });
+    const own = client === null ? {} : { client };
+    const response = await fetch(url, { ...init, ...own, redirect: "manual", signal });
     const body = await readLimited(response, place);
     if (response.status >= 300 && response.status < 400) {
       throw authFailed(
@@ -65,6 +72,8 @@ export async function limitedFetch(address: string | URL, init: RequestInit = {}
         cause: error,
       },
     );
+  } finally {
+    client?.close();
   }
 }
 
@@ -96,6 +105,6 @@ function reasonOf(error: Error): string {
   const text = `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`;
   if (/refused/i.test(text)) return "connection refused";
   if (/dns|lookup|resolve/i.test(text)) return "its name does not resolve";
-  if (/certificate|tls|handshake/i.test(text)) return "its TLS certificate is not accepted";
+  if (/certificate|tls|handshake/i.test(text)) return "its TLS certificate is not accepted (identity.ca)";
   return "the connection failed";
 }

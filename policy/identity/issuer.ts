@@ -73,8 +73,13 @@ export class Issuer {
   readonly #metadata: Cached<AuthorizationServer>;
   readonly #keys: Cached<Keys>;
 
-  /** Throws AuthFailed for an address that Postern would never ask. */
-  constructor(issuer: string, clock: Clock, private readonly log: Log) {
+  /** `ca`: PEM of its authority as the config in force has it. Throws AuthFailed for an address never asked. */
+  constructor(
+    issuer: string,
+    clock: Clock,
+    private readonly log: Log,
+    private readonly ca: () => string | undefined,
+  ) {
     this.url = new URL(issuer);
     const why = objection(this.url);
     if (why !== null) throw authFailed(`identity.issuer cannot be ${this.url.origin}: ${why}`, askOperator);
@@ -84,8 +89,10 @@ export class Issuer {
 
   /** What every request of oauth4webapi is to be made with. */
   get requestOptions() {
-    return { [customFetch]: limitedFetch, [allowInsecureRequests]: isPlainLoopback(this.url) };
+    return { [customFetch]: this.#fetch, [allowInsecureRequests]: isPlainLoopback(this.url) };
   }
+
+  readonly #fetch = (address: string | URL, init?: RequestInit) => limitedFetch(address, init, this.ca());
 
   /** Rejects with AuthFailed. */
   metadata(): Promise<AuthorizationServer> {
@@ -118,7 +125,7 @@ export class Issuer {
   async #fetchKeys(): Promise<Keys> {
     const { jwks_uri: address } = await this.metadata();
     if (address === undefined) throw authFailed("The identity provider publishes no keys", askOperator);
-    const response = await limitedFetch(address, { headers: { accept: "application/json" } });
+    const response = await this.#fetch(address, { headers: { accept: "application/json" } });
     try {
       if (response.status !== 200) throw new Error(`HTTP ${response.status}`);
       return createLocalJWKSet(await response.json());

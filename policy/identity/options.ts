@@ -7,6 +7,8 @@ export interface IdentityOptions {
   readonly clientId: string;
   /** Absent for a public client. */
   readonly clientSecret?: string;
+  /** PEM of the authority of its TLS certificate, beside the public ones, asked for at each request. */
+  readonly ca?: () => string | undefined;
   /**
    * Where the groups stand in the claims: segments, or a string. A string is first taken as one name (so
    * `https://example.com/groups` works), then as a dotted path (`realm_access.roles`).

@@ -77,7 +77,7 @@ class Provider implements OwnProvider {
     private readonly log: Log,
     private readonly watch: Watch,
   ) {
-    this.#issuer = new Issuer(options.issuer, clock, log);
+    this.#issuer = new Issuer(options.issuer, clock, log, options.ca ?? (() => undefined));
     this.#verifier = new TokenVerifier(this.#issuer, options, clock);
     this.#flows = new Flows(clock);
     this.#guesses = new AttemptLimiter(20, "from this address", clock);

@@ -58,7 +58,7 @@ export class PublicClient {
 
   /** Throws AuthFailed for an address that is not asked. Contacts nobody yet. */
   constructor(issuer: string, clientId: string) {
-    this.#issuer = new Issuer(issuer, Date.now, nobody);
+    this.#issuer = new Issuer(issuer, Date.now, nobody, () => undefined);
     this.#client = { client_id: clientId };
   }
 

@@ -20,7 +20,7 @@ const sha2 = greetingPlugin;
 const clear = "mysql_clear_password";
 
 /** Longest password or token that a client may send, in bytes: what verifies it needs no more. */
-const passwordBytesMax = 16_384;
+const passwordBytesMax = 65_536;
 
 /** What the client gave, as far as it went without asking for more. */
 interface Offered {

@@ -16,6 +16,9 @@ export const asks = { ok: 0, clearText: 3, sasl: 10, saslContinue: 11, saslFinal
 
 const utf8 = new TextEncoder();
 
+/** A password message that may carry a token: the longest token that counts, and what stands around it. */
+export const tokenFrameBytesMax = 65_536;
+
 export interface SaslOffer {
   /** For SCRAM; null where nobody has a password. */
   readonly challenge: PasswordChallenge | null;
@@ -40,7 +43,8 @@ export async function bySasl(
   // libpq takes SCRAM where both are offered: who has a password was given it for this.
   const offered = [...scram?.mechanisms ?? [], ...(bearer ? [oauthBearer] : [])];
   reader.stream.write(authentication(asks.sasl, utf8.encode(`${offered.join("\0")}\0\0`)));
-  const initial = await passwordMessage(reader);
+  const bytesMax = bearer ? tokenFrameBytesMax : undefined;
+  const initial = await passwordMessage(reader, bytesMax);
   if (initial === null) return null;
   const mechanism = initial.cstring();
   if (!offered.includes(mechanism)) {
@@ -48,7 +52,7 @@ export async function bySasl(
   }
   const length = initial.i32be();
   // Without an initial response (length -1) the client waits for an empty challenge.
-  const first = length < 0 ? await asked(reader, "") : initial.text(length);
+  const first = length < 0 ? await asked(reader, "", bytesMax) : initial.text(length);
   if (first === null) return null;
   initial.end();
   if (mechanism === oauthBearer) return await byBearer(reader, attempt, first, deps);
@@ -88,15 +92,19 @@ async function byBearer(
 }
 
 /** Sends a challenge; the client's answer, or null where it went instead. */
-async function asked(reader: HandshakeReader, challenge: string): Promise<string | null> {
+async function asked(
+  reader: HandshakeReader,
+  challenge: string,
+  bytesMax?: number,
+): Promise<string | null> {
   reader.stream.write(authentication(asks.saslContinue, utf8.encode(challenge)));
-  const answer = await passwordMessage(reader);
+  const answer = await passwordMessage(reader, bytesMax);
   return answer === null ? null : answer.text(answer.left);
 }
 
 /** null where the client went instead: psql closes to ask its person for a password, and comes again. */
-export async function passwordMessage(reader: HandshakeReader): Promise<Reader | null> {
-  const frame = await reader.next();
+export async function passwordMessage(reader: HandshakeReader, bytesMax?: number): Promise<Reader | null> {
+  const frame = await reader.next(bytesMax);
   if (frame === null) return null;
   if (frame[0] !== fromClient.password) {
     throw new PosternError("ProtocolViolation", "The client sent something else than its password");

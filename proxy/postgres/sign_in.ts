@@ -6,7 +6,7 @@ import { PosternError } from "../../policy/errors.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import type { HandshakeReader } from "../wire/handshake_reader.ts";
 import { authentication } from "./encode.ts";
-import { asks, bySasl, passwordMessage, type SaslOffer } from "./sasl.ts";
+import { asks, bySasl, passwordMessage, type SaslOffer, tokenFrameBytesMax } from "./sasl.ts";
 import { signInNotice } from "./waiting.ts";
 
 /** Health checks (pg_isready) leave at the first answer; they are no sign-ins, failed or otherwise. */
@@ -115,7 +115,7 @@ async function byToken(
   deps: ConnectionDeps,
 ): Promise<Identity | null> {
   reader.stream.write(authentication(asks.clearText));
-  const message = await passwordMessage(reader);
+  const message = await passwordMessage(reader, tokenFrameBytesMax);
   if (message === null) return null;
   const password = message.cstring();
   message.end();

@@ -51,15 +51,18 @@ export class HandshakeReader {
     }
   }
 
-  /** The next whole frame; null where the other end closed instead, even in the middle of one. */
-  async next(): Promise<Uint8Array | null> {
+  /**
+   * The next whole frame; null where the other end closed instead, even in the middle of one. `bytesMax` for one
+   * that may be longer than usual, by 65,536 at most.
+   */
+  async next(bytesMax = this.frameBytesMax): Promise<Uint8Array | null> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure;
       const bytes = this.#frames.peek();
-      if (bytes > this.frameBytesMax) {
+      if (bytes > bytesMax) {
         throw new PosternError(
           "LimitExceeded",
-          `A message of ${bytes} bytes came where ${this.frameBytesMax} is the limit`,
+          `A message of ${bytes} bytes came where ${bytesMax} is the limit`,
         );
       }
       if (bytes > 0) {

@@ -120,7 +120,7 @@ async function connectPsql(gateway: TestGateway, person: Person, target: string)
   return session;
 }
 
-async function looks(page: Page, name: string): Promise<void> {
+export async function looks(page: Page, name: string): Promise<void> {
   const size = page.viewportSize()!;
   const found: string[] = [];
   for (

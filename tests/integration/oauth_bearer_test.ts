@@ -105,6 +105,30 @@ testNeeding([postgresqlHere], "OAUTHBEARER: discovery, then a token, then the pr
       assert.equal(error, null);
       client.close();
     });
+    await t.step(
+      "a token of 40 kB, with groups by the thousand, does too; one beyond all bounds is told so",
+      async () => {
+        const groups = [
+          "engineers",
+          ...Array.from({ length: 1000 }, (_, n) => `group-with-a-long-name-${n}`),
+        ];
+        const big = issuer.signToken({ ...issuer.claimsOf(devin.email, cli.id), groups });
+        assert.ok(big.length > 35_000 && big.length < 60_000, String(big.length));
+        const good = await connect(gateway, bearer(big));
+        assert.deepEqual([good.refusal, good.error], [null, null]);
+        good.client.close();
+        const large = await connect(gateway, bearer(`${big}${big}`));
+        assert.match(large.error!.M!, /message of \d+ bytes came where 65536 is the limit/);
+        large.client.close();
+        // Where no token is taken the bound stays as it was.
+        const client = await RawPostgres.open(gateway.ports.postgresql!);
+        await client.send(startup({ user: "nobody-bcdfghjk", database: "demo" }));
+        assert.equal((await client.next())!.type, "R");
+        await client.send(message("p", "SCRAM-SHA-256\0", int32(20_000), "x".repeat(20_000)));
+        assert.match(fieldsOf((await client.next())!).M!, /where 10000 is the limit/);
+        client.close();
+      },
+    );
     const expired = { ...issuer.claimsOf(devin.email, cli.id), exp: Math.floor(Date.now() / 1000) - 3600 };
     const refusals: [string, () => string | Promise<string>, RegExp][] = [
       ["made up", () => "made-up-token", /unknown to the issuer, ended or revoked/],

@@ -219,7 +219,17 @@ testNeeding(
       });
       await t.step("the browser is asked which of them, and an unknown one is refused", async () => {
         const page = await (await fetch(`${gateway.dashboard}/auth/login?next=/history`)).text();
-        assert.match(page, /issuer=partner&amp;next=%2Fhistory/);
+        const told = /name="postern-told" content="([^"]*)"/.exec(page)![1]!
+          .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
+        assert.deepEqual(JSON.parse(told), {
+          choice: {
+            issuers: [
+              { name: "", host: new URL(gateway.issuer.url).host },
+              { name: "partner", host: new URL(partner.url).host },
+            ],
+            next: "/history",
+          },
+        });
         const unknown = await fetch(`${gateway.dashboard}/auth/login?issuer=nobody`);
         assert.equal(unknown.status, 403);
         await unknown.body?.cancel();

@@ -3,7 +3,7 @@ import { type Gateway, startGateway } from "../../main.ts";
 import { createLog, type Log } from "../../policy/log.ts";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { HttpBrowser, type Page, signInByHttp } from "./http_browser.ts";
-import { type Issuer, type IssuerClient, type Person, startIssuer } from "./issuer.ts";
+import { type Issuer, type IssuerClient, type IssuerOptions, type Person, startIssuer } from "./issuer.ts";
 import { freePort } from "./ports.ts";
 
 export const devin: Person = { email: "devin@example.test", name: "Devin", groups: ["engineers"] };
@@ -31,6 +31,8 @@ export interface TestGatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly signInTimeout?: string;
   readonly people?: readonly Person[];
+  /** The issuer speaks HTTPS with this certificate, and browsers trust that authority. */
+  readonly issuerTls?: IssuerOptions["tls"] & { readonly ca: string };
   /** Groups that give the admin's role. */
   readonly admins?: readonly string[];
   /** Kept by whoever gives it; a temporary one otherwise. */
@@ -166,6 +168,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const dashboard = `http://127.0.0.1:${port.dashboard}`;
   const [issuer] = await Promise.all([
     startIssuer({
+      ...(options.issuerTls === undefined ? {} : { tls: options.issuerTls }),
       people: options.people ?? [devin, ada, alex, grace, eve],
       clients: [{
         id: "postern",
@@ -213,7 +216,9 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
       await Deno.writeTextFile(configFile, change(await Deno.readTextFile(configFile)));
     },
     async signIn(person) {
-      const { browser } = await signInByHttp(`${dashboard}/auth/login?next=/`, person.email);
+      const { browser } = await signInByHttp(`${dashboard}/auth/login?next=/`, person.email, {
+        browser: new HttpBrowser(options.issuerTls?.ca),
+      });
       return new DashboardUser(browser, dashboard);
     },
     async close() {

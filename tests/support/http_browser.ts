@@ -30,6 +30,9 @@ export interface BrowseOptions {
 export class HttpBrowser {
   readonly cookies: Cookie[] = [];
 
+  /** `ca`: PEM of an authority that it trusts, beside the public ones. */
+  constructor(private readonly ca?: string) {}
+
   cookieHeader(url: URL): string {
     return this.cookies
       .filter((cookie) => cookie.host === url.hostname && within(url.pathname, cookie.path))
@@ -45,11 +48,25 @@ export class HttpBrowser {
   }
 
   async request(start: string | URL, options: BrowseOptions): Promise<Page> {
+    const client = this.ca === undefined ? undefined : Deno.createHttpClient({ caCerts: [this.ca] });
+    try {
+      return await this.#follow(start, options, client === undefined ? {} : { client });
+    } finally {
+      client?.close();
+    }
+  }
+
+  async #follow(
+    start: string | URL,
+    options: BrowseOptions,
+    own: { readonly client?: Deno.HttpClient },
+  ): Promise<Page> {
     let url = new URL(start);
     let init: RequestInit = { method: options.method ?? "GET", body: options.body ?? null };
     for (let hops = 0; hops < 20; hops++) {
       const response = await fetch(url, {
         ...init,
+        ...own,
         redirect: "manual",
         headers: { accept: "text/html", ...options.headers, cookie: this.cookieHeader(url) },
       });

@@ -3,6 +3,7 @@
  * in whoever clicks on a name.
  */
 import { randomBytes } from "node:crypto";
+import { createServer as createTlsServer } from "node:https";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { loadLibrary, Memory, type OidcContext, type OidcProvider, quietly } from "./oidc_provider.ts";
@@ -27,6 +28,8 @@ export interface IssuerClient {
 }
 
 export interface IssuerOptions {
+  /** Speaks HTTPS with this certificate; plain HTTP otherwise. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
   /** 0 or absent: any free one. Rejects with the system's error where it is taken. */
   readonly port?: number;
   readonly people: readonly Person[];
@@ -44,7 +47,7 @@ export interface IssuerOptions {
 }
 
 export interface Issuer {
-  /** The issuer's identifier, `http://127.0.0.1:<port>`. */
+  /** The issuer's identifier, `http://127.0.0.1:<port>` or with https. */
   readonly url: string;
   readonly port: number;
   /** Requests since the start, by the path's first segment: `/jwks`, `/token`, `/.well-known`. */
@@ -241,7 +244,10 @@ function serveWith(server: Server, options: IssuerOptions): (provider: OidcProvi
 export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
   const requests = new Map<string, number>();
   const sockets = new Set<Socket>();
-  const server = createServer();
+  const { tls } = options;
+  const server: Server = tls === undefined
+    ? createServer()
+    : createTlsServer({ cert: tls.certificate, key: tls.key }) as unknown as Server;
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
@@ -252,7 +258,7 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
   });
   const swap = serveWith(server, options);
   const port = await listen(server, options.port ?? 0);
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const algorithm = options.signingAlgorithm ?? "RS256";
   const memory = new Memory();
   const cookieKey = randomBytes(32).toString("hex");

@@ -29,6 +29,7 @@ export function policyInForce(
     },
     reads: "durable",
     approvals: { retryMs: 2 * minute, transactionHoldMs: 5 * minute, advanceMs: 60 * minute },
+    issuerCa: new Map(),
     ...parts,
   });
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { z } from "zod";
+import type { IssuerChoice } from "../../policy/ports.ts";
 
 export interface Asset {
   readonly type: string;
@@ -16,8 +17,16 @@ export interface Asset {
 export interface Assets {
   /** A hashed file by its path, `/assets/main-1a2b3c4d.js`; null where there is none. */
   file(path: string): Asset | null;
-  /** The page; `problem` is shown on it as text. */
-  page(problem?: { readonly message: string; readonly hint: string }): string;
+  /** The page, with what it shows to somebody who is not signed in yet. */
+  page(told?: Told): string;
+}
+
+/** Shown as text, whatever it holds. */
+export interface Told {
+  /** Why a sign-in failed. */
+  readonly problem?: { readonly message: string; readonly hint: string };
+  /** Several identity providers to choose from, on the way to `next`. */
+  readonly choice?: { readonly issuers: readonly IssuerChoice[]; readonly next: string };
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -50,7 +59,7 @@ export async function loadAssets(folder: string = distFolder): Promise<Assets> {
   }
   return {
     file: (path) => files.get(path) ?? null,
-    page: (problem) => html.replace("{{problem}}", () => problem ? attribute(JSON.stringify(problem)) : ""),
+    page: (told) => html.replace("{{told}}", () => told ? attribute(JSON.stringify(told)) : ""),
   };
 }
 

@@ -5,7 +5,6 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { dashboardSignIn } from "../../policy/audit/events.ts";
 import { PosternError } from "../../policy/errors.ts";
-import type { IssuerChoice } from "../../policy/ports.ts";
 import type { BrowserSessions } from "./browser_sessions.ts";
 import { cookieNames, cookieOptions, sessionOf } from "./guard.ts";
 import { addressOf, type DashboardContext, type DashboardDeps, localPath, refusalOf } from "./http.ts";
@@ -30,8 +29,10 @@ export class AuthRoutes {
     const next = localPath(c.req.query("next"));
     if (sessionOf(c, this.sessions, this.#base) !== null) return c.redirect(next);
     const issuer = c.req.query("issuer");
-    const choices = this.deps.identity.choices?.() ?? [];
-    if (issuer === undefined && choices.length > 1) return c.html(choicePage(choices, next));
+    const issuers = this.deps.identity.choices?.() ?? [];
+    if (issuer === undefined && issuers.length > 1) {
+      return c.html(this.deps.assets.page({ choice: { issuers, next } }));
+    }
     try {
       const { url, flow } = await this.deps.identity.begin(this.#callback.href, issuer);
       const value = Buffer.from(JSON.stringify({ flow, next })).toString("base64url");
@@ -116,20 +117,8 @@ export class AuthRoutes {
   #failed(c: DashboardContext, thrown: unknown): Response | Promise<Response> {
     const { status, body } = refusalOf(thrown);
     const problem = { message: body.error.message, hint: body.error.hint ?? "Try again" };
-    return c.html(this.deps.assets.page(problem), status as 403);
+    return c.html(this.deps.assets.page({ problem }), status as 403);
   }
-}
-
-/** Names come from the config, and hold nothing that HTML would take for its own. */
-function choicePage(choices: readonly IssuerChoice[], next: string): string {
-  const links = choices.map(({ name, host }) => {
-    const query = new URLSearchParams({ issuer: name, next });
-    return `<li><a href="/auth/login?${query.toString().replaceAll("&", "&amp;")}">${
-      name || "Your company"
-    } (${host})</a>`;
-  });
-  return `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Sign in to Postern</title>
-<h1>Sign in to Postern</h1><p>Where is your account?<ul>${links.join("")}</ul></html>`;
 }
 
 function readFlow(cookie: string | undefined): { flow: string; next: string } | null {

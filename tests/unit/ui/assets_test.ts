@@ -58,11 +58,11 @@ Deno.test("files are kept for good by browsers, compressed as they like, and fou
 Deno.test("what failed at sign-in is in the page as text, whatever it holds", async () => {
   const it = await assets();
   const message = `"><script>alert(1)</script>&'$&`;
-  const page = it.page({ message, hint: "h" });
+  const page = it.page({ problem: { message, hint: "h" } });
   assert.doesNotMatch(page, /<script>alert/);
-  const [, content] = /name="postern-problem" content="([^"]*)"/.exec(page)!;
+  const [, content] = /name="postern-told" content="([^"]*)"/.exec(page)!;
   const decoded = content!.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
-  assert.deepEqual(JSON.parse(decoded), { message, hint: "h" });
+  assert.deepEqual(JSON.parse(decoded), { problem: { message, hint: "h" } });
   assert.doesNotMatch(it.page(), /\{\{/);
 });
 

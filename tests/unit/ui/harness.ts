@@ -24,7 +24,7 @@ export function startHarness(changes: Partial<DashboardDeps> = {}): Harness {
     ...gateway.deps(origin),
     assets: {
       file: () => null,
-      page: (problem) => `<!DOCTYPE html><title>Postern</title>${problem ? problem.message : ""}`,
+      page: (told) => `<!DOCTYPE html><title>Postern</title>${told?.problem?.message ?? ""}`,
     },
     log: (_level, message, fields) => logged.push(`${message} ${JSON.stringify(fields ?? {})}`),
     ...changes,

@@ -2,19 +2,28 @@
 import { FocusHeading } from "../parts/basics.tsx";
 import { icons } from "../parts/icons.tsx";
 
-/** What the API put into the page where a sign-in failed. */
-function problem(): { message: string; hint: string } | null {
-  const content = document.querySelector<HTMLMetaElement>('meta[name="postern-problem"]')?.content;
-  if (!content) return null;
+interface Told {
+  readonly problem?: { readonly message: string; readonly hint: string };
+  readonly choice?: {
+    readonly issuers: readonly { readonly name: string; readonly host: string }[];
+    readonly next: string;
+  };
+}
+
+/** What the API put into the page: why a sign-in failed, or where one may be made. */
+function told(): Told {
+  const content = document.querySelector<HTMLMetaElement>('meta[name="postern-told"]')?.content;
+  if (!content) return {};
   try {
     return JSON.parse(content);
   } catch {
-    return null;
+    return {};
   }
 }
 
 export function SignInScreen() {
-  const failed = problem();
+  const { problem: failed, choice } = told();
+  if (choice !== undefined) return <IssuerChoice {...choice} />;
   const here = location.pathname.startsWith("/auth/") ? "/" : location.pathname + location.search;
   return (
     <div class="gate-card">
@@ -41,6 +50,32 @@ export function SignInScreen() {
         {failed ? "Try again" : "Continue with your company account"}
       </a>
       <p class="gate-note">Postern sends you to your identity provider, and never sees your password.</p>
+    </div>
+  );
+}
+
+/** The company's own comes first, and has no name of its own. */
+function IssuerChoice({ issuers, next }: NonNullable<Told["choice"]>) {
+  return (
+    <div class="gate-card">
+      <FocusHeading subject="issuers">Where is your account?</FocusHeading>
+      <p class="gate-lead">More than one identity provider signs people in here.</p>
+      <ul class="gate-choices">
+        {issuers.map(({ name, host }) => (
+          <li key={name}>
+            <a
+              class={`button large ${name === "" ? "approve" : ""}`}
+              href={`/auth/login?${new URLSearchParams({ issuer: name, next })}`}
+            >
+              {icons.person}
+              <span>
+                {name === "" ? "Your company" : name} <small>{host}</small>
+              </span>
+            </a>
+          </li>
+        ))}
+      </ul>
+      <p class="gate-note">Postern sends you there, and never sees your password.</p>
     </div>
   );
 }

@@ -1,0 +1,64 @@
+/** A real issuer over TLS whose certificate is from a private authority: refused, trusted, and trusted anew by a reload. */
+import assert from "node:assert/strict";
+import { createAuthority } from "../support/certificates.ts";
+import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
+
+Deno.test("identity.ca: an issuer with a certificate of a private authority, changed by a reload", async (t) => {
+  const [stranger, authority] = [createAuthority(), createAuthority()];
+  const folder = await Deno.makeTempDir({ prefix: "postern-ca-" });
+  const trust = (ca: typeof authority) => Deno.writeTextFile(`${folder}/issuer-ca.pem`, ca.certificate);
+  await trust(stranger);
+  const gateway = await startTestGateway({
+    folder,
+    targets: targetYaml("demo", "postgresql", { host: "127.0.0.1", port: 1, database: "demo", user: "app" }),
+    env: { TARGET_PASSWORD: "none" },
+    issuerTls: { ...authority.issue(), ca: authority.certificate },
+    identity: "  ca: { file: issuer-ca.pem }",
+  });
+  const { issuer, dashboard } = gateway;
+  const reload = async () =>
+    await gateway.gateway.reload({
+      text: await Deno.readTextFile(gateway.configFile),
+      file: gateway.configFile,
+      env: (name) => ({ CLIENT_SECRET: "test-client-secret", TARGET_PASSWORD: "none" })[name],
+    }, "test");
+  const me = async () => {
+    const token = issuer.signToken(issuer.claimsOf(devin.email, "postern"));
+    const response = await fetch(`${dashboard}/api/me`, { headers: { authorization: `Bearer ${token}` } });
+    return { status: response.status, text: await response.text() };
+  };
+  try {
+    assert.match(issuer.url, /^https:/);
+    await t.step("another authority's: nobody gets in, and is told which setting it is", async () => {
+      const { status, text } = await me();
+      assert.equal(status, 401, text);
+      assert.match(
+        text,
+        /cannot be reached at https:\S+: its TLS certificate is not accepted \(identity\.ca\)/,
+      );
+      assert.equal(issuer.requests.size, 0, "the issuer was asked nothing");
+    });
+    await t.step("the file is read anew by a reload, and counts at once", async () => {
+      await trust(authority);
+      assert.match(await reload(), /in force now: identity\.ca/);
+      // After a failure the issuer is asked again a second later at the earliest.
+      let answer = await me();
+      for (let tries = 0; answer.status !== 200 && tries < 50; tries++) {
+        await new Promise((wake) => setTimeout(wake, 100));
+        answer = await me();
+      }
+      assert.equal(answer.status, 200, answer.text);
+    });
+    await t.step("the whole of a sign-in by browser: discovery, code, keys", async () => {
+      const user = await gateway.signIn(devin);
+      assert.equal((await user.json<{ name: string }>("/api/me")).name, devin.email);
+    });
+    await t.step("what else belongs to the issuer waits for a restart", async () => {
+      await gateway.edit((text) => text.replace("groupsClaim: groups", "groupsClaim: teams"));
+      assert.match(await reload(), /waits for a restart: identity\.groupsClaim/);
+    });
+  } finally {
+    await gateway.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
