@@ -16,8 +16,8 @@ import { storeOptions, storeSchema } from "./policy/config_store.ts";
 import { PosternError } from "./policy/errors.ts";
 import { createLog, type Log } from "./policy/log.ts";
 import { compilePolicy, type PolicyInForce } from "./policy/in_force.ts";
-import { createPolicy } from "./policy/mod.ts";
-import type { EvidenceJournal } from "./policy/ports.ts";
+import { createPolicy, type PolicyPorts } from "./policy/mod.ts";
+import type { EvidenceJournal, KeptRecord } from "./policy/ports.ts";
 import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
@@ -138,7 +138,13 @@ async function startParts(
   const policy = toPolicyConfig(config, protocols);
   const { data, dashboard: { url } } = config;
   await Promise.all(dialects.map((dialect) => dialect.ready()));
-  const journal = await openJournal({ folder: data, ...storeOptions(config.store), clock, log });
+  const journal = await openJournal({
+    folder: data,
+    ...storeOptions(config.store),
+    heads: policy.heads,
+    clock,
+    log,
+  });
   started.push(() => journal.close());
   const maskKey = await maskSecret(data);
   await journal.nodes?.agree(maskKey);
@@ -176,7 +182,7 @@ async function startParts(
     version,
   });
   started.push(() => dashboard.close());
-  const reloading = reloadingOf(config, { inForce, proxy, dashboard, journal, log });
+  const reloading = reloadingOf(config, { ...ports, inForce, proxy, dashboard, journal, log });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
   const control = await startControl(data, {
     journal,
@@ -203,25 +209,29 @@ function startEvent({ targets, digest }: PolicyConfig, listeners: readonly strin
   return gatewayStarted({ version, pid: Deno.pid, policy: digest, listeners, targets: names });
 }
 
-interface ReloadedParts {
+interface ReloadedParts extends Pick<PolicyPorts, "configureOutgoing"> {
   readonly inForce: PolicyInForce;
   readonly proxy: Proxy;
   readonly dashboard: RunningDashboard;
-  readonly journal: EvidenceJournal;
+  readonly journal: EvidenceJournal & KeptRecord;
   readonly log: Log;
 }
 
-function reloadingOf(config: Config, { inForce, proxy, dashboard, journal, log }: ReloadedParts) {
+function reloadingOf(config: Config, parts: ReloadedParts) {
+  const { inForce, proxy, dashboard, journal, log } = parts;
   return new Reloading(config, {
     fixed: [...restartOnly, ...protocols.map(({ id }) => `listen.${id}`)],
     digestOf: (next) => toPolicyConfig(next, protocols).digest,
     record: (data) => journal.append(gatewayReloaded(data)),
     apply(next) {
-      const compiled = compilePolicy(toPolicyConfig(next, protocols));
+      const policy = toPolicyConfig(next, protocols);
+      const compiled = compilePolicy(policy);
       // First what may refuse: TLS of the dashboard cannot be switched on or off. The rest cannot fail.
       dashboard.setTls(dashboardTls(next));
       proxy.configure(proxySettings(next));
       inForce.replace(compiled);
+      parts.configureOutgoing(policy);
+      journal.configureHeads(policy.heads);
     },
     log,
   });
@@ -234,10 +244,6 @@ const restartOnly = [
   "store",
   ...identityFixed,
   "log",
-  "notify",
-  "audit.stream",
-  "audit.retention",
-  "audit.anchors",
   "dashboard.listen",
   "dashboard.url",
   "dashboard.sessions",
@@ -274,7 +280,10 @@ if (import.meta.main) {
     protocols: protocols.map(({ id }) => id),
     schema: configSchema,
     targetQuery,
-    openJournal: (folder) => openJournal({ folder }),
+    openJournal: (values) => {
+      const { data, store } = usable(values);
+      return openJournal({ folder: data, ...storeOptions(store) });
+    },
     launches,
     forward,
   });

@@ -16,7 +16,7 @@ const root = new URL("../", import.meta.url).pathname;
  */
 const permissions = [
   ...["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"],
-  ...["--allow-run=psql,mysql,mariadb,postern-secret", "--deny-ffi", "--no-prompt"],
+  ...["--allow-run=psql,mysql,mariadb,postern-secret,postern-anchor", "--deny-ffi", "--no-prompt"],
 ];
 
 /** What was built from what, beside the dashboard's files: no time of day, so that the same tree gives the same facts. */

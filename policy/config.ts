@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Check } from "./config_checks.ts";
 import { approvalsSchema, type ApprovalTimes, toApprovalTimes } from "./config_approvals.ts";
+import { type HeadTimes, headTimes } from "./audit/heads.ts";
 import { problemsOf } from "./config_issues.ts";
 import { defaultRules, maskSchema, ruleSchema, toRule } from "./config_rules.ts";
 import { type Problem, readSource } from "./config_source.ts";
@@ -92,6 +93,11 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
       retention: retentionSchema,
       /** Where signed heads are kept besides. */
       anchors: anchorsSchema,
+      /** When the chain's head is signed: after so many events, or so long after the last one; and at the end. */
+      heads: z.strictObject({
+        events: z.int().min(1).max(1_000_000).default(headTimes.events),
+        every: duration("1s", "1d").default(headTimes.intervalMs),
+      }).prefault({}),
     }).prefault({}),
     notify: notifySchema,
     approvals: approvalsSchema,
@@ -126,6 +132,7 @@ export interface PolicyConfig {
   readonly stream: StreamConfig;
   readonly retention: RetentionConfig;
   readonly anchors: AnchorsConfig;
+  readonly heads: HeadTimes;
   readonly limits: {
     readonly sessionsPerPersonMax: number;
     readonly sessionTimeMs: number;
@@ -156,6 +163,7 @@ export function toPolicyConfig(
     stream: sections.audit.stream,
     retention: sections.audit.retention,
     anchors: sections.audit.anchors,
+    heads: { events: sections.audit.heads.events, intervalMs: sections.audit.heads.every },
     limits: {
       sessionsPerPersonMax: limits.sessionsPerPerson,
       sessionTimeMs: limits.sessionTime,

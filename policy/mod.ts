@@ -1,8 +1,6 @@
 /** Who may do what, composed over one journal: the only thing of policy that starts anything. */
 import { Accounts } from "./accounts.ts";
 import type { TargetAccounts } from "./account_ports.ts";
-import { dirname, resolve as resolvePath } from "node:path";
-import { Retention } from "./audit/retention.ts";
 import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
@@ -30,12 +28,11 @@ import { compilePolicy, PolicyInForce } from "./in_force.ts";
 import { HealthCheck, storeProbe, targetProbes } from "./health.ts";
 import type { Log } from "./log.ts";
 import { Metrics, observed } from "./metrics.ts";
-import { Anchors } from "./notify/anchors.ts";
-import { type RunningDeliveries, startDeliveries } from "./notify/mod.ts";
 import type {
   Access,
   Advance,
   Clock,
+  Deliveries,
   EvidenceJournal,
   IdentityProvider,
   Leavers,
@@ -45,6 +42,7 @@ import type {
 import { Probes } from "./probes.ts";
 import { recordDepartures } from "./departures_recorded.ts";
 import { LiveEverywhere, serveNodes } from "./live_everywhere.ts";
+import { Outgoing, type OutgoingConfig } from "./outgoing.ts";
 import { createPlayground, type Playground } from "./playground.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
@@ -85,7 +83,9 @@ export interface PolicyPorts {
   /** What the detectors found since the start. */
   readonly detections: DetectionTotals;
   readonly grants: Grants;
-  readonly deliveries: RunningDeliveries;
+  readonly deliveries: Deliveries;
+  /** Replaces what goes out; returns at once. */
+  configureOutgoing(config: OutgoingConfig): void;
   readonly departures: Leavers;
   readonly live: LiveSessions;
   /**
@@ -112,7 +112,11 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     storeBacklog: deps.backlog,
   }, clock);
   journal.subscribe((event) => metrics.observe(event), observed);
-  const health = new HealthCheck(() => [storeProbe(journal), ...targetProbes(inForce, catalogs)], clock);
+  const outgoing = new Outgoing(config, { journal, inForce, url, file: deps.file, clock, log });
+  const health = new HealthCheck(
+    () => [storeProbe(journal), ...targetProbes(inForce, catalogs), ...outgoing.probes()],
+    clock,
+  );
   const gatekeeper = createGatekeeper({
     inForce,
     detections,
@@ -141,11 +145,8 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   serveNodes(journal, approvals, gatekeeper);
   const access = createAccess({ inForce, passwords, journal, grants });
   const means = { catalogs, approvals, digestKey: digestKeyOf(secret), dialectOf, query: targetQuery };
-  const { notify, stream } = config;
-  const retention = retentionOf(config, inForce, deps);
-  const deliveries = startDeliveries({ notify, stream, url, file: deps.file, journal, clock, log });
   return {
-    ...lifeOf({ grants, accounts, rechecks, outgoing: [retention, anchorsOf(config, deps), deliveries] }),
+    ...lifeOf({ grants, accounts, rechecks, outgoing: [outgoing] }),
     gatekeeper,
     identity,
     signIns,
@@ -159,7 +160,8 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     metrics,
     health,
     detections,
-    deliveries,
+    deliveries: outgoing,
+    configureOutgoing: (next) => outgoing.configure(next),
     departures,
     live: new LiveEverywhere({ here: gatekeeper, journal, log }),
   };
@@ -187,20 +189,6 @@ function identityParts(
     url,
   }, { clock, log, departures, watch: (who, check, renewable) => rechecks.watch(who, check, renewable) });
   return { identity, departures, rechecks };
-}
-
-function anchorsOf({ anchors, notify }: PolicyConfig, { journal, file, clock, log }: PolicyDeps): Anchors {
-  const resolve = (path: string) => resolvePath(dirname(file), path);
-  return new Anchors({ anchors, journal, resolve, allowed: notify.allowAddresses, clock, log });
-}
-
-function retentionOf(
-  config: PolicyConfig,
-  inForce: PolicyInForce,
-  { journal, clock, log }: PolicyDeps,
-): Retention {
-  const targets = () => [...inForce.current.targets.keys()];
-  return new Retention({ rules: config.retention, targets, journal, clock, log });
 }
 
 function approvalsUnder(

@@ -2,7 +2,7 @@
 import type { FilledEvent } from "./audit/event_template.ts";
 import type { PosternError } from "./errors.ts";
 import type { OverviewAsked, OverviewFigures } from "./overview.ts";
-import type { SignedHead } from "./audit/heads.ts";
+import type { HeadTimes, SignedHead } from "./audit/heads.ts";
 import type { Grant } from "./grant.ts";
 import type { Nodes, PendingElsewhere } from "./ports_nodes.ts";
 import type { Cursors, Removal, StatementSearch, StatementsFound } from "./ports_evidence.ts";
@@ -133,6 +133,8 @@ export interface EvidenceJournal extends Journal {
 export interface KeptRecord {
   /** Events that are acknowledged and that no query finds yet. */
   readonly backlog: number;
+  /** From now on the head is signed at these times. */
+  configureHeads(times: HeadTimes): void;
   /**
    * Copies the record, as it is now, and the keys into the new folder `to`, while it goes on; `database` is
    * false where the record is in a database of somebody else's. Rejects with StoreFailed.

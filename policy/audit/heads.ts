@@ -93,3 +93,13 @@ export function signatureFault(
   const bytes = new TextEncoder().encode(canonical(signed));
   return verifyBytes(null, bytes, key, given) ? null : "bad signature";
 }
+
+// ---- when ---------------------------------------------------------------------------------------------------
+
+export interface HeadTimes {
+  /** A head is signed after so many events, or after so long where there were fewer. */
+  readonly events: number;
+  readonly intervalMs: number;
+}
+
+export const headTimes: HeadTimes = { events: 1000, intervalMs: 60_000 };

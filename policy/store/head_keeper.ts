@@ -1,33 +1,32 @@
 /** Signs the record's head from time to time, off the callers' way, and lets the store tidy up after it. */
-import type { SignedHead } from "../audit/heads.ts";
+import type { HeadTimes, SignedHead } from "../audit/heads.ts";
 import type { Log } from "./worker_client.ts";
 
-export interface HeadTimes {
-  /** A head is signed after so many events, or after so long where there were fewer. */
-  readonly events: number;
-  readonly intervalMs: number;
-}
-
-export const headTimes: HeadTimes = { events: 1000, intervalMs: 60_000 };
-
 export class HeadKeeper {
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #times!: HeadTimes;
   #unsigned = 0;
   #signing = false;
   #closed = false;
 
   constructor(
     private readonly store: { sign(): Promise<SignedHead>; upkeep(): Promise<unknown> },
-    private readonly times: HeadTimes,
+    times: HeadTimes,
     private readonly log: Log,
   ) {
+    this.configure(times);
+  }
+
+  configure(times: HeadTimes): void {
+    clearInterval(this.#timer);
+    this.#times = times;
     this.#timer = setInterval(() => this.#due(), times.intervalMs);
   }
 
   /** So many events came into the chain. */
   grew(events: number): void {
     this.#unsigned += events;
-    if (this.#unsigned >= this.times.events) this.#due();
+    if (this.#unsigned >= this.#times.events) this.#due();
   }
 
   async sign(): Promise<void> {

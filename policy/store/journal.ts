@@ -1,4 +1,5 @@
 /** The Journal of policy/ports.ts on the store. */
+import { type HeadTimes, headTimes } from "../audit/heads.ts";
 import { exportLines } from "../audit/export.ts";
 import type {
   Clock,
@@ -22,7 +23,7 @@ import { type QueueLimits, queueLimits } from "./queue_limits.ts";
 import { writeBackup } from "./backup.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
 import { cursorsOf, exportSource } from "./evidence_calls.ts";
-import { HeadKeeper, type HeadTimes, headTimes } from "./head_keeper.ts";
+import { HeadKeeper } from "./head_keeper.ts";
 import { Indexer } from "./indexer.ts";
 import { Listeners } from "./listeners.ts";
 import { encode } from "./projection.ts";
@@ -249,6 +250,8 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   get backlog(): number {
     return this.#queue?.backlog ?? 0;
   }
+
+  readonly configureHeads = (times: HeadTimes): void => this.#heads.configure(times);
 
   async backup(to: string) {
     await this.#settled().then(() => this.#heads.sign());

@@ -68,3 +68,63 @@ Deno.test("heads go to a file and a webhook that fails first; a rewritten or cut
       await receiver.close();
     }
   }));
+
+Deno.test("heads go to the program postern-anchor; while it fails the health says why, and none is left out", () =>
+  withJournal(async (journal, folder) => {
+    const path = Deno.env.get("PATH")!;
+    await Deno.writeTextFile(
+      `${folder}/postern-anchor`,
+      `#!/bin/sh\n[ -f ${folder}/open ] || { echo 'the vault is sealed' >&2; exit 3; }\ncat >> ${folder}/$1.jsonl\n`,
+      { mode: 0o755 },
+    );
+    Deno.env.set("PATH", `${folder}:${path}`);
+    const anchors = new Anchors({
+      anchors: { locked: { kind: "command", timeout: 10_000 } },
+      journal,
+      resolve: (given) => given,
+      allowed: [],
+      clock: Date.now,
+      log: () => {},
+      everyMs: 20,
+    });
+    const problem = async () => {
+      const [probe] = anchors.probes();
+      assert.equal(probe?.name, "anchor locked");
+      return await probe.ask().then(() => null, (error: Error) => error.message);
+    };
+    try {
+      for (let round = 0; round < 3; round++) {
+        await journal.append(smallEvent(`${round}`));
+        await collect(journal.lines({}));
+      }
+      await until(async () => /ended with 3: the vault is sealed/.test(await problem() ?? ""), "the reason");
+      await Deno.writeTextFile(`${folder}/open`, "");
+      const heads = () => Deno.readTextFile(`${folder}/locked.jsonl`).catch(() => "");
+      await until(async () => (await heads()).trimEnd().split("\n").length === 3, "the heads at the program");
+      await until(async () => await problem() === null, "health again");
+      await exportTo(journal, `${folder}/export.jsonl`);
+      const good = await verifyFile(
+        `${folder}/export.jsonl`,
+        `${folder}/audit-key.pub.pem`,
+        `${folder}/locked.jsonl`,
+      );
+      assert.ok(good.ok && /3 anchors met/.test(good.text), good.text);
+      await Deno.remove(`${folder}/postern-anchor`);
+      await journal.append(smallEvent("after"));
+      await collect(journal.lines({}));
+      await until(async () => /not on the PATH/.test(await problem() ?? ""), "the missing program");
+    } finally {
+      Deno.env.set("PATH", path);
+      await anchors.close();
+    }
+  }));
+
+Deno.test("a head is signed after so many events, at other times from a reload on, and at the end", () =>
+  withJournal(async (journal) => {
+    const count = async () => (await journal.heads(0)).length;
+    for (let i = 0; i < 3; i++) await journal.append(smallEvent(`${i}`));
+    await until(async () => await count() === 1, "a head after three events");
+    journal.configureHeads({ events: 1000, intervalMs: 50 });
+    await journal.append(smallEvent("one more"));
+    await until(async () => await count() === 2, "a head after a time");
+  }, { heads: { events: 3, intervalMs: 3_600_000 } }));

@@ -19,7 +19,7 @@ Deno.test("erase reaches the record through the running gateway, else in its fol
         { policy: () => assert.fail("not needed"), dataFolder: () => folder } as unknown as Parameters<
           typeof auditCommands
         >[0],
-        (path) => openJournal({ folder: path }),
+        () => openJournal({ folder }),
       );
       const erase = (values: Record<string, string>) => commands["audit erase"]!.run([], values);
       for (const person of ["mia", "mia", "noor"]) await journal.append(event(`${person}@example.com`));

@@ -1,6 +1,7 @@
 /** A config changed under a running gateway, by the command and by hand, with real psql sessions open on it. */
 import assert from "node:assert/strict";
 import { createAuthority } from "../support/certificates.ts";
+import { startHttpReceiver, until } from "../support/receivers.ts";
 import { run } from "../support/daemons.ts";
 import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
@@ -127,6 +128,47 @@ testNeeding(
         await psql.send("SELECT 'and here' AS x;");
         await psql.expect("and here");
       });
+
+      await t.step(
+        "channels, streams, anchors and the heads' times are replaced without a restart",
+        async () => {
+          const hook = startHttpReceiver(() => 200);
+          try {
+            await gateway.edit((text) =>
+              `${text}
+notify: { channels: { ops: { kind: webhook, url: "${hook.url}/notify" } } }
+audit:
+  stream: { siem: { kind: webhook, url: "${hook.url}/stream", from: beginning } }
+  anchors: { vault: { kind: file, path: heads.jsonl } }
+  heads: { events: 1 }
+`
+            );
+            const { stdout } = await reload();
+            assert.doesNotMatch(stdout, /restart/);
+            assert.match(stdout, /notify/);
+            await psql.send("SELECT 'goes out' AS x;");
+            const went = (path: string, what: RegExp) =>
+              until(
+                () => hook.taken.some((one) => one.path.endsWith(path) && what.test(one.body)),
+                `${what} at ${path}`,
+              );
+            await went("/stream", /goes out/);
+            await until(
+              () => Deno.readTextFile(`${folder}/heads.jsonl`).then(() => true, () => false),
+              "a head",
+            );
+            await gateway.edit((text) => text.replace(`${hook.url}/stream`, `${hook.url}/moved`));
+            assert.equal((await reload()).code, 0);
+            await psql.send("SELECT 'goes elsewhere' AS x;");
+            await went("/moved", /goes elsewhere/);
+            assert.ok(
+              !hook.taken.some(({ path, body }) => path.endsWith("/stream") && /goes elsewhere/.test(body)),
+            );
+          } finally {
+            await hook.close();
+          }
+        },
+      );
 
       await t.step("what cannot change without a restart is named", async () => {
         await gateway.edit((text) => text.replace(/^ {2}mysql: .*$/m, "  mysql: 127.0.0.1:1"));

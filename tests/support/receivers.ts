@@ -7,11 +7,11 @@ import type { Certificate } from "./certificates.ts";
 
 /** Waits until the condition holds; fails after a minute. */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   what: string,
   detail: () => unknown = () => "",
 ): Promise<void> {
-  for (let left = 2400; !condition(); left--) {
+  for (let left = 2400; !await condition(); left--) {
     if (left === 0) throw new Error(`this did not come: ${what} ${Deno.inspect(detail(), { depth: 5 })}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

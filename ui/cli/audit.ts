@@ -119,7 +119,7 @@ async function auditErase(
 
 export function auditCommands(
   config: ConfigReader,
-  openJournal: (folder: string) => Promise<EvidenceJournal>,
+  openJournal: (values: Values) => Promise<EvidenceJournal>,
 ): Commands {
   return {
     "audit export": {
@@ -130,7 +130,7 @@ export function auditCommands(
       operands: [0, 0],
       run: (_, values) => {
         const folder = config.dataFolder(values);
-        return auditExport(folder, values, () => openJournal(folder));
+        return auditExport(folder, values, () => openJournal(values));
       },
     },
     "audit erase": {
@@ -140,7 +140,7 @@ export function auditCommands(
       operands: [0, 0],
       run: (_, values) => {
         const folder = config.dataFolder(values);
-        return auditErase(folder, values, () => openJournal(folder));
+        return auditErase(folder, values, () => openJournal(values));
       },
     },
     "audit verify": {

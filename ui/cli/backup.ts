@@ -7,8 +7,8 @@ import { type Commands, type ConfigReader, say, type Values } from "./run.ts";
 
 export interface BackupDeps {
   readonly config: ConfigReader;
-  /** The record of a data folder that nobody else uses. */
-  readonly openJournal: (folder: string) => Promise<EvidenceJournal & KeptRecord>;
+  /** The record of a config whose data folder nobody else uses. */
+  readonly openJournal: (values: Values) => Promise<EvidenceJournal & KeptRecord>;
 }
 
 async function backup(to: string, values: Values, { config, openJournal }: BackupDeps): Promise<number> {
@@ -18,7 +18,7 @@ async function backup(to: string, values: Values, { config, openJournal }: Backu
   if (running !== null && !running.ok) return await say(`postern: ${running.text}`, 1);
   let database: boolean;
   if (running === null) {
-    const journal = await openJournal(folder);
+    const journal = await openJournal(values);
     try {
       ({ database } = await journal.backup(path));
     } finally {
@@ -39,7 +39,7 @@ async function restore(from: string, values: Values, { config, openJournal }: Ba
   const folder = config.dataFolder(values);
   await restoreBackup(from, folder);
   // Opening checks the newest part of the chain against its signed head.
-  const journal = await openJournal(folder);
+  const journal = await openJournal(values);
   await journal.close();
   return await say(`${from} is restored into ${folder}, and its chain fits its signed head.
 Start Postern on it; \`postern audit export\` and \`postern audit verify\` check the whole.`);

@@ -14,7 +14,7 @@ import { loginCommands } from "./login.ts";
 import { type ForwardTo, proxyCommands } from "./proxy.ts";
 import { requestCommands } from "./request_approval.ts";
 import { reloadCommands } from "./reload.ts";
-import { type Commands, type ConfigReader } from "./run.ts";
+import { type Commands, type ConfigReader, type Values } from "./run.ts";
 
 import { versionCommand } from "./version.ts";
 
@@ -30,8 +30,8 @@ export interface CliDeps extends ServeDeps {
   /** Of the whole config. */
   readonly schema: z.ZodType;
   readonly targetQuery: TargetQuery;
-  /** The record of a data folder that nobody else uses. */
-  readonly openJournal: (folder: string) => Promise<EvidenceJournal & KeptRecord>;
+  /** The record of a config whose data folder nobody else uses: in it, or in the database that it names. */
+  readonly openJournal: (values: Values) => Promise<EvidenceJournal & KeptRecord>;
   readonly launches: Launches;
   readonly forward: ForwardTo;
 }
