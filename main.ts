@@ -138,13 +138,7 @@ async function startParts(
   const policy = toPolicyConfig(config, protocols);
   const { data, dashboard: { url } } = config;
   await Promise.all(dialects.map((dialect) => dialect.ready()));
-  const journal = await openJournal({
-    folder: data,
-    ...storeOptions(config.store),
-    heads: policy.heads,
-    clock,
-    log,
-  });
+  const journal = await openJournal({ ...storeOptions(config), heads: policy.heads, clock, log });
   started.push(() => journal.close());
   const maskKey = await maskSecret(data);
   await journal.nodes?.agree(maskKey);
@@ -280,10 +274,7 @@ if (import.meta.main) {
     protocols: protocols.map(({ id }) => id),
     schema: configSchema,
     targetQuery,
-    openJournal: (values) => {
-      const { data, store } = usable(values);
-      return openJournal({ folder: data, ...storeOptions(store) });
-    },
+    openJournal: (values) => openJournal(storeOptions(usable(values))),
     launches,
     forward,
   });

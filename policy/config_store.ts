@@ -9,6 +9,13 @@ export const storeSchema = z.strictObject({
   nodeTimeout: duration("2s", "10m").default(30_000),
 }).optional();
 
-/** As the store takes it. */
-export const storeOptions = (store: z.output<typeof storeSchema>) =>
-  store === undefined ? {} : { url: store.url.reveal(), nodeTimeoutMs: store.nodeTimeout };
+interface Kept {
+  readonly data: string;
+  readonly store?: z.output<typeof storeSchema>;
+}
+
+/** Where the journal is opened: in the data folder, or by URL with that folder beside it. */
+export const storeOptions = ({ data, store }: Kept) => ({
+  folder: data,
+  ...(store === undefined ? {} : { url: store.url.reveal(), nodeTimeoutMs: store.nodeTimeout }),
+});

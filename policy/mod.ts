@@ -113,10 +113,8 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   }, clock);
   journal.subscribe((event) => metrics.observe(event), observed);
   const outgoing = new Outgoing(config, { journal, inForce, url, file: deps.file, clock, log });
-  const health = new HealthCheck(
-    () => [storeProbe(journal), ...targetProbes(inForce, catalogs), ...outgoing.probes()],
-    clock,
-  );
+  const parts = () => [storeProbe(journal), ...targetProbes(inForce, catalogs), ...outgoing.probes()];
+  const health = new HealthCheck(parts, clock);
   const gatekeeper = createGatekeeper({
     inForce,
     detections,
