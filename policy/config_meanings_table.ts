@@ -143,6 +143,10 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "targets.NAME.detectors.country": "two letters: the country of phone numbers without a country code",
   "targets.NAME.detectors.except": "whose results are not searched",
   "targets.NAME.detectors.except.groups": "members of these groups",
+  "targets.NAME.record":
+    "how much of each result is kept in the record, as the client saw it; nothing where left out",
+  "targets.NAME.record.rows": "the first so many rows of a statement",
+  "targets.NAME.record.bytes": "characters of their values, in all",
   "targets.NAME.probe":
     "a role without rights on masked columns that the target is asked with, as a second opinion",
   "targets.NAME.probe.account": "the account of that role",

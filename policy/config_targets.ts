@@ -66,6 +66,10 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
     /** Its people may run statements from the dashboard, too. */
     console: z.boolean().default(false),
     detectors,
+    record: z.strictObject({
+      rows: z.int().min(1).max(10_000),
+      bytes: z.int().min(100).max(1_048_576).default(65_536),
+    }).optional(),
     probe: z.strictObject({
       account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
       wait: duration("100ms", "1m").default(2_000),
@@ -94,8 +98,19 @@ export function toTargets(
 
 function toTarget(
   name: string,
-  { port, databases, owners, tls, account, detectors, probe, access: _access, breakGlass: _glass, ...rest }:
-    TargetsSection[string],
+  {
+    port,
+    databases,
+    owners,
+    tls,
+    account,
+    detectors,
+    record,
+    probe,
+    access: _access,
+    breakGlass: _glass,
+    ...rest
+  }: TargetsSection[string],
   protocols: readonly ProtocolChoice[],
 ): Target {
   return {
@@ -104,6 +119,7 @@ function toTarget(
     port: port ?? protocols.find(({ id }) => id === rest.protocol)?.defaultPort ?? 0,
     ...(databases === undefined ? {} : { databases }),
     ...(detectors === undefined ? {} : { detectors }),
+    ...(record === undefined ? {} : { record }),
     ...(owners === undefined ? {} : { owners }),
     ...(probe === undefined ? {} : { probe: toProbe(probe) }),
     tls: {

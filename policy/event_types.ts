@@ -27,6 +27,7 @@ export type EventType =
   | "session.ended"
   | "statement.judged"
   | "statement.finished"
+  | "result.recorded"
   | "values.detected"
   | "probe.disagreed"
   | "approval.requested"

@@ -1,6 +1,7 @@
 /** One admitted connection: judges its statements, records them, holds them for approval, and ends once. */
 import { requestFor } from "./approval/request.ts";
 import { sessionEnded } from "./audit/events.ts";
+import { resultRecorded } from "./audit/result_events.ts";
 import { valuesDetected } from "./audit/detection_events.ts";
 import type { Place } from "./decide.ts";
 import { Decisions } from "./decisions.ts";
@@ -179,6 +180,8 @@ export class GatedSession implements Session {
     this.#track.ended(statement, now);
     const duration = Math.max(0, now - running.at);
     this.deps.meter.finished(this.target.name, outcome, duration);
+    const { results = [] } = outcome;
+    if (results.length > 0) this.deps.journal.note(resultRecorded(this.#about, statement, results));
     this.deps.journal.note(this.#events.finished(statement, outcome, duration));
     this.#noteDetections(statement);
     if (running.changesCatalog && outcome.error === null) {

@@ -3,7 +3,7 @@ import type { DetectorSetting } from "./detectors.ts";
 import type { ProbeSetting } from "./probes.ts";
 import type { EventType } from "./event_types.ts";
 import type { TargetAccess } from "./grant.ts";
-
+import type { RowLimits, ShownResult } from "./shown_rows.ts";
 import type { ScopeLimits } from "./approval/types.ts";
 
 export type * from "./event_types.ts";
@@ -82,6 +82,8 @@ export interface Target {
   };
   /** Reads texts of results for what no rule named; off where left out. */
   readonly detectors?: DetectorSetting;
+  /** How much of each result is kept in the record; nothing where left out. */
+  readonly record?: RowLimits;
   /** Whether statements may be run from the dashboard. */
   readonly console?: boolean;
   /** Who is asked for a second opinion; nobody where left out. */
@@ -251,6 +253,8 @@ export interface StatementOutcome {
   readonly error: { readonly code: string; readonly message: string } | null;
   /** The target's own completion tag: `UPDATE 3`. */
   readonly tag: string;
+  /** What the client saw of its rows, where that is recorded. */
+  readonly results?: readonly ShownResult[];
 }
 
 /** JSON that survives canonicalization (RFC 8785): no undefined, no NaN, no bigint. */

@@ -11,6 +11,7 @@ import {
   statementKind,
   strings,
 } from "./common_data.ts";
+import { resultRecordedData } from "./result_events.ts";
 import { probeDisagreedData } from "./probe_events.ts";
 import type { EventType } from "../types.ts";
 import { accountEventData } from "./account_events.ts";
@@ -152,6 +153,7 @@ export const eventData = {
     durationMs: z.number(),
   }).readonly(),
 
+  "result.recorded": resultRecordedData,
   "values.detected": valuesDetectedData,
   "probe.disagreed": probeDisagreedData,
 

@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
+import type { ShownRows } from "../../policy/shown_rows.ts";
 import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import { has } from "./capabilities.ts";
@@ -21,7 +22,7 @@ import {
   type ErrorReply,
   type StateChange,
 } from "./replies.ts";
-import { type Masker, type RowPlan, rowPlan } from "./rows.ts";
+import { hides, type Masker, type RowPlan, rowPlan } from "./rows.ts";
 
 /** What kind of answer the command has. `single` is one packet of any content, `fields` COM_FIELD_LIST's. */
 export type AnswerKind = "ok" | "query" | "execute" | "prepare" | "fetch" | "fields" | "single";
@@ -35,6 +36,8 @@ export interface AnswerOptions {
   readonly masker: Masker;
   /** Who reads the texts of rows, where the target's detectors are on. */
   readonly watcher?: Watcher | null;
+  /** Where rows are kept for the record; null where they are not. */
+  readonly shown?: ShownRows | null;
   /** Masked data is involved: error texts are replaced. */
   readonly tainted: boolean;
   /** For COM_STMT_FETCH: what the rows of the cursor are. */
@@ -89,6 +92,11 @@ export class Answer {
 
   get done(): boolean {
     return this.#phase === "done";
+  }
+
+  /** Of the result at hand. */
+  get columns(): readonly Column[] {
+    return this.#columns;
   }
 
   get inRows(): boolean {
@@ -185,6 +193,8 @@ export class Answer {
       if (kind !== "prepare" && has(status, Status.cursorExists)) {
         this.status = status;
         const shown = this.#startRows();
+        // Its rows come by other commands.
+        this.options.shown?.skip();
         this.#phase = "done";
         return shown;
       }
@@ -206,6 +216,9 @@ export class Answer {
       const { plan, masker, watcher } = this.options;
       const masks = this.#columns.map((column, index) => this.#masks[index] ?? plan.ofColumn(column));
       this.rowPlan = rowPlan(this.#columns, masks, masker, watcher);
+      this.options.shown?.start(
+        this.#columns.map(({ name }, index) => ({ name, masked: hides(this.rowPlan?.masked[index]) })),
+      );
       return same;
     } catch (thrown) {
       return { kind: "refuse", thrown };

@@ -3,6 +3,7 @@ import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { maskKey, maskText } from "../../policy/masking.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { Judgement, StatementKind, StatementOutcome, StatementRun } from "../../policy/types.ts";
+import { keepsRows, ShownRows } from "../../policy/shown_rows.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { AnswerKind } from "./answer.ts";
@@ -48,6 +49,8 @@ export interface Exchange {
   readonly rows?: RowPlan | null;
   /** Goes before the request; nothing answers it. */
   readonly ahead?: readonly Uint8Array[];
+  /** Where rows are kept for the record. */
+  readonly shown?: ShownRows | null;
   /** Comes behind the target's rows, as text. */
   readonly lastRow?: Uint8Array | null;
   /** What the client's count of packets is ahead of the target's, where the request was made shorter. */
@@ -127,6 +130,7 @@ export class Conversation {
     const { judgement } = run;
     const id = judgement.verdict === "approve" ? await this.#held(run) : await this.gate.pass(run);
     this.#noteTaint(judgement);
+    const shown = this.#shownRows(judgement);
     let response: Response;
     try {
       response = await this.exchange(request, {
@@ -134,14 +138,23 @@ export class Conversation {
         plan: new JudgedPlan(judgement, this.#maskOf),
         tainted: judgement.tainted,
         lastRow: this.#remarks.rowFor(run.text),
+        shown,
       });
     } catch (error) {
       this.parts.session.finished(id, broken(asPosternError(error), this.#response));
       throw error;
     }
-    this.parts.session.finished(id, outcomeOf(run, response));
+    const outcome = outcomeOf(run, response);
+    this.parts.session.finished(id, shown === null ? outcome : { ...outcome, results: shown.results });
     if (mayChangeState(judgement)) this.state.restart(await readState(this.parts.link));
     return response;
+  }
+
+  /** Where rows are kept for the record; null where they are not. */
+  #shownRows(judgement: Judgement): ShownRows | null {
+    const { record } = this.parts.session.target;
+    if (record === undefined || !keepsRows(judgement)) return null;
+    return new ShownRows(record);
   }
 
   async #held(run: StatementRun): Promise<string> {
@@ -168,6 +181,7 @@ export class Conversation {
       plan: exchange.plan ?? openPlan,
       masker: this.#masker,
       watcher: exchange.plan === undefined ? null : this.parts.session.watcher,
+      shown: exchange.shown ?? null,
       tainted: exchange.tainted ?? false,
       rowBytesMax: deps.limits.maskedRowBytesMax,
       onStatus: (status, change) => this.state.apply(status, change),

@@ -11,6 +11,7 @@ import { Answer, type AnswerOptions, violation } from "./answer.ts";
 import { toClient } from "./errors.ts";
 import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
 import { RowSink } from "./row_sink.ts";
+import { rowTexts } from "./row_texts.ts";
 import { maskBinaryRow, maskTextRow, type RowPlan } from "./rows.ts";
 
 export interface ResponseOptions extends AnswerOptions {
@@ -85,8 +86,9 @@ export class Response {
     if (this.#passing > 0) return this.#passOn(queue, out);
     const { answer } = this;
     if (answer.inRows && !this.#continues) {
-      if (answer.rowPlan === null) this.#passRows(queue, out);
-      else if (this.failure === null) this.#maskRows(queue, out, answer.rowPlan);
+      if (answer.rowPlan === null) {
+        if (!this.#reads) this.#passRows(queue, out);
+      } else if (this.failure === null) this.#maskRows(queue, out, answer.rowPlan);
       if (this.#passing > 0) return true;
     }
     const header = queue.view(headerBytes);
@@ -99,11 +101,12 @@ export class Response {
     if (first === undefined) return false;
     const isRow = answer.isRow(first, length);
     if (isRow) {
-      const whole = answer.rowPlan === null || this.failure !== null;
-      const unread = answer.rowPlan?.optional === true;
+      const whole = answer.rowPlan === null && !this.#reads || this.failure !== null;
+      const unread = answer.rowPlan === null || answer.rowPlan.optional;
       const tooLong = length > this.options.rowBytesMax || length === packetBytesMax;
       if (!whole && !unread && tooLong) this.#refuse(out, rowTooLong(this.options.rowBytesMax));
       if (whole || tooLong) {
+        if (this.#reads) this.options.shown?.skip();
         this.rows++;
         return this.#startPassing(queue, out, length);
       }
@@ -111,10 +114,28 @@ export class Response {
     const raw = queue.take(headerBytes + length);
     if (raw === null) return false;
     this.bytes += length;
-    if (isRow && answer.rowPlan !== null) this.#maskRow(raw, headerBytes, raw.length, answer.rowPlan, out);
-    else this.#control(raw, out);
+    if (!isRow) this.#control(raw, out);
+    else if (answer.rowPlan !== null) this.#maskRow(raw, headerBytes, raw.length, answer.rowPlan, out);
+    else this.#readRow(raw, out);
     this.#sequence = this.#sequence + 1 & 0xff;
     return true;
+  }
+
+  /** The rows at hand are kept for the record, so far. */
+  get #reads(): boolean {
+    return this.options.shown?.wants === true && this.options.kind !== "fetch";
+  }
+
+  #readRow(raw: Uint8Array, out: Outbox): void {
+    this.rows++;
+    this.#keep(raw.subarray(headerBytes));
+    if (this.#shift !== 0) raw[3] = this.clientSequence;
+    this.#emit(out, raw);
+  }
+
+  #keep(row: Uint8Array): void {
+    const { shown, kind } = this.options;
+    shown?.add(rowTexts(row, this.answer.columns, kind === "query"));
   }
 
   #emit(out: Outbox, bytes: Uint8Array): void {
@@ -198,6 +219,7 @@ export class Response {
     else maskBinaryRow(row, start, end, plan, sink);
     this.rows++;
     const bytes = sink.at - before - headerBytes;
+    if (this.#reads) this.#keep(sink.bytes.subarray(before + headerBytes, sink.at));
     if (bytes < packetBytesMax) {
       sink.patch(before, bytes);
       return;

@@ -71,6 +71,10 @@ function watchOf(column: Column, watcher: Watcher | null): Watch | undefined {
   return watcher.watch(known ? `${schema}.${originTable}.${originName}` : null, name);
 }
 
+/** Whether what the client gets may differ from the value. */
+export const hides = (masked: MaskedColumn | null | undefined): boolean =>
+  masked !== null && masked !== undefined && !mayPass(masked.mask);
+
 const mayPass = (mask: MaskKind | Watch): boolean => mask.kind === "watch" && !mask.masks;
 
 const whole = (count: number) => Number.isFinite(count) ? Math.max(0, Math.floor(count)) : 0;

@@ -3,6 +3,7 @@
  * that the target still has to answer, and where the transaction stands. No sockets, no clock; the client's
  * side adds to it, the target's side takes away.
  */
+import type { ShownRows } from "../../policy/shown_rows.ts";
 import type { Watch } from "../../policy/watch.ts";
 import type { Judgement, ParameterView, ResultMasks, SqlState } from "../../policy/types.ts";
 import { Queue } from "../wire/queue.ts";
@@ -58,6 +59,10 @@ export class Execution {
   masks: RowMasker | null | undefined = undefined;
   /** Detectors read what COPY sends. */
   copyWatch: Watch | null = null;
+  /** What the client sees of its rows, where that is recorded. */
+  shown: ShownRows | null = null;
+  /** Of the result that is kept there. */
+  columns: readonly Column[] = [];
   /** Its result was refused; the rest of it is swallowed. */
   withheld = false;
   settled = false;

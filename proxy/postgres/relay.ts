@@ -47,6 +47,7 @@ export class Relay {
       watcher: session.watcher ?? null,
       maskKey: maskKey(deps.maskKey, session.target.name),
       maskedRowBytesMax: deps.limits.maskedRowBytesMax,
+      record: session.target.record ?? null,
       settled: (execution) => this.#finished(execution),
     });
     session.watch?.(() => this.#conversation.replies.first()?.execution ?? null);
@@ -244,12 +245,13 @@ export class Relay {
   /** Into the record, if it is there: what was skipped before its record was durable follows it. */
   #finished(execution: Execution): void {
     if (execution.id === null) return;
-    const { rows, bytes, tag, error } = execution;
+    const { rows, bytes, tag, error, shown } = execution;
     this.options.session.finished(execution.id, {
       rows: execution.counted || rows > 0 ? rows : null,
       bytes,
       tag,
       error,
+      ...(shown === null ? {} : { results: shown.results }),
     });
   }
 }

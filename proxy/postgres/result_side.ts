@@ -1,13 +1,15 @@
 /** Results on their way to the client: counted, masked, or withheld where they are not what was judged. */
 import { PosternError } from "../../policy/errors.ts";
+import { keepsRows, type RowLimits, ShownRows } from "../../policy/shown_rows.ts";
 import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import type { Conversation, Execution } from "./conversation.ts";
 import type { Column } from "./decode.ts";
 import { toClient } from "./errors.ts";
 import { fromTarget, headerBytes } from "./frames.ts";
-import { masksOf, withFormats } from "./results.ts";
+import { hides, masksOf, withFormats } from "./results.ts";
 import { RowMasker } from "./row_masker.ts";
+import { copyText, rowTexts } from "./row_texts.ts";
 import { watchedCopyRow } from "./watched.ts";
 
 export interface ResultSideDeps {
@@ -15,6 +17,8 @@ export interface ResultSideDeps {
   readonly watcher: Watcher | null;
   readonly maskKey: Uint8Array;
   readonly maskedRowBytesMax: number;
+  /** How much of each result is recorded; null for nothing. */
+  readonly record: RowLimits | null;
   /** An execution came to its end, or will never happen. */
   readonly settled: (execution: Execution) => void;
 }
@@ -32,9 +36,13 @@ export class ResultSide {
     const execution = this.running();
     const reply = this.c.replies.first();
     if (execution.withheld || reply?.silent === true) return reply?.read ? "take" : "drop";
-    const { masks } = execution;
-    const passes = masks?.optional === true && bytes > this.deps.maskedRowBytesMax;
-    if (masks !== null && !passes) return "take";
+    const { masks, shown } = execution;
+    const tooLarge = bytes > this.deps.maskedRowBytesMax;
+    if (masks !== null && !(masks?.optional === true && tooLarge)) return "take";
+    if (shown !== null && shown.wants) {
+      if (!tooLarge) return "take";
+      shown.skip();
+    }
     execution.rows++;
     execution.bytes += bytes;
     return "pass";
@@ -43,8 +51,13 @@ export class ResultSide {
   copyData(bytes: number): Course {
     const execution = this.running();
     if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
-    const { copyWatch } = execution;
-    if (copyWatch !== null && (copyWatch.masks || bytes <= this.deps.maskedRowBytesMax)) return "take";
+    const { copyWatch, shown } = execution;
+    const tooLarge = bytes > this.deps.maskedRowBytesMax;
+    if (copyWatch !== null && (copyWatch.masks || !tooLarge)) return "take";
+    if (shown !== null && shown.wants) {
+      if (!tooLarge) return "take";
+      shown.skip();
+    }
     execution.bytes += bytes;
     return "pass";
   }
@@ -62,6 +75,7 @@ export class ResultSide {
     if (row === null) return this.refuseColumns();
     execution.rows++;
     execution.bytes += row.length;
+    if (execution.shown?.wants) execution.shown.add(rowTexts(row, execution.columns));
     return row;
   }
 
@@ -70,6 +84,10 @@ export class ResultSide {
     const masks = masksOf(execution.plan, columns, this.deps.maskOf, this.deps.watcher);
     if (masks === "refuse") return false;
     execution.masks = masks === null ? null : new RowMasker(masks, this.deps.maskKey);
+    const shown = this.#shown(execution);
+    if (shown === null) return true;
+    execution.columns = columns;
+    shown.start(columns.map(({ name = "" }, at) => ({ name, masked: hides(masks?.[at]?.mask) })));
     return true;
   }
 
@@ -85,9 +103,11 @@ export class ResultSide {
       );
     }
     const { watcher } = this.deps;
-    if (watcher === null) return frame;
     // CopyOutResponse: Int8 overall format, 1 for binary.
-    if (watcher.masks && frame[headerBytes] !== 0) {
+    const binary = frame[headerBytes] !== 0;
+    if (!binary) this.#shown(execution)?.start([{ name: "COPY", masked: watcher?.masks === true }]);
+    if (watcher === null) return frame;
+    if (watcher.masks && binary) {
       return this.#withhold(
         new PosternError("PolicyDenied", "COPY in binary format is not offered where detectors mask", {
           rule: "detectors",
@@ -101,12 +121,13 @@ export class ResultSide {
     return frame;
   }
 
-  /** One row that COPY sends, where detectors read it. */
+  /** One row that COPY sends, where somebody reads it. */
   copyRow(frame: Uint8Array): Uint8Array {
     const execution = this.running();
     const { copyWatch } = execution;
     const shown = copyWatch === null ? frame : watchedCopyRow(frame, copyWatch);
     execution.bytes += shown.length;
+    if (execution.shown?.wants) execution.shown.add([copyText(shown)]);
     return shown;
   }
 
@@ -133,6 +154,13 @@ export class ResultSide {
         { rule: "listen.limits.maskedRow", hint: "Leave the large column out of the SELECT" },
       ),
     );
+  }
+
+  /** Where this execution's rows are kept for the record; null where they are not. */
+  #shown(execution: Execution): ShownRows | null {
+    const { record } = this.deps;
+    if (record === null || !keepsRows(execution.judgement)) return null;
+    return execution.shown ??= new ShownRows(record);
   }
 
   /** What is being executed, as far as the answers have come. Throws where nothing is. */

@@ -45,6 +45,10 @@ export function masksOf(
   return masks;
 }
 
+/** Whether what the client gets may differ from the value. */
+export const hides = (mask: ColumnMask["mask"] | undefined): boolean =>
+  mask !== undefined && (mask.kind !== "watch" || mask.masks);
+
 /** The columns as a portal gives them: a statement's description says text for all, Bind says what was asked for. */
 export function withFormats(columns: readonly Column[], formats: readonly number[]): readonly Column[] {
   if (formats.length === 0) return columns;

@@ -100,7 +100,7 @@ export class TargetSide {
 
   #rowDescription(frame: Uint8Array): Uint8Array | null {
     const reply = this.c.replies.first();
-    const columns = decodeRowDescription(frame, this.deps.watcher !== null);
+    const columns = decodeRowDescription(frame, this.deps.watcher !== null || this.deps.record !== null);
     if (reply?.kind === "describe") {
       this.#describe(columns);
       return this.#answers("describe", frame);

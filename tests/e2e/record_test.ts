@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { counts } from "../support/counts.ts";
 import { ada, alex, devin, realTest } from "./real_support.ts";
 
-realTest("what psql ran is found, linked, played and checked", {}, async (test) => {
+const record = "    record: { rows: 20 }\n";
+
+realTest("what psql ran is found, linked, played and checked", { target: record }, async (test) => {
   const psql = await test.psql(devin);
   const approver = await test.gateway.signIn(ada);
   const run = async (text: string, answer: string | RegExp) => {
@@ -54,6 +56,19 @@ realTest("what psql ran is found, linked, played and checked", {}, async (test) 
     await row.getByText("UPDATE customers SET status = 'suspended' WHERE id = 7").waitFor();
     await auditor.locator(".story").getByText("“As agreed with support”").waitFor();
     assert.match(new URL(auditor.url()).hash, /^#\d+$/);
+  });
+
+  await test.step("an opened statement shows the rows that psql showed, masks and all", async () => {
+    await auditor.locator(".step-head").filter({ hasText: "WHERE id = 3" }).click();
+    const grid = auditor.getByRole("region", { name: "Recorded result 1" });
+    await grid.getByText("as the client saw it").waitFor();
+    assert.match(
+      await grid.getByRole("columnheader").allInnerTexts().then((all) => all.join("|")),
+      /name\|ssn\s+masked/,
+    );
+    assert.match(await grid.getByRole("row").nth(1).innerText(), /\*\*\*-\*\*-\d{4}/);
+    await test.looks(auditor, "replay-rows");
+    await auditor.locator(".step-head").filter({ hasText: "WHERE id = 3" }).click();
   });
 
   await test.step("it is played at sixteen times its speed, and stepped by key", async () => {

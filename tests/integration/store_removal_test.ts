@@ -1,6 +1,7 @@
 /** Retention and erasure: contents go, the chain stays, and nothing goes without an event that says so. */
 import assert from "node:assert/strict";
 import { approvalRequested, statementJudged } from "../../policy/audit/events.ts";
+import { resultRecorded } from "../../policy/audit/result_events.ts";
 import { report } from "../../policy/audit/commands.ts";
 import { Retention } from "../../policy/audit/retention.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
@@ -20,6 +21,11 @@ async function fill(journal: EvidenceJournal): Promise<void> {
   const drafts = [
     ...oneOfEach("1"),
     statementJudged(other, { id: "s-9", run: mentions, policy: "p" }),
+    resultRecorded(other, "s-9", [{
+      columns: [{ name: "note", masked: false }],
+      rows: [[customer], [null]],
+      more: false,
+    }]),
     approvalRequested({ ...request, id: "a-9", person: other.person, text: mentions.text }),
     statementJudged(other, { id: "s-10", run: { ...run, text: "SELECT 1", parameters: [] }, policy: "p" }),
     smallEvent("looked"),
@@ -36,18 +42,18 @@ async function contract(open: () => Promise<EvidenceJournal>): Promise<void> {
   const whole = await journal.events({});
   assert.equal((await journal.search({ text: "boris", limit: 10 })).hits.length, 1);
 
-  assert.equal(await journal.remove({ kind: "erased", text: customer, by: "ops", reason: "request 12" }), 2);
+  assert.equal(await journal.remove({ kind: "erased", text: customer, by: "ops", reason: "request 12" }), 3);
   assert.deepEqual((await journal.search({ text: "boris", limit: 10 })).hits, []);
   assert.deepEqual(await journal.events({ text: "Boris" }), []);
   assert.equal((await journal.approval("a-9"))?.text, "(erased)");
   const [said] = await journal.events({ types: ["record.erased"] });
-  assert.deepEqual([said?.data.events, said?.data.reason], [2, "request 12"]);
+  assert.deepEqual([said?.data.events, said?.data.reason], [3, "request 12"]);
   const after = await verified(journal);
-  assert.ok(after.ok && after.removed === 2 && after.unexplained === 0, JSON.stringify(after));
-  assert.match(report(after).text, /2 contents erased or retired, as the record says/);
+  assert.ok(after.ok && after.removed === 3 && after.unexplained === 0, JSON.stringify(after));
+  assert.match(report(after).text, /3 contents erased or retired, as the record says/);
   const left = new Map((await journal.events({})).map((event) => [event.sequence, event.hash]));
   const gone = whole.filter(({ sequence }) => !left.has(sequence));
-  assert.equal(gone.length, 2);
+  assert.equal(gone.length, 3);
   for (const event of whole) {
     if (!gone.includes(event)) {
       assert.equal(left.get(event.sequence), event.hash, "the others are as they were");
@@ -90,7 +96,7 @@ async function contract(open: () => Promise<EvidenceJournal>): Promise<void> {
   try {
     const again = await verified(journal);
     assert.ok(
-      again.ok && again.removed === 2 + count + retired && again.unexplained === 0,
+      again.ok && again.removed === 3 + count + retired && again.unexplained === 0,
       JSON.stringify(again),
     );
     await journal.append(smallEvent("the record goes on"));

@@ -1,8 +1,8 @@
 /** Sessions of clients: the list, one, its steps, and its end. */
 import { z } from "zod";
-import { dashboardAction, known } from "../../policy/audit/events.ts";
+import { dashboardAction, known, type KnownEvent } from "../../policy/audit/events.ts";
 import type { SessionSummary } from "../../policy/ports.ts";
-import { type SessionAnswer, type Sessions, type StatementText, type Steps } from "../contract.ts";
+import type { RecordedResults, SessionAnswer, Sessions, StatementText, Steps } from "../contract.ts";
 import {
   addressOf,
   cursorSchema,
@@ -34,6 +34,7 @@ const shownTypes = [
   "session.started",
   "session.ended",
   "statement.judged",
+  "result.recorded",
   "statement.finished",
   "approval.requested",
   "approval.decided",
@@ -104,12 +105,7 @@ export class ReplayRoutes {
   /** The whole text of one step, where the list has cut it. */
   readonly text = async (c: DashboardContext): Promise<Response> => {
     const session = await this.#visible(c);
-    const sequence = cursorSchema.safeParse(c.req.param("sequence"));
-    if (!sequence.success || sequence.data < 1) throw notFound("statement");
-    await this.#recordLook(c, session);
-    const filter = { session: session.id, after: sequence.data - 1, limit: 1 };
-    const [event] = await this.deps.journal.events(filter);
-    const it = event?.sequence === sequence.data ? known(event) : null;
+    const it = await this.#event(c, session, "statement");
     if (it?.type !== "statement.judged" && it?.type !== "approval.requested") throw notFound("statement");
     const body: StatementText = {
       text: it.data.text,
@@ -117,6 +113,30 @@ export class ReplayRoutes {
     };
     return c.json(body);
   };
+
+  /** What the client saw of a statement's results. */
+  readonly results = async (c: DashboardContext): Promise<Response> => {
+    const it = await this.#event(c, await this.#visible(c), "result");
+    if (it?.type !== "result.recorded") throw notFound("result");
+    const body: RecordedResults = {
+      results: it.data.results.map(({ columns, rows, more }) => ({
+        columns: columns.map(({ name, masked }) => ({ name, masked })),
+        rows: rows.map((row) => [...row]),
+        more,
+      })),
+    };
+    return c.json(body);
+  };
+
+  /** The event of this session that the path names; the look at it is recorded. */
+  async #event(c: DashboardContext, session: SessionSummary, what: string): Promise<KnownEvent | null> {
+    const sequence = cursorSchema.safeParse(c.req.param("sequence"));
+    if (!sequence.success || sequence.data < 1) throw notFound(what);
+    await this.#recordLook(c, session);
+    const filter = { session: session.id, after: sequence.data - 1, limit: 1 };
+    const [event] = await this.deps.journal.events(filter);
+    return event?.sequence === sequence.data ? known(event) : null;
+  }
 
   async #page(
     viewer: Viewer,

@@ -59,7 +59,6 @@ export function routesOf(
   sessions: BrowserSessions,
   streams: EventStreams,
 ): readonly Route[] {
-  const auth = new AuthRoutes(deps, sessions);
   const connect = connectRoutes(deps, sessions);
   const requests = requestRoutes(deps);
   const replay = new ReplayRoutes(deps);
@@ -73,10 +72,7 @@ export function routesOf(
     { method: "GET", path: "/assets/:name", access: "public", handle: (c) => assetOf(c, deps) },
     ...pages.map((path): Route => ({ method: "GET", path, access: "public", handle: page })),
     { method: "GET", path: "/connect/:secret", access: "public", handle: connect.page },
-    { method: "GET", path: "/auth/login", access: "public", handle: auth.login },
-    { method: "GET", path: "/auth/callback", access: "public", handle: auth.callback },
-    { method: "POST", path: BACKCHANNEL_PATH, access: "public", handle: auth.loggedOut },
-    { method: "POST", path: "/auth/logout", access: everyone, handle: auth.logout },
+    ...authTable(new AuthRoutes(deps, sessions)),
     {
       method: "GET",
       path: "/api/me",
@@ -109,6 +105,7 @@ export function routesOf(
     { method: "GET", path: "/api/sessions/:id", access: everyone, handle: replay.one },
     { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
+    { method: "GET", path: "/api/sessions/:id/results/:sequence", access: everyone, handle: replay.results },
     // Whose session it is, and who sees it, decides.
     { method: "POST", path: "/api/sessions/:id/end", access: everyone, handle: live.endOne },
     { method: "POST", path: "/api/sessions/:id/verify", access: everyone, handle: integrityRoute(deps) },
@@ -124,6 +121,13 @@ export function routesOf(
     { method: "GET", path: "/api/audit/export", access: auditors, handle: exportRoute(deps) },
   ];
 }
+
+const authTable = (auth: AuthRoutes): readonly Route[] => [
+  { method: "GET", path: "/auth/login", access: "public", handle: auth.login },
+  { method: "GET", path: "/auth/callback", access: "public", handle: auth.callback },
+  { method: "POST", path: BACKCHANNEL_PATH, access: "public", handle: auth.loggedOut },
+  { method: "POST", path: "/auth/logout", access: everyone, handle: auth.logout },
+];
 
 /** For `postern login`, which knows nothing but this address. */
 function aboutOf({ cli, version }: DashboardDeps): About {

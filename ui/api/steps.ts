@@ -21,6 +21,11 @@ export function stepOf(event: AuditEvent): Step {
       return judged(it);
     case "statement.finished":
       return finished(it);
+    case "result.recorded": {
+      const { statement, results } = it.data;
+      const rows = results.reduce((sum, one) => sum + one.rows.length, 0);
+      return { ...place(event), step: "result", statement, rows };
+    }
     case "approval.requested":
       return held(it);
     case "approval.decided":

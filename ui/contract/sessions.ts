@@ -69,6 +69,8 @@ export const stepSchema = z.discriminatedUnion("step", [
     /** How long it was held; null where it was not. */
     waitedMs: z.number().nullable(),
   }),
+  /** Rows of its results are in the record: asked for by `sequence`. */
+  z.strictObject({ ...stepShape, step: z.literal("result"), statement: z.string(), rows: z.number() }),
   z.strictObject({
     ...stepShape,
     step: z.literal("outcome"),
@@ -114,6 +116,17 @@ export type Steps = z.infer<typeof stepsSchema>;
 /** The whole text of one statement of a session. */
 export const statementTextSchema = z.strictObject({ text: z.string(), colours: coloursSchema });
 export type StatementText = z.infer<typeof statementTextSchema>;
+
+/** What the client saw of one statement's results, as far as it was recorded. */
+export const recordedResultsSchema = z.strictObject({
+  results: z.array(z.strictObject({
+    columns: z.array(z.strictObject({ name: z.string(), masked: z.boolean() })),
+    rows: z.array(z.array(z.string().nullable())),
+    /** The client saw more than this. */
+    more: z.boolean(),
+  })),
+});
+export type RecordedResults = z.infer<typeof recordedResultsSchema>;
 
 export const endSchema = z.strictObject({ reason: z.string().trim().min(1).max(REASON_LENGTH_MAX) });
 export type End = z.infer<typeof endSchema>;

@@ -2,6 +2,7 @@
 import { DetectionTotals } from "../../../policy/detectors.ts";
 import { createHash, randomUUID } from "node:crypto";
 import { createAccess } from "../../../policy/access.ts";
+import { resultRecorded } from "../../../policy/audit/result_events.ts";
 import { accessChanged } from "../../../policy/audit/access_events.ts";
 import type { Grant } from "../../../policy/grant.ts";
 import { Grants } from "../../../policy/grants.ts";
@@ -441,8 +442,10 @@ export class FakeGateway {
   }
 
   async finished(session: string, statement: string, outcome: Partial<StatementOutcome> = {}): Promise<void> {
+    const about = { person: devin.name, session, target: "orders-prod" };
+    if (outcome.results) await this.journal.append(resultRecorded(about, statement, outcome.results));
     await this.journal.append(statementFinished(
-      { person: devin.name, session, target: "orders-prod" },
+      about,
       statement,
       { rows: 3, bytes: 120, error: null, tag: "SELECT 3", ...outcome },
       4.2,

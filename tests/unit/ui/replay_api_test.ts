@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { scan } from "../../../ui/api/paging.ts";
 import { STEP_TEXT_LENGTH_MAX } from "../../../ui/api/steps.ts";
 import {
+  recordedResultsSchema,
   sessionAnswerSchema,
   type SessionRow,
   sessionsSchema,
@@ -219,5 +220,28 @@ Deno.test("an approver may watch, and not export", async () => {
   const { may } = sessionAnswerSchema.parse(await browser.json("/api/sessions/session-1"));
   assert.deepEqual(may, { end: true, export: false });
   assert.equal((await browser.fetch("/api/audit/export?session=session-1")).status, 403);
+  await harness.close();
+});
+
+Deno.test("rows that the client saw are counted in the replay, and whole on demand", async () => {
+  const harness = startHarness();
+  const { gateway } = harness;
+  await gateway.session("session-1");
+  const statement = await gateway.statement("session-1", "SELECT name, ssn FROM customers");
+  const results = [{
+    columns: [{ name: "name", masked: false }, { name: "ssn", masked: true }],
+    rows: [["Ann", "***-1037"], [null, null]],
+    more: true,
+  }];
+  await gateway.finished("session-1", statement, { results });
+  const browser = await harness.signedIn(alex);
+  const { steps } = await browser.json<Steps>("/api/sessions/session-1/events");
+  const step = steps[2]!;
+  assert.ok(step.step === "result" && step.statement === statement && step.rows === 2, JSON.stringify(step));
+  const path = `/api/sessions/session-1/results/${step.sequence}`;
+  assert.deepEqual(recordedResultsSchema.parse(await browser.json(path)), { results });
+  for (const other of [steps[1]!.sequence, 0, 999]) {
+    assert.equal((await browser.fetch(`/api/sessions/session-1/results/${other}`)).status, 404);
+  }
   await harness.close();
 });

@@ -117,6 +117,10 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
     path: "/api/sessions/session-1/events/2",
     answers: [401, 200, 200, 200, 200, 404],
   },
+  "GET /api/sessions/:id/results/:sequence": {
+    path: "/api/sessions/session-1/results/RESULT",
+    answers: [401, 200, 200, 200, 200, 404],
+  },
   "POST /api/sessions/:id/end": {
     path: "/api/sessions/session-1/end",
     body: post.end,
@@ -167,7 +171,10 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
       const harness = startHarness();
       const { gateway } = harness;
       await gateway.session("session-1");
-      await gateway.statement("session-1", "SELECT 1");
+      const statement = await gateway.statement("session-1", "SELECT 1");
+      const results = [{ columns: [{ name: "a", masked: false }], rows: [["1"]], more: false }];
+      await gateway.finished("session-1", statement, { results });
+      const recorded = gateway.journal.all.find(({ type }) => type === "result.recorded")!;
       const hold = await gateway.hold();
       const asked = await gateway.askedAccess();
       const broken = await gateway.askedAccess({ breakGlass: true, approvers: [], state: "ended" });
@@ -179,7 +186,7 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
       });
       const browser = visitor === null ? harness.browser() : await harness.signedIn(visitor);
       const address = (path ?? pattern).replace("ID", hold.request.id)
-        .replace("GRANT", asked.id).replace("GLASS", broken.id);
+        .replace("RESULT", String(recorded.sequence)).replace("GRANT", asked.id).replace("GLASS", broken.id);
       const response = method === "GET" ? await browser.fetch(address) : await browser.post(address, body);
       got.push(response.status);
       await response.body?.cancel();

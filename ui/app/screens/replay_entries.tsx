@@ -11,6 +11,7 @@ import { Marked } from "../parts/marked.tsx";
 import { Preview, Statement, Value } from "../parts/statement.tsx";
 import { type ApiError, asApiError, get } from "../state/api.ts";
 import { now } from "../state/clock.ts";
+import { RecordedRows } from "./recorded_rows.tsx";
 import { rowLooks, type RowState, type Shown, type StatementRow, stateOf, textOf } from "./replay_rows.ts";
 
 /** Which rows are open, by key: kept while a row's block is not drawn. */
@@ -209,6 +210,7 @@ function Story({ row, session, verbs, length }: StoryProps) {
           : null}
         <Links row={row} session={session} />
       </dl>
+      {row.result ? <RecordedRows session={session.id} step={row.result} /> : null}
     </div>
   );
 }

@@ -6,6 +6,7 @@ import type { IconName } from "../parts/icons.tsx";
 type HeldStep = Extract<Step, { step: "held" }>;
 type ReviewStep = Extract<Step, { step: "review" }>;
 type OutcomeStep = Extract<Step, { step: "outcome" }>;
+type ResultStep = Extract<Step, { step: "result" }>;
 type NoteStep = Extract<Step, { step: "note" }>;
 
 export interface StatementRow {
@@ -14,6 +15,8 @@ export interface StatementRow {
   readonly at: number;
   /** null while it is held: it is judged once it passes or fails. */
   readonly statement: StatementStep | null;
+  /** Rows of its results are in the record. */
+  readonly result: ResultStep | null;
   readonly outcome: OutcomeStep | null;
   readonly held: HeldStep | null;
   readonly review: ReviewStep | null;
@@ -52,6 +55,11 @@ export class Rows {
       if (row === undefined) return;
       row.review = step;
       this.#change(row);
+    } else if (step.step === "result") {
+      const row = this.#byStatement.get(step.statement);
+      if (row === undefined) return;
+      row.result = step;
+      this.#change(row);
     } else if (step.step === "outcome") {
       const row = this.#byStatement.get(step.statement);
       if (row === undefined) return;
@@ -85,6 +93,7 @@ function draft(key: string, at: number, known: { held?: HeldStep }): StatementDr
     key,
     at,
     statement: null,
+    result: null,
     outcome: null,
     held: known.held ?? null,
     review: null,

@@ -29,7 +29,7 @@ export function ResultGrid({ result, at }: { result: ConsoleResult; at: number }
       </p>
       {columns.length === 0
         ? null
-        : <Rows columns={columns} rows={shown} first={page * PAGE_ROWS + 1} at={at} />}
+        : <Rows columns={columns} rows={shown} first={page * PAGE_ROWS + 1} label={`Rows of result ${at}`} />}
       {pages > 1
         ? (
           <div class="result-pages" role="group" aria-label="Pages">
@@ -58,17 +58,21 @@ export function ResultGrid({ result, at }: { result: ConsoleResult; at: number }
 }
 
 interface RowsProps extends Pick<ConsoleResult, "columns" | "rows"> {
+  /** The number of the first of these rows. */
   readonly first: number;
-  readonly at: number;
+  readonly label: string;
+  /** By position: columns whose values are masked. */
+  readonly masked?: readonly boolean[];
 }
 
-function Rows({ columns, rows, first, at }: RowsProps) {
+/** Rows as a table that scrolls by itself. */
+export function Rows({ columns, rows, first, label, masked = [] }: RowsProps) {
   return (
     <div
       class="table-scroll result-scroll"
       tabIndex={0}
       role="group"
-      aria-label={`Rows of result ${at}`}
+      aria-label={label}
     >
       <table class="result-table">
         <thead>
@@ -79,6 +83,7 @@ function Rows({ columns, rows, first, at }: RowsProps) {
             {columns.map((name, column) => (
               <th key={column} scope="col">
                 <Marked text={name} />
+                {masked[column] ? <span class="cell-note">&#32;masked</span> : null}
               </th>
             ))}
           </tr>
