@@ -50,6 +50,8 @@ export const identitySchema = z.strictObject({
   oauthBearer: z.enum(["named", "everyone"]).default("named"),
   /** The issuer is asked this often whether those who signed in still may, with the same groups; 0s asks never. */
   recheck: duration("0s", "24h").default(600_000),
+  /** How long a sign-in counts that the issuer cannot be asked about again: by an ID token and nothing more. */
+  unchecked: duration("0s", "24h").default(86_400_000),
   signInTimeout: duration("5s", "1h").default(120_000),
   /** How long after a sign-in further connections of the same pool need not ask; 0s asks each time. */
   shareSignIn: duration("0s", "10m").default(10_000),
@@ -79,6 +81,8 @@ export interface IdentityConfig extends IssuerConfig {
   readonly services: readonly ServiceAccount[];
   readonly oauthBearer: "named" | "everyone";
   readonly recheckMs: number;
+  /** 0: such a sign-in is refused. */
+  readonly uncheckedMs: number;
   readonly signInTimeoutMs: number;
   readonly shareSignInMs: number;
 }
@@ -97,6 +101,7 @@ export function toIdentityConfig(section: Section): IdentityConfig {
     })),
     oauthBearer: section.oauthBearer,
     recheckMs: section.recheck,
+    uncheckedMs: section.unchecked,
     signInTimeoutMs: section.signInTimeout,
     shareSignInMs: section.shareSignIn,
   };

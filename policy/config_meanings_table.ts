@@ -115,6 +115,8 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "identity.oauthBearer":
     "whom OAUTHBEARER is offered to: clients that name it as their user's way, or everyone",
   "identity.recheck": "how often the provider is asked whether somebody still is who they were; 0s never",
+  "identity.unchecked":
+    "how long a sign-in by an ID token alone counts, about which the provider cannot be asked again; it ends with the token anyway; 0s refuses it",
   "identity.signInTimeout": "how long a client waits for a sign-in in the browser",
   "identity.shareSignIn":
     "how long one sign-in counts for further connections of the same pool; 0s asks each time",

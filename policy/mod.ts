@@ -100,7 +100,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const inForce = new PolicyInForce(compilePolicy(config));
   const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
   const passwords = new OneTimePasswords({ clock });
-  const { identity, departures, rechecks } = identityParts(config, inForce, passwords, deps);
+  const { identity, departures, rechecks, recall } = identityParts(config, inForce, passwords, deps);
   const approvals = approvalsUnder(inForce, departures, deps);
   const detections = new DetectionTotals();
   const { accounts, grants, waits } = accessParts(inForce, deps);
@@ -144,7 +144,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const access = createAccess({ inForce, passwords, journal, grants });
   const means = { catalogs, approvals, digestKey: digestKeyOf(secret), dialectOf, query: targetQuery };
   return {
-    ...lifeOf({ grants, accounts, rechecks, outgoing: [outgoing] }),
+    ...lifeOf({ grants, accounts, rechecks, recall, outgoing: [outgoing] }),
     gatekeeper,
     identity,
     signIns,
@@ -179,15 +179,20 @@ function identityParts(
     passwords.revoke(who);
     rechecks.forget(who);
   });
-  recordDepartures(departures, journal);
+  const { recall } = recordDepartures(departures, journal, clock);
   const identity = createIssuers({
-    main: optionsOf(config, inForce),
-    others: config.others.map((other) => ({ name: other.name, options: optionsOf(other, inForce) })),
+    main: optionsOf(config, config, inForce),
+    others: config.others.map((other) => ({ name: other.name, options: optionsOf(other, config, inForce) })),
     services: config.services,
     url,
-  }, { clock, log, departures, watch: (who, check, renewable) => rechecks.watch(who, check, renewable) });
-  return { identity, departures, rechecks };
+  }, { clock, log, departures, ...watching(rechecks) });
+  return { identity, departures, rechecks, recall };
 }
+
+const watching = (rechecks: Rechecks) => ({
+  watch: (...args: Parameters<Rechecks["watch"]>) => rechecks.watch(...args),
+  watched: (who: Parameters<Rechecks["watches"]>[0]) => rechecks.watches(who),
+});
 
 function approvalsUnder(
   inForce: PolicyInForce,
@@ -211,7 +216,8 @@ function approvalsUnder(
 }
 
 function lifeOf(
-  { grants, accounts, rechecks, outgoing }: {
+  { grants, accounts, rechecks, recall, outgoing }: {
+    readonly recall: () => Promise<void>;
     readonly rechecks: Rechecks;
     readonly grants: Grants;
     readonly accounts: Accounts;
@@ -220,7 +226,7 @@ function lifeOf(
 ): Pick<PolicyPorts, "begin"> {
   return {
     async begin() {
-      await grants.book.load();
+      await Promise.all([grants.book.load(), recall()]);
       accounts.start();
       rechecks.start();
       return async () => {
@@ -249,9 +255,11 @@ const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: PolicyConfig["id
 
 const optionsOf = (
   { clientSecret, ca: _, ...rest }: IssuerConfig,
+  { uncheckedMs }: PolicyConfig["identity"],
   inForce: PolicyInForce,
 ): IdentityOptions => ({
   ...rest,
+  uncheckedMs,
   ca: () => inForce.current.issuerCa.get(rest.issuer),
   ...(clientSecret === null ? {} : { clientSecret: clientSecret.reveal() }),
 });

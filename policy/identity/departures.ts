@@ -21,7 +21,7 @@ export interface Departure extends Leaving {
 }
 
 /** Longer than any sign-in lasts. */
-const rememberedMs = 31 * 24 * 3_600_000;
+export const rememberedMs = 31 * 24 * 3_600_000;
 const rememberedMax = 100_000;
 
 const keyOf = ({ issuer, subject }: Who): string => JSON.stringify([issuer, subject]);
@@ -39,17 +39,27 @@ export class Departures {
 
   /** `at`: when another node learnt it; told again of what is known, it does nothing. */
   depart(who: Leaving, at?: number): void {
+    const departure = { ...who, at: at ?? this.clock(), here: at === undefined };
+    if (!this.#keep(departure)) return;
+    for (const listener of this.#listeners) listener(departure);
+  }
+
+  /** One from before this start: what it ended has ended, so nobody is told. */
+  recall(who: Leaving, at: number): void {
+    this.#keep({ ...who, at });
+  }
+
+  /** Whether this is news. */
+  #keep({ at, reason, ...who }: Leaving & { readonly at: number }): boolean {
     const key = keyOf(who);
-    const now = this.clock();
-    const departure = { ...who, at: at ?? now, here: at === undefined };
-    if ((this.#gone.get(key)?.at ?? -Infinity) >= departure.at) return;
+    if ((this.#gone.get(key)?.at ?? -Infinity) >= at) return false;
     this.#gone.delete(key);
-    this.#gone.set(key, { at: departure.at, reason: departure.reason });
-    for (const [oldest, { at }] of this.#gone) {
-      if (at + rememberedMs > now && this.#gone.size <= rememberedMax) break;
+    this.#gone.set(key, { at, reason });
+    for (const [oldest, gone] of this.#gone) {
+      if (gone.at + rememberedMs > this.clock() && this.#gone.size <= rememberedMax) break;
       this.#gone.delete(oldest);
     }
-    for (const listener of this.#listeners) listener(departure);
+    return true;
   }
 
   /** Why a sign-in no longer counts; null where it does. */

@@ -19,5 +19,5 @@ export {
   tokenUser,
 } from "./passwords.ts";
 export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";
-export { departed, Departures, type Leaving } from "./departures.ts";
+export { departed, Departures, type Leaving, rememberedMs } from "./departures.ts";
 export { Rechecks } from "./rechecks.ts";

@@ -26,6 +26,8 @@ export interface IdentityOptions {
   readonly scopes?: readonly string[];
   /** How far the issuer's clock may be off. Default one minute. */
   readonly clockSkewMs?: number;
+  /** Longest sign-in by a token that the issuer cannot be asked about again; 0 refuses it. Default: as the token says. */
+  readonly uncheckedMs?: number;
   /** How long a browser sign-in counts. Default 8 hours. */
   readonly lifetimeMs?: number;
 }

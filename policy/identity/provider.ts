@@ -29,6 +29,7 @@ import { introspect, type IntrospectionDeps, withUserInfo } from "./introspectio
 import { LogoutTokens } from "./logout_token.ts";
 import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
 import { refusal, tryAgain } from "./provider_refusals.ts";
+import type { Who } from "./departures.ts";
 import type { StandingCheck } from "./rechecks.ts";
 import { standingOf } from "./standing.ts";
 import { serviceIdentity, serviceOf } from "./services.ts";
@@ -43,6 +44,8 @@ export interface ProviderDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly watch?: Watch;
+  /** Whether the issuer is asked about this person again, by another sign-in of theirs. */
+  readonly watched?: (who: Who) => boolean;
 }
 
 export interface OwnProvider extends IdentityProvider, TokenDiscovery {
@@ -56,9 +59,9 @@ const sessionsMax = 20_000;
 /** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
 export function createIdentityProvider(
   options: IdentityOptions,
-  { clock, log, watch }: ProviderDeps,
+  { clock, log, watch, watched }: ProviderDeps,
 ): OwnProvider {
-  return new Provider(options, clock, log, watch ?? (() => {}));
+  return new Provider(options, clock, log, watch ?? (() => {}), watched ?? (() => false));
 }
 
 class Provider implements OwnProvider {
@@ -76,6 +79,7 @@ class Provider implements OwnProvider {
     private readonly clock: Clock,
     private readonly log: Log,
     private readonly watch: Watch,
+    private readonly watched: (who: Who) => boolean,
   ) {
     this.#issuer = new Issuer(options.issuer, clock, log, options.ca ?? (() => undefined));
     this.#verifier = new TokenVerifier(this.#issuer, options, clock);
@@ -180,14 +184,28 @@ class Provider implements OwnProvider {
       // A sign-in is as old as its token: what was issued before somebody left does not count after it.
       const signedInAt = typeof claims.iat === "number" ? Math.min(now, claims.iat * 1000) : now;
       const identity = identityOf(whole, this.options, { method: "token", signedInAt, expiresAt });
-      if (asks) {
-        const held = { access_token: token, expires_in: Math.floor((expiresAt - now) / 1000) };
-        this.watch(identity, standingOf(identity.subject, held, this.#asking), false);
-      }
+      // A logout at the issuer reaches whoever came with the token of that session.
+      this.#rememberSession(claims.sid, identity.subject);
+      if (!asks) return this.#unchecked(identity, now);
+      const held = { access_token: token, expires_in: Math.floor((expiresAt - now) / 1000) };
+      this.watch(identity, standingOf(identity.subject, held, this.#asking), false);
       return identity;
     } catch (error) {
       throw refusal(error);
     }
+  }
+
+  /** Nothing that comes with an ID token lets the issuer be asked about its person again. */
+  #unchecked(identity: Identity, now: number): Identity {
+    const { uncheckedMs } = this.options;
+    if (uncheckedMs === undefined || this.watched(identity)) return identity;
+    if (uncheckedMs === 0) {
+      throw authFailed(
+        "The identity provider cannot be asked again about a sign-in by an ID token alone, which is demanded here (identity.unchecked)",
+        "Sign in by browser, with `postern login`, or with an access token that opens the userinfo endpoint",
+      );
+    }
+    return { ...identity, expiresAt: Math.min(identity.expiresAt, now + uncheckedMs) };
   }
 
   /** Whether only the issuer can say what this token is. What looks like a broken signed one is told so instead. */

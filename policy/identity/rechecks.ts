@@ -59,6 +59,12 @@ export class Rechecks {
     }
   }
 
+  /** Whether the issuer is asked about this person for as long as they are signed in. */
+  watches(who: Who): boolean {
+    const watched = this.#watched.get(keyOf(who));
+    return watched?.renewable === true && watched.identity.expiresAt > this.options.clock();
+  }
+
   forget(who: Who): void {
     this.#watched.delete(keyOf(who));
   }
