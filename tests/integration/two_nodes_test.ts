@@ -148,8 +148,11 @@ testNeeding(
         ]);
         assert.deepEqual(both.map(({ status }) => status).sort(), [200, 403]);
         const locked = await a.psql(userA!, "locked");
+        assert.match((await userA!.api("/api/live")).text, /"target":"locked"/);
         const end = await userB.post(`/api/access/${grant.id}/end`, { words: "done" });
         assert.equal(end.status, 200, end.text);
+        const runs = async () => (await userA!.api("/api/live")).text.includes('"target":"locked"');
+        await eventually(async () => !await runs(), "A to end the session");
         await locked.send("SELECT 1;");
         await locked.expect(/FATAL:.*Your access to locked has ended: ended by devin@example.test: done/);
         await locked.close();
@@ -160,6 +163,9 @@ testNeeding(
           (await userB.json<{ sessions: { id: string; startedAt: number }[] }>("/api/live")).sessions;
         await eventually(async () => (await live()).length === 2, "both sessions at B");
         const newest = (await live()).sort((x, y) => y.startedAt - x.startedAt)[0]!;
+        // Listed as it runs, and in the record a moment later.
+        const there = async () => (await userB.api(`/api/sessions/${newest.id}`)).status === 200;
+        await eventually(there, "its page at B");
         const page = await userB.json<{ session: { live: boolean } }>(`/api/sessions/${newest.id}`);
         assert.equal(page.session.live, true);
         const end = await userB.post(`/api/sessions/${newest.id}/end`, { reason: "too long" });
