@@ -38,14 +38,14 @@ async function run(connection: Connection, statement: Statement, prepare: boolea
 
 const decoder = new TextDecoder();
 
-const ASKED_AGAIN = 10;
-const PAUSE_MS = 200;
+/** Not for longer: whoever asks next waits behind it, and a database that is down is no matter of a moment. */
+const AGAIN_MS = 1_000;
+const PAUSE_MS = 100;
 
-/** The connection went, or the server is on its way down or up (classes 08 and 57P). */
-function isLost(error: unknown): boolean {
+/** A connection that stood was cut; one that cannot be made says that the database is down. */
+function isCut(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  return typeof code === "string" &&
-    /^(?:08...|57P0[1-3]|CONNECTION_\w+|CONNECT_\w+|ECONN\w+|EPIPE)$/.test(code);
+  return typeof code === "string" && /^(?:57P01|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/.test(code);
 }
 
 class UrlDatabase implements Database {
@@ -63,11 +63,12 @@ class UrlDatabase implements Database {
 
   /** A question that a lost connection left without an answer is asked again: a fail-over refuses nobody. */
   async query(statement: Statement): Promise<readonly Row[]> {
-    for (let left = statement.text.startsWith("SELECT") ? ASKED_AGAIN : 0;; left--) {
+    const until = performance.now() + (statement.text.startsWith("SELECT") ? AGAIN_MS : 0);
+    for (;;) {
       try {
         return await run(this.sql, statement, false);
       } catch (error) {
-        if (left === 0 || !isLost(error)) throw error;
+        if (performance.now() >= until || !isCut(error)) throw error;
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
     }
