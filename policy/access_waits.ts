@@ -118,7 +118,10 @@ export class AccessWaits {
       this.#arm(door);
       for (const listener of door.listeners) listener();
     } else if (this.deps.grants.active(door.identity, door.target) !== null) door.settled.resolve();
-    else if (door.request?.grant.id === grant.id) door.settled.reject(notGranted(grant));
+    else if (grant.state === "granted") {
+      door.request = { grant, own: false };
+      for (const listener of door.listeners) listener();
+    } else if (door.request?.grant.id === grant.id) door.settled.reject(notGranted(grant));
   }
 }
 
@@ -135,7 +138,17 @@ function standingOf({ request, target, deadlineAt }: Door): AccessWait["standing
       deadlineAt,
     };
   }
-  const { approvers, quorum, reviews, rule } = request.grant;
+  const { approvers, quorum, reviews, rule, state, startsAt } = request.grant;
+  if (state === "granted") {
+    return {
+      asked: true,
+      message: `your access to ${target.name} begins at ${
+        new Date(startsAt ?? 0).toISOString().slice(0, 19)
+      }Z`,
+      hint: "Connect again then",
+      deadlineAt,
+    };
+  }
   const who = `${quorum > 1 ? `${quorum} members` : "a member"} of ${approvers.join(" or ")}`;
   const so = quorum > 1 ? `; ${reviews.length} of ${quorum} agreed` : "";
   return {

@@ -47,8 +47,9 @@ export interface Grant {
   readonly waiting: boolean;
   readonly requestedAt: number;
   readonly deadlineAt: number;
-  /** null until it is granted. */
+  /** While it is requested: from when it is wanted, null for at once. Then from when it counts. */
   readonly startsAt: number | null;
+  /** null until it is granted. */
   readonly endsAt: number | null;
   readonly state: GrantState;
   readonly reviews: readonly {
@@ -99,6 +100,8 @@ export interface Wanted {
   readonly target: string;
   readonly reason: string;
   readonly durationMs: number;
+  /** Epoch milliseconds; at once where left out or past. */
+  readonly startsAt?: number | undefined;
   readonly kinds?: readonly StatementKind[] | undefined;
   readonly tables?: readonly string[] | undefined;
   readonly unmask?: readonly string[] | undefined;
@@ -129,6 +132,12 @@ export function moved(grant: Grant, state: GrantState, change: Partial<Grant>): 
 /** It opens the door at this moment. */
 export function isActive({ state, startsAt, endsAt }: Grant, at: number): boolean {
   return state === "granted" && startsAt !== null && endsAt !== null && startsAt <= at && at < endsAt;
+}
+
+/** From when to when it counts, granted at `now`. */
+export function timesOf({ startsAt, durationMs }: Grant, now: number): { startsAt: number; endsAt: number } {
+  const from = Math.max(now, startsAt ?? now);
+  return { startsAt: from, endsAt: from + durationMs };
 }
 
 /** What the target's rules make of a request: the rule's terms, cut to what was asked. */

@@ -126,10 +126,19 @@ export class GrantBook {
 
   /** setTimeout takes at most 2^31 - 1 ms; a later end is looked at again then. */
   #schedule(grant: Grant): void {
-    const at = grant.state === "requested" ? grant.deadlineAt : grant.endsAt ?? 0;
-    const left = Math.max(0, at - this.deps.clock());
-    const due = () => left > 2 ** 31 - 2 ? this.#schedule(grant) : this.#over(grant.id);
+    const now = this.deps.clock();
+    const starts = grant.state === "granted" && (grant.startsAt ?? 0) > now;
+    const at = (grant.state === "requested" ? grant.deadlineAt : starts ? grant.startsAt : grant.endsAt) ?? 0;
+    const left = Math.max(0, at - now);
+    const due = () =>
+      left > 2 ** 31 - 2 ? this.#schedule(grant) : starts ? this.#begun(grant) : this.#over(grant.id);
     this.#timers.set(grant.id, setTimeout(due, Math.min(left, 2 ** 31 - 1)));
+  }
+
+  /** Its time has come: who waits at the door gets in. */
+  #begun(grant: Grant): void {
+    this.#schedule(grant);
+    for (const listener of this.#listeners) listener(grant, null);
   }
 
   #over(id: string): void {

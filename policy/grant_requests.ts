@@ -2,7 +2,7 @@
 import { statementKinds } from "./audit/access_events.ts";
 import { PosternError } from "./errors.ts";
 import { splitName } from "./glob.ts";
-import { type AccessRuling, type Grant, moved, type Wanted } from "./grant.ts";
+import { type AccessRuling, type Grant, moved, timesOf, type Wanted } from "./grant.ts";
 import type { AccessPlace, AskedFrom } from "./grant_ports.ts";
 import { randomId } from "./random_id.ts";
 import type { AccessEventType, Identity, Target } from "./types.ts";
@@ -12,10 +12,16 @@ const namesMax = 100;
 const durationMaxMs = 30 * 86_400_000;
 
 /** Throws PolicyDenied for what no form of ours sends. */
-export function checkWanted({ reason, durationMs, kinds, tables, unmask }: Wanted): void {
+export function checkWanted(
+  { reason, durationMs, startsAt, kinds, tables, unmask }: Wanted,
+  now: number,
+): void {
   requireReason(reason, "Access needs a reason: whoever decides, and the record, keep it");
   if (!(Number.isFinite(durationMs) && durationMs >= 1000 && durationMs <= durationMaxMs)) {
     throw malformed("A duration is from one second to 30 days");
+  }
+  if (startsAt !== undefined && !(startsAt <= now + durationMaxMs)) {
+    throw malformed("Access starts within 30 days");
   }
   if (kinds?.some((kind) => !statementKinds.safeParse(kind).success) || kinds?.length === 0) {
     throw malformed(`Kinds of statements are ${statementKinds.options.join(", ")}`);
@@ -73,7 +79,7 @@ export function newGrant(
     waiting: from.wait !== undefined,
     requestedAt: now,
     deadlineAt: now + ruling.deadlineMs,
-    startsAt: null,
+    startsAt: wanted.startsAt !== undefined && wanted.startsAt > now ? wanted.startsAt : null,
     endsAt: null,
     state: "requested",
     reviews: [],
@@ -96,8 +102,7 @@ export function reviewed(
   if (reviews.length < grant.quorum) {
     return { type: "access.reviewed", grant: moved(grant, "requested", { reviews }) };
   }
-  const times = { startsAt: now, endsAt: now + grant.durationMs };
-  return { type: "access.granted", grant: moved(grant, "granted", { reviews, ...times }) };
+  return { type: "access.granted", grant: moved(grant, "granted", { reviews, ...timesOf(grant, now) }) };
 }
 
 export function placeOf(

@@ -9,6 +9,7 @@ import {
   moved,
   rulingOn,
   stillFor,
+  timesOf,
   type Wanted,
   within,
 } from "./grant.ts";
@@ -76,8 +77,8 @@ export class Grants implements AccessDesk {
     const ruling = rulingOn(rules, wanted, identity, from.address, now);
     const grant = newGrant(identity, target, wanted, { ruling, from, now });
     if (ruling.then === "grant") {
-      const outcome = { startsAt: now, endsAt: now + grant.durationMs };
-      return await this.book.begin("access.granted", moved(grant, "granted", outcome), from.wait ?? null);
+      const granted = moved(grant, "granted", timesOf(grant, now));
+      return await this.book.begin("access.granted", granted, from.wait ?? null);
     }
     return await this.book.begin("access.requested", grant, from.wait ?? null);
   }
@@ -110,6 +111,7 @@ export class Grants implements AccessDesk {
       deadlineMs: 0,
     };
     const asked = newGrant(identity, target, wanted, { ruling, from, now });
+    // An emergency is now.
     const grant = moved({ ...asked, breakGlass: true }, "granted", {
       startsAt: now,
       endsAt: now + durationMs,
@@ -233,7 +235,7 @@ export class Grants implements AccessDesk {
     if (identity.expiresAt <= this.deps.clock()) {
       throw new PosternError("AuthFailed", "Your sign-in has expired", { hint: "Sign in again" });
     }
-    checkWanted(wanted);
+    checkWanted(wanted, this.deps.clock());
     return target;
   }
 

@@ -189,6 +189,7 @@ function access({ type, data }: AccessEvent): Said {
       ["Rule", data.rule],
       ["Who decides", data.state === "requested" ? `${data.quorum} of ${data.approvers.join(", ")}` : ""],
       ["Decided by", data.reviews.map(({ by }) => by).join(", ")],
+      ["From", (data.startsAt ?? 0) > data.requestedAt ? day(data.startsAt ?? 0) : ""],
       ["Until", data.endsAt === null ? "" : day(data.endsAt)],
       ["Outcome", data.outcome],
     ],

@@ -56,6 +56,7 @@ export const accounts: TargetAccounts = {
       await run(`ALTER USER ${user} ACCOUNT LOCK`);
       const threads = await run(`SELECT id FROM information_schema.processlist WHERE user = ${quoted(name)}`);
       for (const [id] of threads) await run(`KILL CONNECTION ${Number(id)}`).catch(unlessGone);
+      await disown(run, target, name);
       await run(`DROP USER IF EXISTS ${user}`);
     });
   },
@@ -68,6 +69,34 @@ export const accounts: TargetAccounts = {
     return rows.map(([name]) => name ?? "");
   },
 };
+
+/**
+ * What names the user as its definer would fail for everybody once the user is gone, and no statement gives it to
+ * somebody else as it is: it is dropped where the config says so. Else the user stays, locked, which leaves it
+ * working, until somebody has given it another definer. (MySQL manual, "Stored Object Access Control".)
+ */
+async function disown(run: Run, target: Target, name: string): Promise<void> {
+  const theirs = `definer = CONCAT(${quoted(name)}, '@%')`;
+  const rows = await run(
+    `SELECT 'VIEW', table_schema, table_name FROM information_schema.views WHERE ${theirs}
+     UNION ALL SELECT routine_type, routine_schema, routine_name FROM information_schema.routines WHERE ${theirs}
+     UNION ALL SELECT 'TRIGGER', trigger_schema, trigger_name FROM information_schema.triggers WHERE ${theirs}
+     UNION ALL SELECT 'EVENT', event_schema, event_name FROM information_schema.events WHERE ${theirs}`,
+  );
+  const objects = rows.map(([kind, schema, object]) => `${kind} ${identifier(schema)}.${identifier(object)}`);
+  if (objects.length === 0) return;
+  if (target.account.ephemeral?.onDrop === "drop") {
+    for (const object of objects) await run(`DROP ${object}`);
+    return;
+  }
+  const some = objects.slice(0, 3).join(", ");
+  const more = objects.length > 3 ? ` and ${objects.length - 3} more` : "";
+  throw new PosternError("TargetUnavailable", `It is the definer of ${some}${more}, so it stays, locked`, {
+    hint: "Give them another DEFINER, or drop them; the next sweep then drops the account",
+  });
+}
+
+const identifier = (name: string | null | undefined) => `\`${(name ?? "").replaceAll("`", "``")}\``;
 
 /** A thread that ended by itself meanwhile (1094). */
 function unlessGone(error: unknown): TextRows {

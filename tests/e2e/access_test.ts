@@ -5,6 +5,9 @@ import type { Target } from "../../policy/types.ts";
 import { testNeeding } from "../support/programs.ts";
 import { chromiumNeeded, findings, launchChromium, pageOf, startTestDashboard } from "./dashboard_support.ts";
 
+/** Screenshots for people go here where it is set. */
+const shots = Deno.env.get("DASHBOARD_SHOTS");
+
 const ledger: Target = {
   ...targetOf("ledger", "production", ["engineers"]),
   access: {
@@ -78,6 +81,30 @@ testNeeding(
       await review.getByRole("textbox").fill("restarted a stuck job; right so");
       await review.getByRole("button", { name: "Keep the review" }).click();
       await inbox.getByText("“restarted a stuck job; right so”").waitFor();
+
+      // For later: it says from when, before and after the decision.
+      await mine.getByRole("button", { name: "Ask for access to ledger" }).click();
+      const later = mine.getByRole("form", { name: "Access to ledger" });
+      await later.getByRole("textbox", { name: "Reason" }).fill("the migration tonight");
+      const inThreeHours = await mine.evaluate(() => {
+        const at = new Date(Date.now() + 3 * 3_600_000);
+        return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+      });
+      await later.getByLabel(/^From/).fill(inThreeHours);
+      assert.deepEqual(await findings(mine), []);
+      if (shots !== undefined) await mine.screenshot({ path: `${shots}/ask-later.png`, fullPage: true });
+      await later.getByRole("button", { name: "Ask for access" }).click();
+      await mine.getByText("You have asked for it; it waits for a decision.").waitFor();
+      await inbox.goto(`${test.url}/`);
+      await inbox.locator("a.card", { hasText: "the migration tonight" }).first().click();
+      await inbox.getByText("Wanted from").waitFor();
+      await inbox.getByRole("button", { name: "Grant" }).click();
+      await inbox.getByRole("dialog", { name: "Grant this access" }).getByRole("button", { name: "Grant" })
+        .click();
+      await mine.getByText("It opens to you later; see when above.").waitFor();
+      const granted = test.gateway.grants.open().find(({ reason }) => reason === "the migration tonight")!;
+      assert.ok(granted.startsAt! > Date.now() + 2.9 * 3_600_000, "not open before");
+      if (shots !== undefined) await mine.screenshot({ path: `${shots}/opens-later.png`, fullPage: true });
     } finally {
       await browser.close();
       await test.close();

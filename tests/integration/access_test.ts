@@ -14,6 +14,7 @@ import {
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 import { type PsqlSession, runPsql, startPsql } from "../support/psql.ts";
+import type { Person } from "../support/issuer.ts";
 import { sampleData } from "../demo/sample_data.ts";
 
 const access = `    access:
@@ -22,6 +23,12 @@ const access = `    access:
         then: grant
         durationMax: 1h
         scope: { kinds: [read], tables: [public.customers] }
+      - name: ddl-needs-two
+        upTo: 30m
+        then: approve
+        durationMax: 2h
+        approvers: { groups: [db-approvers], quorum: 2 }
+        scope: { kinds: [ddl] }
       - name: anything-else
         then: approve
         durationMax: 2h
@@ -177,6 +184,58 @@ testNeeding(
           }
           assert.deepEqual([signIns.size, doors.size], [1, 1]);
           await first.close();
+        },
+      );
+
+      await t.step(
+        "two approvers where the rule wants two: one is not enough, the same one twice is neither",
+        async () => {
+          const person = await gateway.signIn(devin);
+          const grant = await ask(person, { durationMs: 600_000, kinds: ["ddl"] });
+          const decide = async (who: Person) => {
+            const page = await (await gateway.signIn(who)).post(`/api/access/${grant.id}/decision`, {
+              approve: true,
+              reason: "",
+            });
+            return { status: page.status, text: page.text };
+          };
+          const first = await decide(ada);
+          assert.match(first.text, /"state":"requested"/);
+          const again = await decide(ada);
+          assert.equal(again.status, 403, again.text);
+          assert.match(again.text, /already/);
+          assert.match((await decide(grace)).text, /"state":"granted"/);
+          assert.equal((await person.post(`/api/access/${grant.id}/end`, { words: "over" })).status, 200);
+        },
+      );
+
+      await t.step(
+        "a start in the future: granted now, closed until then, open on time, also to who waits",
+        async () => {
+          const [psql, user] = await knock(gateway);
+          const [, wait] = await psql.expect(/access\?target=demo&wait=(\w+)/);
+          const startsAt = Date.now() + 8_000;
+          const grant = await ask(user, { durationMs: 600_000, startsAt, wait });
+          assert.deepEqual([grant.state, grant.startsAt, grant.endsAt], [
+            "granted",
+            startsAt,
+            startsAt + 600_000,
+          ]);
+          await psql.expect(/your access to demo begins at \S+Z/);
+          assert.doesNotMatch(psql.transcript, /demo=[>#]/);
+          await psql.expect(/demo=[>#]/, 60_000);
+          assert.ok(Date.now() >= startsAt, "not before its time");
+          await psql.send("SELECT ssn FROM customers WHERE id = 1;");
+          await psql.expect(/1037/);
+          await psql.close();
+          await user.post(`/api/access/${grant.id}/end`, { words: "over" });
+          const far = await user.post("/api/access", {
+            target: "demo",
+            reason: "next year",
+            durationMs: 600_000,
+            startsAt: Date.now() + 40 * 86_400_000,
+          });
+          assert.match(far.text, /Access starts within 30 days/);
         },
       );
 

@@ -145,6 +145,14 @@ testNeeding(
           asked.stderr,
         );
         assert.match((await machine.postern("access")).stdout, /shop +test +open until/);
+        const later = await machine.postern("access", "shop", "--reason", "tonight", "--from", "3h");
+        assert.match(
+          later.stdout,
+          /You have access to shop from \S+ \S+ UTC until \S+ \S+ UTC/,
+          later.stderr,
+        );
+        const never = await machine.postern("access", "shop", "--reason", "tonight", "--from", "soon");
+        assert.match(never.stderr, /"soon" is no moment, as in 2026-01-31T08:00Z, or 2h from now/);
       });
       await t.step("connect starts psql and mariadb, signed in, with arguments of one's own", async () => {
         const psql = await machine.postern("connect", "demo", "--", "-X", "-Atc", "SELECT 'in'");

@@ -173,6 +173,38 @@ for (const version of [15, 18] as const) {
 }
 
 testNeeding(
+  ["psql", "script", postgresqlHere],
+  "onDrop: drop takes what a session's role owned with it, in every database, and leaves the rest",
+  async () => {
+    const target = await startPostgresql({ superuserSql, sql: "CREATE TABLE kept (id int)" });
+    const gateway = await startTestGateway({
+      targets: targetOf(
+        "postgresql",
+        target,
+        "{ admin: { user: keeper, password: { env: KEEPER } }, roles: [app_rw], onDrop: drop }",
+      ),
+      sections: rules,
+      env: { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" },
+    });
+    const tables = async () =>
+      (await target.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"))
+        .map(({ tablename }) => tablename);
+    try {
+      const psql = await connect(gateway, gateway.ports.postgresql!);
+      await psql.send("CREATE TABLE made_here (id int);");
+      await psql.expect(/CREATE TABLE/);
+      assert.deepEqual(await tables(), ["kept", "made_here"]);
+      await psql.close();
+      await until("the role is gone", async () => (await ephemeralRoles(target)).length === 0);
+      assert.deepEqual(await tables(), ["kept"]);
+    } finally {
+      await gateway.close();
+      await target.close();
+    }
+  },
+);
+
+testNeeding(
   [mariadbHere, "mariadb"],
   "a user for each session on MariaDB, with its role, and gone after, also after kill -9",
   async () => {
@@ -258,6 +290,78 @@ testNeeding(
     }
   },
 );
+
+for (const onDrop of ["reassign", "drop"] as const) {
+  testNeeding(
+    [mariadbHere, "mariadb"],
+    `what a MariaDB session's user defined, onDrop: ${onDrop}`,
+    async () => {
+      const target = await startMariadb({
+        rootSql: `CREATE USER keeper IDENTIFIED BY 'keeper-secret';
+        GRANT ALL ON *.* TO keeper WITH GRANT OPTION;
+        CREATE ROLE app_views WITH ADMIN keeper;
+        GRANT SELECT, CREATE VIEW ON app.* TO app_views;`,
+        sql: "CREATE TABLE notes(id INT PRIMARY KEY); INSERT INTO notes VALUES (1);",
+      });
+      const gateway = await startTestGateway({
+        targets: targetOf(
+          "mysql",
+          target,
+          `{ admin: { user: keeper, password: { env: KEEPER } }, roles: [app_views], onDrop: ${onDrop} }`,
+        ),
+        sections: rules,
+        env: { TARGET_PASSWORD: target.password, KEEPER: "keeper-secret" },
+        log: () => {},
+      });
+      const asRoot = (sql: string) => target.query(sql, { root: true, database: "app" }) as Promise<object[]>;
+      const users = () => asRoot("SELECT user FROM mysql.user WHERE user LIKE '%#%'");
+      const views = () =>
+        asRoot("SELECT table_name FROM information_schema.views WHERE table_schema = 'app'");
+      try {
+        const { user } = await passwordOf(await gateway.signIn(devin));
+        const made = await run(
+          [
+            "mariadb",
+            "-h127.0.0.1",
+            `-P${gateway.ports.mysql}`,
+            `-u${user.user}`,
+            "-Ddemo",
+            "-e",
+            "CREATE VIEW seen AS SELECT id FROM notes",
+          ],
+          { env: { MYSQL_PWD: user.password } },
+        );
+        assert.equal(made.code, 0, made.stderr);
+        if (onDrop === "drop") {
+          await until("the user is gone", async () => (await users()).length === 0);
+          assert.deepEqual(await views(), []);
+          return;
+        }
+        const auditor = await gateway.signIn(alex);
+        const { text } = await until("the record says why it stays", async () => {
+          const page = await auditor.api("/api/audit/export");
+          return page.text.includes("account.stuck") ? page : null;
+        });
+        assert.match(text, /It is the definer of VIEW `app`\.`seen`, so it stays, locked/);
+        assert.equal((await users()).length, 1);
+        assert.deepEqual(await asRoot("SELECT id FROM seen"), [{ id: 1 }], "what it defined works on");
+        const [row] = await users() as { user: string }[];
+        const locked = await asRoot(
+          `SELECT JSON_VALUE(priv, '$.account_locked') AS locked FROM mysql.global_priv WHERE user = '${
+            row!.user
+          }'`,
+        ) as { locked: string }[];
+        assert.match(String(locked[0]?.locked), /^(1|true)$/);
+        await asRoot("DROP VIEW seen");
+        await gateway.restart();
+        await until("the next sweep drops it", async () => (await users()).length === 0);
+      } finally {
+        await gateway.close();
+        await target.close();
+      }
+    },
+  );
+}
 
 testNeeding(
   [mysqlHere, "mariadb"],

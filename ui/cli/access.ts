@@ -21,6 +21,16 @@ export function spanMs(text: string): number {
   return Number(number) * (unitsMs[unit ?? ""] ?? 0);
 }
 
+/** `2h` from now, or a moment as in 2026-01-31T08:00Z, by this machine's clock where no zone is named. Throws UsageError. */
+export function startMs(text: string, now: number): number {
+  if (/^\d{1,6}(s|m|h|d)$/.test(text)) return now + spanMs(text);
+  const at = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text) ? Date.parse(text.replace(" ", "T")) : NaN;
+  if (Number.isNaN(at)) {
+    throw new UsageError(`"${text}" is no moment, as in 2026-01-31T08:00Z, or 2h from now`);
+  }
+  return at;
+}
+
 async function access(target: string | undefined, values: Values): Promise<number> {
   const signedIn = SignedIn.of(new CredentialsFile(env), values.url, env);
   if (target === undefined) return await say(listing(await signedIn.call("/api/access", myAccessSchema)));
@@ -45,6 +55,7 @@ function wantedOf(target: string, values: Values): AskAccess {
     target,
     reason,
     durationMs: spanMs(String(values.for ?? "1h")),
+    ...(typeof values.from === "string" ? { startsAt: startMs(values.from, Date.now()) } : {}),
     ...(kinds === undefined ? {} : { kinds: kinds as NonNullable<AskAccess["kinds"]> }),
     ...(tables === undefined ? {} : { tables }),
     ...(unmask === undefined ? {} : { unmask }),
@@ -79,15 +90,16 @@ async function decided(signedIn: SignedIn, asked: GrantView): Promise<number> {
 const clock = (at: number) => `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 
 function told(
-  { target, state, endsAt, deadlineAt, approvers, outcome, rule, breakGlass }: GrantView,
+  { target, state, startsAt, endsAt, deadlineAt, approvers, outcome, rule, breakGlass }: GrantView,
 ): string {
+  const from = (startsAt ?? 0) > Date.now() ? ` from ${clock(startsAt ?? 0)}` : "";
   switch (state) {
     case "granted":
-      return `You have access to ${target} until ${clock(endsAt ?? 0)} (rule ${rule})${
+      return `You have access to ${target}${from} until ${clock(endsAt ?? 0)} (rule ${rule})${
         breakGlass ? ".\nEverybody who approves was told, and somebody reviews it afterwards." : ""
       }`;
     case "requested":
-      return `Your request for ${target} waits for a member of ${approvers.join(" or ")}, until ${
+      return `Your request for ${target}${from} waits for a member of ${approvers.join(" or ")}, until ${
         clock(deadlineAt)
       } (rule ${rule}). Ctrl-C withdraws it`;
     default:
@@ -101,7 +113,8 @@ function listing({ places, grants, now }: MyAccess): string {
     const has = grants.find(({ target, state, endsAt }) =>
       target === name && state === "granted" && (endsAt ?? 0) > now
     );
-    const state = has === undefined ? words[entry] : `open until ${clock(has.endsAt ?? 0)}`;
+    const from = (has?.startsAt ?? 0) > now ? `from ${clock(has?.startsAt ?? 0)} ` : "";
+    const state = has === undefined ? words[entry] : `open ${from}until ${clock(has.endsAt ?? 0)}`;
     const glass = breakGlass !== null && entry === "ask" ? " (or --break-glass)" : "";
     return `${name.padEnd(24)} ${environment.padEnd(12)} ${state}${has === undefined ? glass : ""}`;
   });
@@ -111,11 +124,12 @@ function listing({ places, grants, now }: MyAccess): string {
 export const accessCommands: Commands = {
   access: {
     usage:
-      "[TARGET --reason TEXT [--for 2h] [--kinds A,B] [--tables S.T,…] [--unmask S.T.C,…] [--break-glass] [--no-wait]] [--url URL]",
+      "[TARGET --reason TEXT [--for 2h] [--from WHEN] [--kinds A,B] [--tables S.T,…] [--unmask S.T.C,…] [--break-glass] [--no-wait]] [--url URL]",
     about: "asks for access to a target for a time, and waits for it; alone, what there is to ask for",
     options: {
       reason: "string",
       for: "string",
+      from: "string",
       kinds: "string",
       tables: "string",
       unmask: "string",

@@ -25,6 +25,7 @@ export const grantSchema = z.strictObject({
   waiting: z.boolean(),
   requestedAt: z.number(),
   deadlineAt: z.number(),
+  /** Of a request: from when it is wanted, null for at once. */
   startsAt: z.number().nullable(),
   endsAt: z.number().nullable(),
   state: z.enum(["requested", "granted", "refused", "expired", "withdrawn", "ended", "revoked"]),
@@ -83,6 +84,8 @@ export const askAccessSchema = z.strictObject({
   target: z.string().min(1).max(100),
   reason: words,
   durationMs: z.int().min(1000),
+  /** Epoch milliseconds; at once where left out. */
+  startsAt: z.int().min(0).optional(),
   /** Kinds and tables that are left out are all that the rule has; columns without masks, none. */
   kinds: z.array(kind).min(1).optional(),
   tables: names.optional(),

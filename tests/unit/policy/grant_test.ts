@@ -6,6 +6,7 @@ import {
   moved,
   rulingOn,
   stillFor,
+  timesOf,
   wholeScope,
   within,
 } from "../../../policy/grant.ts";
@@ -33,6 +34,20 @@ const rule = (parts: Partial<AccessRule>): AccessRule => ({
 });
 const wanted = { target: "demo", reason: "why", durationMs: 60_000 };
 const at = Date.UTC(2026, 0, 15, 12);
+
+Deno.test("a grant counts from when it was wanted, or from its decision where that came later", () => {
+  const grant = { ...grantOf(at, { durationMs: 60_000 }), startsAt: at + 5_000 };
+  assert.deepEqual(timesOf(grant, at), { startsAt: at + 5_000, endsAt: at + 65_000 });
+  assert.deepEqual(timesOf(grant, at + 9_000), { startsAt: at + 9_000, endsAt: at + 69_000 });
+  assert.deepEqual(timesOf({ ...grant, startsAt: null }, at), { startsAt: at, endsAt: at + 60_000 });
+  const granted = { ...grant, state: "granted" as const, ...timesOf(grant, at) };
+  assert.deepEqual([at, at + 5_000, at + 64_999, at + 65_000].map((now) => isActive(granted, now)), [
+    false,
+    true,
+    true,
+    false,
+  ]);
+});
 
 Deno.test("the first access rule that fits decides: by who, time, span and scope; what is too long is cut", () => {
   const reads = { kinds: ["read"], tables: ["public.orders"], unmask: [] } as const;

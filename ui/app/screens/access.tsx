@@ -36,7 +36,7 @@ export function AccessScreen() {
           wait={query.wait}
           onAsked={(grant) => {
             announcement.value = grant.state === "granted"
-              ? `You have access to ${grant.target} now`
+              ? `You have access to ${grant.target} ${(grant.startsAt ?? 0) > now.value ? "later" : "now"}`
               : `Your request for ${grant.target} waits for a decision`;
             page.reload();
           }}
@@ -153,6 +153,9 @@ function PlaceCard({ place, here, wait, has, onAsked }: PlaceProps) {
 }
 
 function wordsOf({ entry, offers }: Place, has: GrantView | undefined): string {
+  if (has?.state === "granted" && (has.startsAt ?? 0) > now.value) {
+    return "It opens to you later; see when above.";
+  }
   if (has?.state === "granted") return "It is open to you now; connect as usual.";
   if (has?.state === "requested") return "You have asked for it; it waits for a decision.";
   if (entry === "open") return "Open to you by your groups; nothing has to be asked for.";

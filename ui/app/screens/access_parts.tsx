@@ -1,9 +1,10 @@
 /** How a request for access and a grant are told, wherever they show. */
 import type { GrantView } from "../../contract.ts";
-import { Badge, Countdown, type Tone } from "../parts/basics.tsx";
+import { Badge, Countdown, Time, type Tone } from "../parts/basics.tsx";
 import { duration, listed } from "../parts/format.ts";
 import type { IconName } from "../parts/icons.tsx";
 import { Marked } from "../parts/marked.tsx";
+import { now } from "../state/clock.ts";
 
 const looks: Readonly<Record<GrantView["state"], { tone: Tone; icon: IconName; word: string }>> = {
   requested: { tone: "hold", icon: "hold", word: "Waiting" },
@@ -39,6 +40,13 @@ export function scopeText({ scope }: Pick<GrantView, "scope">): string {
 /** What is left of a grant, or of the wait for it. */
 export function GrantTime({ grant }: { grant: GrantView }) {
   const { state, startsAt, endsAt, requestedAt, deadlineAt } = grant;
+  if (state === "granted" && startsAt !== null && startsAt > now.value) {
+    return (
+      <span class="countdown-text">
+        from <Time at={startsAt} />
+      </span>
+    );
+  }
   if (state === "granted" && startsAt !== null && endsAt !== null) {
     return <Countdown until={endsAt} from={startsAt} />;
   }
@@ -63,6 +71,13 @@ export function GrantCard({ grant, open = false }: { grant: GrantView; open?: bo
         </strong>{" "}
         {grant.state === "requested" ? (grant.mine ? "ask" : "asks") : "asked"} for access for{" "}
         <strong>{duration(grant.durationMs)}</strong>
+        {grant.startsAt !== null && grant.startsAt > now.value
+          ? (
+            <>
+              , from <Time at={grant.startsAt} />
+            </>
+          )
+          : null}
       </span>
       <span class="card-reason">
         <Marked text={grant.reason} />

@@ -31,6 +31,7 @@ const namesOf = (text: string): string[] => text.split(/[\s,]+/).filter((name) =
 export function AskForm({ place, wait, breakGlass, onAsked }: AskProps) {
   const [reason, setReason] = useState("");
   const [unmask, setUnmask] = useState("");
+  const [from, setFrom] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const offered = spansOf(place, breakGlass);
@@ -48,6 +49,7 @@ export function AskForm({ place, wait, breakGlass, onAsked }: AskProps) {
       reason: reason.trim(),
       durationMs,
       ...(names.length > 0 ? { unmask: names } : {}),
+      ...(from === "" ? {} : { startsAt: new Date(from).getTime() }),
       ...(wait === undefined ? {} : { wait }),
       ...(breakGlass ? { breakGlass } : {}),
     };
@@ -75,6 +77,7 @@ export function AskForm({ place, wait, breakGlass, onAsked }: AskProps) {
         />
       </label>
       <Spans name={label} offered={offered} chosen={durationMs} onChoose={setDuration} />
+      {breakGlass ? null : <From value={from} onInput={setFrom} />}
       {mayUnmask ? <Unmask names={unmask} onInput={setUnmask} /> : null}
       {error ? <Failure error={error} /> : null}
       <div class="dialog-actions">
@@ -109,6 +112,18 @@ function Spans({ name, offered, chosen, onChoose }: SpansProps) {
         </label>
       ))}
     </fieldset>
+  );
+}
+
+/** By the browser's own clock and zone. */
+function From({ value, onInput }: { value: string; onInput: (text: string) => void }) {
+  return (
+    <label class="field">
+      <span class="field-name">
+        From <span class="field-note">optional; at once, or as soon as it is decided, where left empty</span>
+      </span>
+      <input type="datetime-local" value={value} onInput={(event) => onInput(event.currentTarget.value)} />
+    </label>
   );
 }
 

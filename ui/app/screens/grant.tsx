@@ -122,6 +122,13 @@ function Facts({ grant }: { grant: GrantView }) {
           </Fact>
         )
         : null}
+      {startsAt !== null && endsAt === null
+        ? (
+          <Fact name="Wanted from">
+            <Time at={startsAt} />
+          </Fact>
+        )
+        : null}
       {reviews.length > 0
         ? (
           <Fact name="Decided">
