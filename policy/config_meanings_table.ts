@@ -135,6 +135,8 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "targets.NAME.owners": "groups that own it; rules may name them as approvers",
   "targets.NAME.tls": "TLS towards the target",
   "targets.NAME.tls.mode": "how much is asked of it, in libpq's words",
+  "targets.NAME.tls.direct":
+    "TLS from the first byte, as sslnegotiation=direct: one round trip less; PostgreSQL 17 and newer take it",
   "targets.NAME.tls.ca": "the authority that its certificate must come from",
   "targets.NAME.tls.certificate": "Postern's own certificate, for targets that ask for one",
   "targets.NAME.tls.key": "the key of that certificate",

@@ -12,6 +12,8 @@ import type { EphemeralAccount, Target } from "./types.ts";
 export interface ProtocolChoice {
   readonly id: string;
   readonly defaultPort: number;
+  /** Its targets can be spoken to in TLS from the first byte. */
+  readonly directTls?: boolean;
 }
 
 const targetName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
@@ -60,8 +62,12 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
       ca: certificate.optional(),
       certificate: certificate.optional(),
       key: privateKey.optional(),
+      direct: z.boolean().default(false),
     }).refine((tls) => (tls.certificate === undefined) === (tls.key === undefined), {
       error: "must have both certificate and key, or neither",
+    }).refine((tls) => !tls.direct || !["disable", "prefer"].includes(tls.mode), {
+      error: "needs the mode require, verify-ca or verify-full: nothing is asked first that could be refused",
+      path: ["direct"],
     }).prefault({}),
     /** Its people may run statements from the dashboard, too. */
     console: z.boolean().default(false),
@@ -77,7 +83,10 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
     }).optional(),
     account: z.strictObject({ ...credentials, ephemeral: ephemeral.optional() }),
     ...accessShape,
-  });
+  }).refine(
+    ({ protocol, tls }) => !tls.direct || protocols.some(({ id, directTls }) => id === protocol && directTls),
+    { error: "is not known to this target's protocol", path: ["tls", "direct"] },
+  );
   return z.record(targetName, target)
     .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" });
 }
@@ -127,6 +136,7 @@ function toTarget(
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
       ...(tls.certificate === undefined ? {} : { certificate: tls.certificate }),
       ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
+      ...(tls.direct ? { direct: true } : {}),
     },
     account: {
       ...revealed(account),

@@ -73,6 +73,8 @@ export interface Target {
     readonly ca?: string;
     readonly certificate?: string;
     readonly key?: string;
+    /** From the first byte, where the protocol knows that. */
+    readonly direct?: boolean;
   };
   readonly account: {
     readonly user: string;

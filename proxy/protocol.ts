@@ -93,6 +93,8 @@ export interface Protocol {
   /** The same id as its dialect's in policy/sql: what config names. */
   readonly id: string;
   readonly defaultPort: number;
+  /** Its targets can be spoken to in TLS from the first byte. */
+  readonly directTls?: boolean;
   /** Serves one accepted client until it ends. Never rejects: every failure is told to the client and logged. */
   serve(client: Socket, deps: ConnectionDeps): Promise<void>;
   /** Tells a client, before it has said anything, why it is not served, and closes. Never throws. */

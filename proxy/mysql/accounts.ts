@@ -73,7 +73,7 @@ export const accounts: TargetAccounts = {
 /**
  * What names the user as its definer would fail for everybody once the user is gone, and no statement gives it to
  * somebody else as it is: it is dropped where the config says so. Else the user stays, locked, which leaves it
- * working, until somebody has given it another definer. (MySQL manual, "Stored Object Access Control".)
+ * as it was, until somebody has given it another definer. (MySQL manual, "Stored Object Access Control".)
  */
 async function disown(run: Run, target: Target, name: string): Promise<void> {
   const theirs = `definer = CONCAT(${quoted(name)}, '@%')`;

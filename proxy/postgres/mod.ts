@@ -12,6 +12,7 @@ import { closeSoon, serve } from "./session.ts";
 export const postgresql: Protocol = {
   id: "postgresql",
   defaultPort: 5432,
+  directTls: true,
   serve,
   refuse(client, error) {
     client.on("error", () => {});

@@ -14,7 +14,7 @@ import { type Negotiated, Negotiation } from "./negotiate.ts";
 import { runOn } from "./query.ts";
 import { Relay } from "./relay.ts";
 import { signIn } from "./sign_in.ts";
-import { checkStartup, type Startup } from "./startup.ts";
+import { checkStartup, searchPath, type Startup } from "./startup.ts";
 import { connectTarget, type TargetLink } from "./target.ts";
 
 /** A CancelRequest comes over a connection of its own, so keys are known to all of them. */
@@ -124,6 +124,7 @@ async function connected(
   const gone = new AbortController();
   reader.onEnd(() => gone.abort());
   const parameters = Object.fromEntries(startup.settings);
+  checkSearchPath(session, startup);
   parameters.client_encoding = "UTF8";
   parameters.application_name = applicationName(
     attempt.client.application,
@@ -142,6 +143,31 @@ async function connected(
     if (reader.ended) return null;
     throw error;
   }
+}
+
+/**
+ * A search_path of the start-up's counts as `set_config()` of it would: names that it could turn elsewhere are
+ * refused. Throws PolicyDenied, also where somebody would have to approve: nobody can be asked before the session.
+ */
+function checkSearchPath(session: Session, { settings }: Startup): void {
+  const path = settings.get(searchPath);
+  if (path === undefined) return;
+  const text = `SELECT set_config('search_path', '${path.replaceAll("'", "''")}', false)`;
+  const judgement = session.judge(text, {
+    client_encoding: "UTF8",
+    search_path: '"$user", public',
+    standard_conforming_strings: "on",
+  });
+  if (judgement.verdict === "allow") return;
+  throw new PosternError(
+    "PolicyDenied",
+    `The start-up setting "search_path" is refused: ${judgement.reason}`,
+    {
+      rule: judgement.rule,
+      hint: judgement.hint ??
+        'Leave "search_path" out of the connection\'s options, and name schemas instead',
+    },
+  );
 }
 
 async function relayed(

@@ -131,6 +131,9 @@ function splitWords(text: string): string[] {
   return words;
 }
 
+/** Judged for the session's person before it reaches the target: see session.ts. */
+export const searchPath = "search_path";
+
 /** Settings that change how values look or how long things may take, and nothing about what a text means. */
 const harmless: ReadonlySet<string> = new Set([
   "application_name",
@@ -164,7 +167,7 @@ export function checkStartup(startup: Startup): void {
     });
   }
   for (const [name, value] of startup.settings) {
-    if (!harmless.has(name)) {
+    if (!harmless.has(name) && name !== searchPath) {
       throw new PosternError(
         "PolicyDenied",
         `The setting "${name}" cannot be given at start-up through Postern`,

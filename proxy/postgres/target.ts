@@ -11,6 +11,7 @@ import { Reader } from "../wire/reader.ts";
 import { decodeParameterStatus } from "./decode.ts";
 import { sslRequest, startupMessage } from "./encode.ts";
 import { frameShape, fromTarget, headerBytes } from "./frames.ts";
+import { alpn } from "./negotiate.ts";
 import { failure, logIn, nextOf } from "./target_login.ts";
 
 export interface TargetLink {
@@ -79,13 +80,22 @@ export async function connectTarget(
  * a CancelRequest takes the same way.
  */
 export async function encrypt(socket: Socket, target: Target, timeoutMs: number): Promise<TLSSocket | null> {
-  const { mode } = target.tls;
+  const { mode, direct } = target.tls;
   if (mode === "disable") return null;
+  if (direct === true) return await encryptAtOnce(socket, target, timeoutMs);
   const answer = await askForTls(socket, target);
   if (answer === 0x53) return await connectTls(socket, target, { alpn: [], timeoutMs });
   if (answer !== 0x4e) throw failure(target, "did not answer the request for TLS", `byte ${answer}`);
   if (mode === "prefer") return null;
   throw failure(target, `does not offer TLS, which its mode "${mode}" wants`, "answer N");
+}
+
+/** PostgreSQL 17 and newer. Without ALPN's word another protocol could be at the other end (ALPACA). */
+async function encryptAtOnce(socket: Socket, target: Target, timeoutMs: number): Promise<TLSSocket> {
+  const upgraded = await connectTls(socket, target, { alpn: [alpn], timeoutMs });
+  if (upgraded.alpnProtocol === alpn) return upgraded;
+  upgraded.destroy();
+  throw failure(target, "does not agree to TLS from the first byte (tls.direct)", "no ALPN");
 }
 
 /** The one byte that answers an SSLRequest. More than one would have been sent by somebody in between (CVE-2021-23222). */

@@ -9,6 +9,7 @@ import {
   type TestGateway,
 } from "../support/gateway.ts";
 import { type Postgresql, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { fieldsOf, message, RawPostgres, say, startup, valuesOf } from "../support/raw_postgres.ts";
 import { missing, testNeeding } from "../support/programs.ts";
 
 const sql = `
@@ -123,6 +124,57 @@ testNeeding(
         "origin",
       );
     }),
+);
+
+testNeeding(
+  [postgresqlHere],
+  "search_path at the start-up, in options or as a parameter: followed, masked by what names mean, refused where it traps",
+  async () => {
+    for (
+      const more of [
+        { options: "-c search_path=hr,public" },
+        { options: "--search-path=hr\\,\\ public" },
+        { options: '-c search_path="hr",public -c statement_timeout=5000' },
+      ]
+    ) {
+      await connected(async (client) => {
+        const { rows: [row] } = await client.query("SELECT name, salary FROM staff");
+        assert.deepEqual(row, { name: "bob", salary: null }, "the mask of hr.staff.salary");
+        await client.query("SET search_path = public");
+        await assert.rejects(client.query("SELECT name FROM staff"), /staff/);
+        await client.query("RESET search_path");
+        assert.equal((await client.query("SELECT name FROM staff")).rows[0].name, "bob");
+      }, more);
+    }
+    const raw = async (parameters: Record<string, string>) => {
+      const client = await RawPostgres.open(gateway!.ports.postgresql!);
+      const token = gateway!.issuer.signToken(gateway!.issuer.claimsOf(devin.email, "postern"));
+      await client.send(startup({ user: "token", database: "demo", ...parameters }));
+      await client.next();
+      await client.send(message("p", `${token}\0`));
+      return { client, last: (await client.until("Z")).at(-1)! };
+    };
+    const { client, last } = await raw({ search_path: "hr, public" });
+    assert.equal(last.type, "Z");
+    assert.deepEqual(valuesOf((await client.ask(say.query("SELECT salary FROM staff"))).messages[1]!), [
+      null,
+    ]);
+    client.close();
+    for (const path of ["trap, public", "nowhere", "pg_temp, public", "hr'; SELECT 1; --", ""]) {
+      const refused = await raw({ search_path: path });
+      if (path === "") {
+        // Nothing is found without its schema, which traps nobody.
+        assert.equal(refused.last.type, "Z");
+      } else {
+        assert.equal(refused.last.type, "E", path);
+        const { C, M } = fieldsOf(refused.last);
+        assert.equal(C, "28000");
+        assert.match(M!, /The start-up setting "search_path" is refused/);
+      }
+      refused.client.close();
+    }
+    await assert.rejects(connect({ options: "-c search_path=trap" }), /search_path.*users|search_path/);
+  },
 );
 
 testNeeding(

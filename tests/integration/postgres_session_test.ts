@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { PosternError } from "../../policy/errors.ts";
 import { createAuthority } from "../support/certificates.ts";
-import { type Postgresql, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { type Postgresql, postgresql18Here, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { missing, testNeeding } from "../support/programs.ts";
 import { runPsql, startPsql } from "../support/psql.ts";
 import {
@@ -18,7 +18,12 @@ import {
   valuesOf,
 } from "../support/raw_postgres.ts";
 import { person, type ScriptedVerdict } from "../support/scripted_gatekeeper.ts";
-import { type ScriptedProxyOptions, startScriptedProxy, targetOf } from "../support/scripted_proxy.ts";
+import {
+  type ScriptedProxy,
+  type ScriptedProxyOptions,
+  startScriptedProxy,
+  targetOf,
+} from "../support/scripted_proxy.ts";
 import { startTlsRelay } from "../support/tls_relay.ts";
 
 const tables = "CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'one')";
@@ -81,7 +86,7 @@ within("start-up: what cannot be is answered with a clear error", {}, async (wor
       /standard_conforming/,
       "28000",
     ],
-    [startup({ user: "me", database: "demo", search_path: "evil" }), /search_path/, "28000"],
+    [startup({ user: "me", database: "demo", default_transaction_read_only: "off" }), /read_only/, "28000"],
     [startup({ user: "me", database: "demo", client_encoding: "LATIN1" }), /LATIN1/, "28000"],
     [startup({ user: "me", database: "demo" }, 131_072), /protocol 2\.0/, "08P01"],
     [bytesOf(sslRequest, startup({ user: "me", database: "demo" })), /behind its request/, "08P01"],
@@ -467,6 +472,51 @@ testNeeding(
       await world.close();
       await Deno.remove(folder, { recursive: true });
     }
+  },
+);
+
+testNeeding(
+  [postgresqlHere, postgresql18Here],
+  "targets: TLS from the first byte (PostgreSQL 18), checked by name; an older one is told",
+  async (t) => {
+    const open = async (version: 15 | 18, body: (world: ScriptedProxy) => Promise<void>) => {
+      const target = await startPostgresql({ version, auth: "scram-sha-256", tls: "required" });
+      const tls = { mode: "verify-full" as const, ca: target.tls!.ca, direct: true };
+      const world = await startScriptedProxy({ target: targetOf(target, "postgresql", { tls }) });
+      try {
+        await body(world);
+      } finally {
+        await world.close();
+        await target.close();
+      }
+    };
+    await t.step("18 takes it, for sessions and for a cancel", () =>
+      open(18, async (world) => {
+        const client = await RawPostgres.ready(world.port);
+        const { messages } = await client.ask(
+          say.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),
+        );
+        assert.deepEqual(valuesOf(messages[1]!), ["t"]);
+        await client.send(say.query("SELECT pg_sleep(60)"));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const cancel = await RawPostgres.open(world.port);
+        await cancel.send(cancelRequest(client.pid, client.secret));
+        await cancel.rest();
+        cancel.close();
+        assert.equal(fieldsOf((await client.until("Z")).find(({ type }) => type === "E")!).C, "57014");
+        client.close();
+      }));
+    await t.step(
+      "15 does not, and the client is told so without the target's address",
+      () =>
+        open(15, async (world) => {
+          const client = await RawPostgres.open(world.port);
+          await client.send(startup({ user: "me", database: "demo" }));
+          const { M } = fieldsOf((await client.until("E")).at(-1)!);
+          assert.match(M!, /The TLS handshake with the target "demo" failed|closed the connection/);
+          client.close();
+        }),
+    );
   },
 );
 
