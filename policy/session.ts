@@ -15,7 +15,7 @@ import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
 import type { Hold, Recordable, Session } from "./ports.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
-import { changesCatalog, isRead, type JudgedData, SessionEvents } from "./session_events.ts";
+import { changesCatalog, isRead, type JudgedData, sentBytes, SessionEvents } from "./session_events.ts";
 import type {
   ApprovalRequest,
   ClientInfo,
@@ -60,7 +60,10 @@ export class GatedSession implements Session {
   readonly #where: Place;
   readonly #about: { readonly person: string; readonly session: string; readonly target: string };
   /** Forwarded and not finished: when it began, and whether the catalog may differ after it. */
-  readonly #running = new Map<string, { readonly at: number; readonly changesCatalog: boolean }>();
+  readonly #running = new Map<
+    string,
+    { readonly at: number; readonly sent: number; readonly changesCatalog: boolean }
+  >();
   /** How long an approved request had waited, by its id. */
   readonly #waited = new Map<string, number>();
   readonly #analyst: SessionAnalyst;
@@ -166,7 +169,7 @@ export class GatedSession implements Session {
     this.deps.meter.statement(this.target.name, data);
     if (data.forwarded) {
       const at = this.deps.clock();
-      this.#running.set(id, { at, changesCatalog: changesCatalog(run.judgement) });
+      this.#running.set(id, { at, sent: sentBytes(run), changesCatalog: changesCatalog(run.judgement) });
       this.#track.began(id, data.text, data.verbs, at);
     }
     return id;
@@ -182,7 +185,8 @@ export class GatedSession implements Session {
     this.deps.meter.finished(this.target.name, outcome, duration);
     const { results = [] } = outcome;
     if (results.length > 0) this.deps.journal.note(resultRecorded(this.#about, statement, results));
-    this.deps.journal.note(this.#events.finished(statement, outcome, duration));
+    const sent = running.sent + (outcome.copied ?? 0);
+    this.deps.journal.note(this.#events.finished(statement, outcome, { durationMs: duration, sent }));
     this.#noteDetections(statement);
     if (running.changesCatalog && outcome.error === null) {
       this.deps.catalogs.refresh(this.#place.target, this.database);

@@ -1,4 +1,5 @@
 /** What one session records of its statements, as cheaply as repetition allows. */
+import { Buffer } from "node:buffer";
 import { type About, parametersOf } from "./audit/drafts.ts";
 import { EventTemplate, type FilledEvent, filling, hole } from "./audit/event_template.ts";
 import { type EventData, statementFinished, statementJudged } from "./audit/events.ts";
@@ -25,6 +26,10 @@ const harmless: ReadonlySet<StatementKind> = new Set(["read", "transaction", "se
 export const changesCatalog = ({ statements }: Judgement): boolean =>
   statements.some(({ facts }) => !harmless.has(facts.kind));
 
+/** What the client sent of it: its text and its parameters' values. */
+export const sentBytes = ({ text, parameters }: StatementRun): number =>
+  parameters.reduce((sum, { bytes }) => sum + bytes, Buffer.byteLength(text));
+
 interface Known {
   readonly text: string;
   readonly state: SqlState;
@@ -43,8 +48,11 @@ export class SessionEvents {
   readonly #finished: EventTemplate;
 
   constructor(private readonly about: About) {
-    const finished = statementFinished(about, hole(0), { rows: 0, bytes: 0, tag: hole(1), error: null }, 0);
-    const data = { ...finished.data, rows: hole(2), bytes: hole(3), durationMs: hole(4) };
+    const finished = statementFinished(about, hole(0), { rows: 0, bytes: 0, tag: hole(1), error: null }, {
+      durationMs: 0,
+      sent: 0,
+    });
+    const data = { ...finished.data, rows: hole(2), bytes: hole(3), durationMs: hole(4), sent: hole(5) };
     this.#finished = new EventTemplate({ ...finished, data });
   }
 
@@ -55,8 +63,12 @@ export class SessionEvents {
     return { template, values: [`"${id}"`, run.inTransaction ? "true" : "false", parameters] };
   }
 
-  finished(id: string, outcome: StatementOutcome, durationMs: number): EventDraft | FilledEvent {
-    if (outcome.error !== null) return statementFinished(this.about, id, outcome, durationMs);
+  finished(
+    id: string,
+    outcome: StatementOutcome,
+    measured: { readonly durationMs: number; readonly sent: number },
+  ): EventDraft | FilledEvent {
+    if (outcome.error !== null) return statementFinished(this.about, id, outcome, measured);
     return {
       template: this.#finished,
       values: [
@@ -64,7 +76,8 @@ export class SessionEvents {
         filling(outcome.tag),
         String(outcome.rows),
         String(outcome.bytes),
-        filling(durationMs),
+        filling(measured.durationMs),
+        String(measured.sent),
       ],
     };
   }

@@ -250,7 +250,10 @@ export interface StatementRun {
 
 export interface StatementOutcome {
   readonly rows: number | null;
+  /** Of the result, as the client got it. */
   readonly bytes: number;
+  /** Bytes of data that the client sent for it, after the statement itself (COPY). */
+  readonly copied?: number;
   /** SQLSTATE or errno of an error, with a safe message; null where it succeeded. */
   readonly error: { readonly code: string; readonly message: string } | null;
   /** The target's own completion tag: `UPDATE 3`. */

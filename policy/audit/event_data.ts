@@ -147,7 +147,10 @@ export const eventData = {
   "statement.finished": z.strictObject({
     statement: z.string(),
     rows: z.number().nullable(),
+    /** Of the result, to the client. */
     bytes: z.number(),
+    /** From the client: the statement's text, its parameters, and the data of a COPY. Older records lack it. */
+    sent: z.number().optional(),
     tag: z.string(),
     error: z.strictObject({ code: z.string(), message: z.string() }).readonly().nullable(),
     durationMs: z.number(),

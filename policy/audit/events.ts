@@ -185,12 +185,13 @@ export const statementFinished = (
   about: About,
   statement: string,
   outcome: StatementOutcome,
-  durationMs: number,
+  { durationMs, sent }: { readonly durationMs: number; readonly sent: number },
 ) =>
   draft("statement.finished", about, {
     statement,
     rows: outcome.rows,
     bytes: outcome.bytes,
+    sent,
     tag: outcome.tag,
     error: outcome.error === null ? null : { code: outcome.error.code, message: outcome.error.message },
     durationMs,

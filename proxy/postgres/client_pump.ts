@@ -8,11 +8,12 @@ import type { StatementRun } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
 import { FrameBuffer } from "../wire/frame_buffer.ts";
 import { ClientSide } from "./client_side.ts";
-import type { Conversation, Execution, Outgoing } from "./conversation.ts";
+import type { Conversation, Outgoing } from "./conversation.ts";
+import type { Execution } from "./execution.ts";
 import { flush, readyForQuery, terminate } from "./encode.ts";
 import { toClient } from "./errors.ts";
 import { Executor } from "./executor.ts";
-import { frameShape, fromClient, idle } from "./frames.ts";
+import { frameShape, fromClient, headerBytes, idle } from "./frames.ts";
 import { Held } from "./held.ts";
 import { Sender } from "./sender.ts";
 import type { Place, Runnable, Step } from "./steps.ts";
@@ -188,6 +189,7 @@ export class ClientPump {
     const type = this.#in.byte(0);
     const c = this.#c;
     if (type === fromClient.copyData && c.copyIn && c.outgoing.length === 0) {
+      c.countCopied(bytes - headerBytes);
       this.#in.passInRun(bytes, this.#sender.out);
       return true;
     }

@@ -7,7 +7,6 @@ import { PosternError } from "../../policy/errors.ts";
 import type { Judgement, SqlState, StatementRun } from "../../policy/types.ts";
 import {
   type Conversation,
-  Execution,
   forget,
   type Outgoing,
   type Portal,
@@ -18,8 +17,9 @@ import {
   type Statement,
 } from "./conversation.ts";
 import { decodeBind, decodeExecute, decodeNamed, decodeParse, decodeQuery } from "./decode.ts";
+import { Execution } from "./execution.ts";
 import { describePortal } from "./encode.ts";
-import { fromClient } from "./frames.ts";
+import { fromClient, headerBytes } from "./frames.ts";
 import { refersProblem, takeEffect } from "./names.ts";
 import {
   lossyText,
@@ -240,7 +240,8 @@ export class ClientSide {
     const { c } = this;
     this.releaseKept();
     if (!c.copyIn) return c.drained(null) ? drop : { kind: "wait", until: "copy" };
-    if (type !== fromClient.copyData) c.copyIn = false;
+    if (type === fromClient.copyData) c.countCopied(frame.length - headerBytes);
+    else c.copyIn = false;
     return { kind: "send", items: [{ frame, reply: null, ready: true }] };
   }
 

@@ -3,13 +3,11 @@
  * that the target still has to answer, and where the transaction stands. No sockets, no clock; the client's
  * side adds to it, the target's side takes away.
  */
-import type { ShownRows } from "../../policy/shown_rows.ts";
-import type { Watch } from "../../policy/watch.ts";
-import type { Judgement, ParameterView, ResultMasks, SqlState } from "../../policy/types.ts";
+import type { ParameterView, SqlState } from "../../policy/types.ts";
 import { Queue } from "../wire/queue.ts";
 import type { BindMessage, Column } from "./decode.ts";
 import { idle } from "./frames.ts";
-import type { RowMasker } from "./row_masker.ts";
+import type { Execution } from "./execution.ts";
 import { parameterView } from "./values.ts";
 
 /** A prepared statement of the protocol's own (Parse). */
@@ -39,56 +37,6 @@ export interface Portal {
   execution: Execution | null;
   /** The number of the Sync or Query that came before it: portals end with their transaction. */
   readonly batch: number;
-}
-
-/** One execution on its way: what policy said, and what came of it. */
-export class Execution {
-  /** The record's id of it, once durable. */
-  id: string | null = null;
-  /** Returned to the client, or written where nothing is returned; of all statements of the message. */
-  rows = 0;
-  /** Whether it was of a kind that has rows. */
-  counted = false;
-  bytes = 0;
-  /** The target's own of the last statement. */
-  tag = "";
-  error: { code: string; message: string } | null = null;
-  /** Which statement of a Query message is being answered. */
-  index = 0;
-  /** null: rows pass as they are. undefined until the columns are known. */
-  masks: RowMasker | null | undefined = undefined;
-  /** Detectors read what COPY sends. */
-  copyWatch: Watch | null = null;
-  /** What the client sees of its rows, where that is recorded. */
-  shown: ShownRows | null = null;
-  /** Of the result that is kept there. */
-  columns: readonly Column[] = [];
-  /** Its result was refused; the rest of it is swallowed. */
-  withheld = false;
-  settled = false;
-
-  #rowsBefore = 0;
-
-  constructor(readonly judgement: Judgement) {}
-
-  /** One statement of it is complete: `INSERT 0 5`. The tag of a portal's last portion counts that portion only. */
-  completed(tag: string): void {
-    this.tag = tag;
-    const count = / (\d+)$/.exec(tag)?.[1];
-    if (count === undefined) return;
-    this.counted = true;
-    this.rows = this.#rowsBefore + Math.max(this.rows - this.#rowsBefore, Number(count));
-    this.#rowsBefore = this.rows;
-  }
-
-  get tainted(): boolean {
-    return this.judgement.tainted;
-  }
-
-  /** For the result that is being answered; undefined where the judgement knows of no such statement. */
-  get plan(): ResultMasks | undefined {
-    return this.judgement.statements[this.index]?.result;
-  }
 }
 
 export type ReplyKind = "query" | "parse" | "bind" | "describe" | "execute" | "close" | "sync";
@@ -157,6 +105,12 @@ export class Conversation {
   /** `reported`: the target tells every change of what the state holds; one before PostgreSQL 18 has to be asked. */
   constructor(state: SqlState, readonly reported: boolean) {
     this.state = state;
+  }
+
+  /** Data of a COPY came from the client, for whatever is being answered. */
+  countCopied(bytes: number): void {
+    const execution = this.replies.first()?.execution;
+    if (execution) execution.copied += bytes;
   }
 
   /** Nothing is under way at the target, except perhaps what waits behind a Bind that Postern keeps. */

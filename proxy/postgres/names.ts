@@ -1,7 +1,8 @@
 /** Where SQL reaches into what the protocol keeps: prepared statements, cursors, settings. */
 import { PosternError } from "../../policy/errors.ts";
 import type { Judgement, SqlState, StatementFacts, StatementKind } from "../../policy/types.ts";
-import { type Conversation, type Execution, forget } from "./conversation.ts";
+import { type Conversation, forget } from "./conversation.ts";
+import type { Execution } from "./execution.ts";
 
 type Judge = (text: string, state: SqlState) => Judgement;
 

@@ -6,7 +6,8 @@ import type { SqlState } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
 import { cancelAtTarget } from "./cancel.ts";
 import { ClientPump } from "./client_pump.ts";
-import { Conversation, type Execution } from "./conversation.ts";
+import { Conversation } from "./conversation.ts";
+import type { Execution } from "./execution.ts";
 import { terminate } from "./encode.ts";
 import { notice, sqlState, toClient } from "./errors.ts";
 import { TargetPump } from "./target_pump.ts";
@@ -245,12 +246,13 @@ export class Relay {
   /** Into the record, if it is there: what was skipped before its record was durable follows it. */
   #finished(execution: Execution): void {
     if (execution.id === null) return;
-    const { rows, bytes, tag, error, shown } = execution;
+    const { rows, bytes, tag, error, shown, copied } = execution;
     this.options.session.finished(execution.id, {
       rows: execution.counted || rows > 0 ? rows : null,
       bytes,
       tag,
       error,
+      copied,
       ...(shown === null ? {} : { results: shown.results }),
     });
   }

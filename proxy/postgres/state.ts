@@ -1,6 +1,7 @@
 /** What texts mean on a session: settings that a target reports, or has to be asked for. */
 import type { Judgement } from "../../policy/types.ts";
-import { type Conversation, Execution, type Outgoing, replyTo } from "./conversation.ts";
+import { type Conversation, type Outgoing, replyTo } from "./conversation.ts";
+import { Execution } from "./execution.ts";
 import { decodeTextRow } from "./decode.ts";
 import { failedTransaction } from "./frames.ts";
 import type { Step } from "./steps.ts";

@@ -1,7 +1,8 @@
 /** What is to be done with one message of a client's. */
 import type { PosternError } from "../../policy/errors.ts";
 import type { StatementRun } from "../../policy/types.ts";
-import type { Execution, Outgoing } from "./conversation.ts";
+import type { Outgoing } from "./conversation.ts";
+import type { Execution } from "./execution.ts";
 
 /** Where a refusal takes effect: a Query is answered by itself, anything else fails its pipeline up to Sync. */
 export type Place = "query" | "pipeline";

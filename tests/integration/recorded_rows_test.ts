@@ -141,6 +141,35 @@ testNeeding([postgresqlHere, "psql"], "PostgreSQL: the record has what the clien
         { columns: columns("COPY"), rows: [["1\tx"], ["2\tx"], ["3\tx"]], more: true },
       ]);
     });
+    await t.step("bytes each way: text, parameters and COPY data one way, rows the other", async () => {
+      const measured = async (text: string) => {
+        await of(text);
+        const { events } = await exported(gateway);
+        const judged = events.findLast(({ type, data }) =>
+          type === "statement.judged" && data.text === text
+        )!;
+        const end = events.find(({ type, data }) =>
+          type === "statement.finished" && data.statement === judged.data.statement
+        )!;
+        return [Number(end.data.sent), Number(end.data.bytes)] as const;
+      };
+      const text = "SELECT repeat('x', 10000) || $1";
+      await client.query(text, ["y".repeat(500)]);
+      const [sent, bytes] = await measured(text);
+      assert.equal(sent, text.length + 500);
+      assert.ok(bytes >= 10_500 && bytes < 10_600, `${bytes}`);
+      const { user: name, password } = await user.oneTimePassword("demo");
+      const copy = "COPY numbers FROM STDIN";
+      const lines = Array.from({ length: 5000 }, (_, n) => `${n}\n`).join("");
+      const { stdout, stderr } = await runPsql({
+        connection: `host=127.0.0.1 port=${gateway.ports.postgresql} user=${name} dbname=demo`,
+        args: ["-c", copy],
+        stdin: lines,
+        env: { PGPASSWORD: password },
+      });
+      assert.match(stdout, /COPY 5000/, stderr);
+      assert.deepEqual(await measured(copy), [copy.length + lines.length, 0]);
+    });
     await t.step("what only asks the catalogs is not kept", async () => {
       await client.query("SELECT relname FROM pg_class LIMIT 1");
       assert.deepEqual(await of("SELECT relname FROM pg_class LIMIT 1"), []);

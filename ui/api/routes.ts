@@ -45,6 +45,7 @@ const pages = [
   "/live",
   "/access",
   "/access/:id",
+  "/advance",
   "/console",
   "/overview",
   "/rules",

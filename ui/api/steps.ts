@@ -87,8 +87,8 @@ function shortened({ text, type, bytes }: Parameter): Parameter {
 }
 
 function finished(event: Known<"statement.finished">): Step {
-  const { statement, rows, bytes, tag, error, durationMs } = event.data;
-  return { ...place(event), step: "outcome", statement, rows, bytes, tag, error, durationMs };
+  const { statement, rows, bytes, sent = null, tag, error, durationMs } = event.data;
+  return { ...place(event), step: "outcome", statement, rows, bytes, sent, tag, error, durationMs };
 }
 
 function held(event: Known<"approval.requested">): Step {

@@ -25,6 +25,7 @@ const ConnectScreen = later<{ secret: string }>(async () =>
 );
 const AccessScreen = later(async () => (await import("./screens/access.tsx")).AccessScreen);
 const GrantScreen = later<{ id: string }>(async () => (await import("./screens/grant.tsx")).GrantScreen);
+const AdvanceScreen = later(async () => (await import("./screens/advance.tsx")).AdvanceScreen);
 const HistoryScreen = later(async () => (await import("./screens/history.tsx")).HistoryScreen);
 const LiveScreen = later(async () => (await import("./screens/live.tsx")).LiveScreen);
 const ConsoleScreen = later(async () => (await import("./screens/console.tsx")).ConsoleScreen);
@@ -97,6 +98,7 @@ function Inside() {
         <Route path="/" component={DeskPage} />
         <Route path="/requests/:id" component={DeskPage} />
         <Route path="/history" component={HistoryScreen} />
+        <Route path="/advance" component={AdvanceScreen} />
         <Route path="/live" component={LiveScreen} />
         <Route path="/rules" component={RulesScreen} />
         <Route path="/console" component={ConsoleScreen} />

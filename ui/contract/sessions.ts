@@ -76,7 +76,9 @@ export const stepSchema = z.discriminatedUnion("step", [
     step: z.literal("outcome"),
     statement: z.string(),
     rows: z.number().nullable(),
+    /** To the client, and from it; null in older records. */
     bytes: z.number(),
+    sent: z.number().nullable(),
     tag: z.string(),
     error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
     durationMs: z.number(),

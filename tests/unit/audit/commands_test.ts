@@ -27,7 +27,7 @@ Deno.test("an exported file verifies, and the text says what it holds and whose 
     await exported(`${folder}/a.jsonl`);
     const alone = await verifyFile(`${folder}/a.jsonl`);
     assert.ok(alone.ok);
-    assert.match(alone.text, /^OK: 28 events, sequence 1\.\.28, 2 signed heads on the way, end signed 2025-/);
+    assert.match(alone.text, /^OK: 32 events, sequence 1\.\.32, 3 signed heads on the way, end signed 2025-/);
     assert.match(alone.text, /This key comes from the export itself/);
     await Deno.writeTextFile(`${folder}/key.pem`, record.publicPem);
     const pinned = await verifyFile(`${folder}/a.jsonl`, `${folder}/key.pem`);
@@ -41,7 +41,7 @@ Deno.test("a changed file is bad, and the text names line, event and fault", () 
     await Deno.writeTextFile(`${folder}/a.jsonl`, text.replace("UPDATE customers", "SELECT customers"));
     assert.deepEqual(await verifyFile(`${folder}/a.jsonl`), {
       ok: false,
-      text: "BAD: line 7 (sequence 6): the hash does not match its content: the line was changed",
+      text: "BAD: line 8 (sequence 7): the hash does not match its content: the line was changed",
     });
   }));
 

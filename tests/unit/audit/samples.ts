@@ -1,4 +1,5 @@
 /** Events to test with, one of each type, and a record in memory that exports like the store does. */
+import { resultRecorded } from "../../../policy/audit/result_events.ts";
 import { noImpact } from "../../../policy/sql/impact.ts";
 import { probeDisagreed } from "../../../policy/audit/probe_events.ts";
 import { valuesDetected } from "../../../policy/audit/detection_events.ts";
@@ -194,6 +195,7 @@ export function oneOfEach(id = "1"): EventDraft[] {
   const asked = { ...request, id: `approval-${id}`, session: here.session };
   return [
     events.gatewayStarted({ version: "0.1.0", pid: 7, policy: "p1", listeners: ["a:1"], targets: ["t"] }),
+    events.gatewayLost({ node: "n1", name: "bastion-1", sessions: 2, approvals: 1 }),
     events.signInFailed({}, attempt, { method: "token", code: "AuthFailed", reason: "it is expired" }),
     events.signInSucceeded(target.name, attempt, identity),
     events.sessionRefused(target.name, attempt, identity, {
@@ -224,11 +226,14 @@ export function oneOfEach(id = "1"): EventDraft[] {
       approval: asked.id,
       waitedMs: 500,
     }),
+    resultRecorded(here, `statement-${id}`, [
+      { columns: [{ name: "ssn", masked: true }], rows: [["***-1037"], [null]], more: true },
+    ]),
     events.statementFinished(
       here,
       `statement-${id}`,
       { rows: 1, bytes: 17, error: null, tag: "UPDATE 1" },
-      12.5,
+      { durationMs: 12.5, sent: 44 },
     ),
     events.approvalWithdrawn({ ...asked, id: `gone-${id}`, state: "withdrawn", outcome: "Ctrl-C" }),
     events.sessionEnded(here, "the client left"),

@@ -145,9 +145,9 @@ const tamperings: readonly Tampering[] = [
   },
   {
     how: "the last events removed",
-    lines: honest.toSpliced(at(41), 2),
+    lines: honest.toSpliced(at(47), 2),
     line: end - 1,
-    says: /ends? at event 40/,
+    says: /ends? at event 46/,
   },
   { how: "the signed end removed", lines: honest.slice(0, -1), line: end, says: /without its signed end/ },
   {

@@ -86,8 +86,9 @@ Deno.test("ends of statements are recorded with the bytes of a whole event each"
       fc.option(fc.record({ code: anyText, message: anyText })),
       (rows, bytes, tag, ms, error) => {
         const outcome = { rows, bytes, tag, error };
-        const event = new SessionEvents(about).finished("s-1", outcome, ms);
-        assert.deepEqual(bytesOf(event, 7), bytesOf(statementFinished(about, "s-1", outcome, ms), 7));
+        const measured = { durationMs: ms, sent: bytes };
+        const event = new SessionEvents(about).finished("s-1", outcome, measured);
+        assert.deepEqual(bytesOf(event, 7), bytesOf(statementFinished(about, "s-1", outcome, measured), 7));
       },
     ),
   );

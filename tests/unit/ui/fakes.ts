@@ -448,7 +448,7 @@ export class FakeGateway {
       about,
       statement,
       { rows: 3, bytes: 120, error: null, tag: "SELECT 3", ...outcome },
-      4.2,
+      { durationMs: 4.2, sent: 30 },
     ));
   }
 

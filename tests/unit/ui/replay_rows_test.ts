@@ -47,6 +47,7 @@ function outcome(statement: string, error: { code: string; message: string } | n
     statement,
     rows: 1,
     bytes: 1,
+    sent: 1,
     tag: "",
     error,
     durationMs: 1,

@@ -38,6 +38,7 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
   "GET /sessions/:id": { path: "/sessions/session-1", answers: [200, 200, 200, 200, 200, 200] },
   "GET /access": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /access/:id": { path: "/access/GRANT", answers: [200, 200, 200, 200, 200, 200] },
+  "GET /advance": { answers: [200, 200, 200, 200, 200, 200] },
   "GET /api/access": { answers: [401, 200, 200, 200, 200, 200] },
   "POST /api/access": {
     body: { target: "orders-prod", reason: "ticket 4711", durationMs: 60_000 },

@@ -61,6 +61,9 @@ export function Desk({ id }: { id?: string }) {
           {hasRole("approver", "admin", "auditor") ? "Inbox" : "My waiting statements"}
         </Title>
         <RequestList open={id} />
+        <p class="desk-more">
+          <a href="/advance">Ask for approval in advance</a>
+        </p>
       </div>
       <div class="desk-detail">
         {id === undefined ? <NothingOpen /> : (

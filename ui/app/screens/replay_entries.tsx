@@ -198,20 +198,30 @@ function Story({ row, session, verbs, length }: StoryProps) {
             <Value text={text} /> <span class="fact-note">{type}</span>
           </Line>
         ))}
-        {outcome?.error
-          ? (
-            <Line name="Error">
-              <Marked text={`${outcome.error.code}: ${outcome.error.message}`} />
-            </Line>
-          )
-          : null}
-        {outcome && !outcome.error
-          ? <Line name="Result">{outcome.tag || "done"} in {duration(outcome.durationMs)}</Line>
-          : null}
+        {outcome ? <Outcome outcome={outcome} /> : null}
         <Links row={row} session={session} />
       </dl>
       {row.result ? <RecordedRows session={session.id} step={row.result} /> : null}
     </div>
+  );
+}
+
+function Outcome({ outcome }: { outcome: NonNullable<StatementRow["outcome"]> }) {
+  const { error, tag, durationMs, sent, bytes } = outcome;
+  return (
+    <>
+      {error
+        ? (
+          <Line name="Error">
+            <Marked text={`${error.code}: ${error.message}`} />
+          </Line>
+        )
+        : <Line name="Result">{tag || "done"} in {duration(durationMs)}</Line>}
+      <Line name="Data">
+        {sent === null ? "" : `${counted(sent, "byte")} sent, `}
+        {counted(bytes, "byte")} received
+      </Line>
+    </>
   );
 }
 
