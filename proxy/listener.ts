@@ -49,6 +49,9 @@ export function listen(
   });
 }
 
+/** When the kernel starts to ask a silent client whether it is still there. */
+const keepAliveMs = 60_000;
+
 class Accepting implements Listener {
   readonly server: Server;
   readonly #clients = new Set<Socket>();
@@ -60,12 +63,7 @@ class Accepting implements Listener {
     private readonly caps: ConnectionCaps,
     private readonly deps: ConnectionDeps,
   ) {
-    this.server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 },
-      (client) => {
-        this.#accept(client);
-      },
-    );
+    this.server = createServer((client) => this.#accept(client));
   }
 
   get address(): AddressInfo {
@@ -98,6 +96,9 @@ class Accepting implements Listener {
   #accept(client: Socket): void {
     // For the socket's whole life: an error without a listener would end the process.
     client.on("error", () => {});
+    // Deno 2.9 does not hand on createServer's options of these names.
+    client.setNoDelay(true);
+    client.setKeepAlive(true, keepAliveMs);
     const address = client.remoteAddress;
     // Gone before it was accepted.
     if (address === undefined) return void client.destroy();
