@@ -94,14 +94,16 @@ testNeeding(
       assert.deepEqual(await findings(mine), []);
       if (shots !== undefined) await mine.screenshot({ path: `${shots}/ask-later.png`, fullPage: true });
       await later.getByRole("button", { name: "Ask for access" }).click();
-      await mine.getByText("You have asked for it; it waits for a decision.").waitFor();
+      await mine.getByRole("link", { name: /ask for access for 1 h 0 min, from .* Waiting/ }).waitFor();
       await inbox.goto(`${test.url}/`);
       await inbox.locator("a.card", { hasText: "the migration tonight" }).first().click();
       await inbox.getByText("Wanted from").waitFor();
       await inbox.getByRole("button", { name: "Grant" }).click();
       await inbox.getByRole("dialog", { name: "Grant this access" }).getByRole("button", { name: "Grant" })
         .click();
-      await mine.getByText("It opens to you later; see when above.").waitFor();
+      await mine.getByRole("link", { name: /asked for access for 1 h 0 min, from .* Granted/ }).waitFor();
+      // What is open now says so still.
+      await mine.getByText("It is open to you now; connect as usual.").waitFor();
       const granted = test.gateway.grants.open().find(({ reason }) => reason === "the migration tonight")!;
       assert.ok(granted.startsAt! > Date.now() + 2.9 * 3_600_000, "not open before");
       if (shots !== undefined) await mine.screenshot({ path: `${shots}/opens-later.png`, fullPage: true });

@@ -110,9 +110,10 @@ function told(
 function listing({ places, grants, now }: MyAccess): string {
   const words = { open: "open to you", ask: "ask for it", glass: "by break-glass only" };
   const lines = places.map(({ name, entry, environment, breakGlass }) => {
-    const has = grants.find(({ target, state, endsAt }) =>
+    const own = grants.filter(({ target, state, endsAt }) =>
       target === name && state === "granted" && (endsAt ?? 0) > now
     );
+    const has = own.find(({ startsAt }) => (startsAt ?? 0) <= now) ?? own[0];
     const from = (has?.startsAt ?? 0) > now ? `from ${clock(has?.startsAt ?? 0)} ` : "";
     const state = has === undefined ? words[entry] : `open ${from}until ${clock(has.endsAt ?? 0)}`;
     const glass = breakGlass !== null && entry === "ask" ? " (or --break-glass)" : "";

@@ -59,6 +59,11 @@ function Mine({ mine, target, wait, onAsked }: MineProps) {
     state === "granted" ? (endsAt ?? 0) > now.value : state === "requested" && deadlineAt > now.value;
   const open = mine.grants.filter(isOpen);
   const over = mine.grants.filter((grant) => !isOpen(grant)).slice(0, 10);
+  const started = ({ startsAt, state }: GrantView) => state === "granted" && (startsAt ?? 0) <= now.value;
+  const grantOf = (target: string) => {
+    const own = open.filter((grant) => grant.target === target);
+    return own.find(started) ?? own[0];
+  };
   const first = mine.places.filter(({ name }) => name === target);
   const places = [...first, ...mine.places.filter(({ name }) => name !== target)];
   return (
@@ -79,7 +84,7 @@ function Mine({ mine, target, wait, onAsked }: MineProps) {
                   place={place}
                   here={place.name === target}
                   wait={place.name === target ? wait : undefined}
-                  has={open.find((grant) => grant.target === place.name)}
+                  has={grantOf(place.name)}
                   onAsked={onAsked}
                 />
               </li>

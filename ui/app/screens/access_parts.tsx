@@ -40,13 +40,8 @@ export function scopeText({ scope }: Pick<GrantView, "scope">): string {
 /** What is left of a grant, or of the wait for it. */
 export function GrantTime({ grant }: { grant: GrantView }) {
   const { state, startsAt, endsAt, requestedAt, deadlineAt } = grant;
-  if (state === "granted" && startsAt !== null && startsAt > now.value) {
-    return (
-      <span class="countdown-text">
-        from <Time at={startsAt} />
-      </span>
-    );
-  }
+  // The sentence says from when.
+  if (state === "granted" && startsAt !== null && startsAt > now.value) return null;
   if (state === "granted" && startsAt !== null && endsAt !== null) {
     return <Countdown until={endsAt} from={startsAt} />;
   }
