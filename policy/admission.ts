@@ -3,6 +3,7 @@ import type { Accounts } from "./accounts.ts";
 import { sessionEnded, sessionStarted } from "./audit/events.ts";
 import { everWrites, isFor, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
+import { limitReached } from "./limits.ts";
 import { type Grant, isActive } from "./grant.ts";
 import { mayWrite } from "./grant_scope.ts";
 import type { Grants } from "./grants.ts";
@@ -169,21 +170,21 @@ export class Admission implements LocalSessions {
     }
     const { memoryBytesMax } = this.deps.inForce.current.limits;
     if (Deno.memoryUsage().rss > memoryBytesMax) {
-      return new PosternError(
-        "LimitExceeded",
+      return limitReached(
+        "limits.memory",
         `Postern is short of memory and lets nobody in (limits.memory: ${
           Math.round(memoryBytesMax / 1024 ** 2)
         } MB)`,
-        { rule: "limits.memory", hint: "Try again in a moment, then tell whoever runs Postern" },
+        "Try again in a moment, then tell whoever runs Postern",
       );
     }
     const open = [...this.#sessions.values()].map((session) => session.identity);
     const mine = [...open, ...this.#admitting].filter((other) => samePerson(other, identity)).length;
     if (mine >= this.deps.inForce.current.limits.sessionsPerPersonMax) {
-      return new PosternError(
-        "LimitExceeded",
+      return limitReached(
+        "limits.sessionsPerPerson",
         `${identity.name} has ${mine} sessions open, which is the limit (limits.sessionsPerPerson)`,
-        { rule: "limits.sessionsPerPerson", hint: "Close one of them, or end it in the dashboard" },
+        "Close one of them, or end it in the dashboard",
       );
     }
     if (identity.expiresAt <= this.deps.clock()) {
@@ -223,7 +224,7 @@ export class Admission implements LocalSessions {
     // setTimeout takes at most 2^31 - 1 ms; a later end is checked again then.
     const check = (): void => {
       const now = clock();
-      if (now >= end.at) return session.terminate(end.reason);
+      if (now >= end.at) return session.terminate(end.reason());
       if (now >= warnAt) {
         warnAt = Infinity;
         session.notify(endsSoon(place.target.name, end.at, now));
@@ -241,16 +242,22 @@ export class Admission implements LocalSessions {
   }
 
   /** Whatever comes first: the sign-in's end, the longest session, the grant's end. */
-  #endOf({ identity, grant, target }: SessionPlace): { readonly at: number; readonly reason: PosternError } {
+  #endOf(
+    { identity, grant, target }: SessionPlace,
+  ): { readonly at: number; readonly reason: () => PosternError } {
     const { clock, inForce } = this.deps;
-    const at = Math.min(identity.expiresAt, clock() + inForce.current.limits.sessionTimeMs);
+    const longest = clock() + inForce.current.limits.sessionTimeMs;
+    const { expiresAt } = identity;
+    const at = Math.min(expiresAt, longest);
     if (grant !== null && grant.endsAt <= at) {
-      return { at: grant.endsAt, reason: accessOver(target.name, "its time was over") };
+      return { at: grant.endsAt, reason: () => accessOver(target.name, "its time was over") };
     }
-    const reason = new PosternError("AuthFailed", "Your access has ended: the sign-in was good until now", {
-      rule: "limits.sessionTime",
-      hint: "Connect again to sign in anew",
-    });
+    const hint = "Connect again to sign in anew";
+    const over = "The session has reached the longest time that one may last (limits.sessionTime)";
+    const reason = expiresAt <= longest
+      ? () =>
+        new PosternError("AuthFailed", "Your access has ended: the sign-in was good until now", { hint })
+      : () => limitReached("limits.sessionTime", over, hint);
     return { at, reason };
   }
 }

@@ -106,7 +106,7 @@ class ApprovalDesk implements ApprovalService {
 
   async #ask(request: ApprovalRequest, requester: Identity): Promise<PendingRequest> {
     const limit = this.deps.pendingMax?.() ?? 1000;
-    if (this.#pending.size >= limit) throw tooMany(limit, request.rule);
+    if (this.#pending.size >= limit) throw tooMany(limit);
     await this.deps.journal.append(approvalRequested(request));
     const entry = new PendingRequest(request, requester, this.deps.clock);
     this.#pending.set(request.id, entry);

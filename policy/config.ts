@@ -5,11 +5,12 @@ import type { Check } from "./config_checks.ts";
 import { approvalsSchema, type ApprovalTimes, toApprovalTimes } from "./config_approvals.ts";
 import { type HeadTimes, headTimes } from "./audit/heads.ts";
 import { problemsOf } from "./config_issues.ts";
+import { limitsSchema, type PolicyLimits, toPolicyLimits } from "./config_limits.ts";
 import { defaultRules, maskSchema, ruleSchema, toRule } from "./config_rules.ts";
 import { type Problem, readSource } from "./config_source.ts";
 import { type IdentityConfig, identitySchema, toIdentityConfig } from "./config_identity.ts";
 import { type ProtocolChoice, targetsSchema, toTargets } from "./config_targets.ts";
-import { duration, groupNames, size, type Sources, withSources } from "./config_values.ts";
+import { duration, groupNames, type Sources, withSources } from "./config_values.ts";
 import type { MaskSetting } from "./masking.ts";
 import { type RetentionConfig, retentionSchema } from "./audit/retention.ts";
 import { type AnchorsConfig, anchorsSchema } from "./notify/anchors.ts";
@@ -101,15 +102,7 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
     }).prefault({}),
     notify: notifySchema,
     approvals: approvalsSchema,
-    limits: z.strictObject({
-      sessionsPerPerson: z.int().min(1).max(100_000).default(20),
-      sessionTime: duration("1m", "30d").default(12 * 3_600_000),
-      /** Resident memory above which no new session is let in: those that run need room to go on. */
-      memory: size("64MB", "1024GB").default(4 * 1024 ** 3),
-      pendingApprovals: z.int().min(1).max(100_000).default(1000),
-      /** How long a client waits at the door for its person to ask for access. */
-      accessWait: duration("1s", "1d").default(15 * 60_000),
-    }).prefault({}),
+    limits: limitsSchema.prefault({}),
   };
 }
 
@@ -133,13 +126,7 @@ export interface PolicyConfig {
   readonly retention: RetentionConfig;
   readonly anchors: AnchorsConfig;
   readonly heads: HeadTimes;
-  readonly limits: {
-    readonly sessionsPerPersonMax: number;
-    readonly sessionTimeMs: number;
-    readonly pendingApprovalsMax: number;
-    readonly memoryBytesMax: number;
-    readonly accessWaitMs: number;
-  };
+  readonly limits: PolicyLimits;
   readonly approvals: ApprovalTimes;
   /** SHA-256 over rules and masks in hex: which policy a verdict came from, for the record. */
   readonly digest: string;
@@ -164,13 +151,7 @@ export function toPolicyConfig(
     retention: sections.audit.retention,
     anchors: sections.audit.anchors,
     heads: { events: sections.audit.heads.events, intervalMs: sections.audit.heads.every },
-    limits: {
-      sessionsPerPersonMax: limits.sessionsPerPerson,
-      sessionTimeMs: limits.sessionTime,
-      pendingApprovalsMax: limits.pendingApprovals,
-      memoryBytesMax: limits.memory,
-      accessWaitMs: limits.accessWait,
-    },
+    limits: toPolicyLimits(limits),
     approvals: toApprovalTimes(sections.approvals),
     digest: createHash("sha256").update(JSON.stringify([rules, masks])).digest("hex"),
   };

@@ -2,6 +2,7 @@
 import { samePerson } from "./admission.ts";
 import { mayConnect } from "./decide.ts";
 import { PosternError } from "./errors.ts";
+import { limitReached } from "./limits.ts";
 import {
   type BreakGlass,
   type Grant,
@@ -20,7 +21,6 @@ import type { PolicyInForce } from "./in_force.ts";
 import type { Identity, Target } from "./types.ts";
 
 /** Requests that one person may have pending. */
-const pendingPerPersonMax = 20;
 
 export interface GrantsDeps extends GrantBookDeps {
   readonly inForce: PolicyInForce;
@@ -240,7 +240,7 @@ export class Grants implements AccessDesk {
   }
 
   #checkPending(identity: Identity, target: Target): void {
-    const pendingMax = this.deps.inForce.current.limits.pendingApprovalsMax;
+    const { pendingApprovalsMax, accessRequestsPerPersonMax } = this.deps.inForce.current.limits;
     if (!mayConnect(identity, target)) {
       throw new PosternError("PolicyDenied", `${target.name} opens for you by break-glass only`, {
         rule: `targets.${target.name}.groups`,
@@ -254,11 +254,14 @@ export class Grants implements AccessDesk {
         hint: "Wait for its decision, or withdraw it first",
       });
     }
-    if (pending.length >= pendingMax || mine.length >= pendingPerPersonMax) {
-      throw new PosternError("LimitExceeded", "Too many requests for access wait already", {
-        rule: "limits.pendingApprovals",
-        hint: "Try again when some of them are decided",
-      });
+    const hint = "Try again when some of them are decided";
+    if (mine.length >= accessRequestsPerPersonMax) {
+      const said = `${mine.length} requests of yours for access wait (limits.accessRequestsPerPerson)`;
+      throw limitReached("limits.accessRequestsPerPerson", said, hint);
+    }
+    if (pending.length >= pendingApprovalsMax) {
+      const said = `${pending.length} requests for access wait already (limits.pendingApprovals)`;
+      throw limitReached("limits.pendingApprovals", said, hint);
     }
   }
 }

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { eventData } from "./audit/event_data.ts";
 import { known } from "./audit/events.ts";
+import { limitHits, limitNames } from "./limits.ts";
 import type { Clock, Meter } from "./ports.ts";
 import type { JudgedData } from "./session_events.ts";
 import type { AuditEvent, EventType, StatementOutcome } from "./types.ts";
@@ -96,6 +97,16 @@ export class Metrics implements Meter {
     );
     this.#gauge("process_resident_memory_bytes", "Resident memory", () => Deno.memoryUsage().rss);
     this.#gauge("process_heap_bytes", "Memory of the JavaScript heap", () => Deno.memoryUsage().heapUsed);
+    new Counter({
+      name: "postern_limits_reached_total",
+      help: "Times that somebody ran into a limit, by its key in the config",
+      labelNames: ["limit"],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const limit of limitNames) this.inc({ limit }, limitHits.get(limit) ?? 0);
+      },
+    });
     const startedAt = clock() / 1000;
     this.#gauge("process_start_time_seconds", "When it started, seconds since the epoch", () => startedAt);
     let due = performance.now() + LOOP_INTERVAL_MS;

@@ -98,8 +98,9 @@ export interface PolicyPorts {
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
   const { journal, url, targetQuery, secret, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
-  const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, clock });
-  const passwords = new OneTimePasswords({ clock });
+  const limits = () => inForce.current.limits;
+  const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, limits, clock });
+  const passwords = new OneTimePasswords({ clock, limits });
   const { identity, departures, rechecks, recall } = identityParts(config, inForce, passwords, deps);
   const approvals = approvalsUnder(inForce, departures, deps);
   const detections = new DetectionTotals();
@@ -185,7 +186,13 @@ function identityParts(
     others: config.others.map((other) => ({ name: other.name, options: optionsOf(other, config, inForce) })),
     services: config.services,
     url,
-  }, { clock, log, departures, ...watching(rechecks) });
+  }, {
+    clock,
+    log,
+    departures,
+    guessesMax: () => inForce.current.limits.failedSignInsPerAddressMax,
+    ...watching(rechecks),
+  });
   return { identity, departures, rechecks, recall };
 }
 

@@ -14,6 +14,8 @@ const listenLimitsSchema = z.strictObject({
   /** How often a waiting client is told that it waits. */
   holdNotice: duration("1s", "1h").default(30_000),
   statement: size("1KB", "1GB").default(16 * 1024 * 1024),
+  /** Of one connection; as many as MySQL allows in all by default (max_prepared_stmt_count). */
+  preparedStatements: z.int().min(1).max(1_000_000).default(16_382),
   /** Of a row that must be masked; others stream whatever their size. */
   maskedRow: size("1KB", "1GB").default(16 * 1024 * 1024),
 });

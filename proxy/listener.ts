@@ -1,6 +1,7 @@
 /** Accepts clients of one protocol: connection caps in all and per address, and an end that drains first. */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { PosternError } from "../policy/errors.ts";
+import { type LimitName, limitReached } from "../policy/limits.ts";
 import type { ConnectionDeps, Protocol } from "./protocol.ts";
 
 /** Connections at one time. */
@@ -116,14 +117,15 @@ class Accepting implements Listener {
     void this.protocol.serve(client, this.deps);
   }
 
-  #refuse(client: Socket, rule: string, limit: number): void {
+  #refuse(client: Socket, rule: LimitName, limit: number): void {
     this.deps.log("warn", "a connection was refused", { rule, limit, address: client.remoteAddress ?? "" });
     this.protocol.refuse(
       client,
-      new PosternError("LimitExceeded", `Postern has as many connections as it may (${rule}: ${limit})`, {
+      limitReached(
         rule,
-        hint: "Close some connections, or try again later",
-      }),
+        `Postern has as many connections as it may (${rule}: ${limit})`,
+        "Close some connections, or try again later",
+      ),
     );
   }
 

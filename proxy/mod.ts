@@ -141,6 +141,7 @@ function settingsOf({ tls, limits }: ProxySettings) {
       startupFrameBytesMax: 10_000,
       startupTimeoutMs: limits.startup,
       statementBytesMax: limits.statement,
+      preparedStatementsMax: limits.preparedStatements,
       maskedRowBytesMax: limits.maskedRow,
       idleTimeoutMs: limits.idle,
       targetConnectTimeoutMs: limits.targetConnect,

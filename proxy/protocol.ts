@@ -17,6 +17,8 @@ export interface ConnectionLimits {
   readonly startupTimeoutMs: number;
   /** Largest statement text, parameters included. */
   readonly statementBytesMax: number;
+  /** Prepared statements of one connection at a time. */
+  readonly preparedStatementsMax: number;
   /** Largest row that is parsed because it must be masked; others stream. */
   readonly maskedRowBytesMax: number;
   readonly idleTimeoutMs: number;

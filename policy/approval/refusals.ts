@@ -1,12 +1,13 @@
 /** What approvals say where something is not done. */
+import { limitReached } from "../limits.ts";
 import { PosternError } from "../errors.ts";
 import type { ApprovalRequest } from "../types.ts";
 
-export function tooMany(limit: number, rule: string): PosternError {
-  return new PosternError(
-    "LimitExceeded",
+export function tooMany(limit: number): PosternError {
+  return limitReached(
+    "limits.pendingApprovals",
     `${limit} statements wait for approval already (limits.pendingApprovals)`,
-    { rule, hint: "Try again when some of them are decided" },
+    "Try again when some of them are decided",
   );
 }
 

@@ -1,5 +1,5 @@
 /** Limits on guessing: so many failures for one key within a window, then a pause. */
-import { PosternError } from "../errors.ts";
+import { type LimitName, limitReached } from "../limits.ts";
 import type { Clock } from "../ports.ts";
 import { minute } from "./options.ts";
 
@@ -11,8 +11,9 @@ export class AttemptLimiter {
   readonly #failures = new Map<string, number[]>();
 
   constructor(
-    private readonly failuresMax: number,
+    private readonly limit: LimitName,
     private readonly what: string,
+    private readonly failuresMax: () => number,
     private readonly clock: Clock,
   ) {}
 
@@ -20,19 +21,19 @@ export class AttemptLimiter {
   check(key: string): void {
     const recent = this.#recent(key);
     const [oldest] = recent;
-    if (recent.length < this.failuresMax || oldest === undefined) return;
+    if (recent.length < this.failuresMax() || oldest === undefined) return;
     const seconds = Math.max(1, Math.ceil((oldest + windowMs - this.clock()) / 1000));
-    throw new PosternError(
-      "LimitExceeded",
-      `Too many failed sign-ins ${this.what}: the limit is ${this.failuresMax} in ${
+    throw limitReached(
+      this.limit,
+      `Too many failed sign-ins ${this.what}: the limit is ${this.failuresMax()} in ${
         windowMs / minute
       } minutes`,
-      { hint: `Try again in ${seconds} s`, rule: "limits.failedSignIns" },
+      `Try again in ${seconds} s`,
     );
   }
 
   fail(key: string): void {
-    const recent = [...this.#recent(key), this.clock()].slice(-this.failuresMax);
+    const recent = [...this.#recent(key), this.clock()].slice(-this.failuresMax());
     this.#failures.delete(key);
     this.#failures.set(key, recent);
     for (const oldest of this.#failures.keys()) {

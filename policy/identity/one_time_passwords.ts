@@ -2,6 +2,8 @@
 import type { Buffer } from "node:buffer";
 import { createHmac, randomBytes } from "node:crypto";
 import { PosternError } from "../errors.ts";
+import { defaultLimits, type PolicyLimits } from "../config_limits.ts";
+import { limitReached } from "../limits.ts";
 import type { Clock } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import { AttemptLimiter } from "./attempt_limiter.ts";
@@ -14,10 +16,17 @@ export interface OneTimePasswordsOptions {
   readonly clock: Clock;
   /** Default 5 minutes. */
   readonly lifetimeMs?: number;
-  /** Unused ones at the same time, in all and of one person. Default 5000 and 20. */
-  readonly unusedMax?: number;
-  readonly unusedPerPersonMax?: number;
+  /** Read at each use; those of the config's defaults unless told. */
+  readonly limits?: () => PasswordLimits;
 }
+
+export type PasswordLimits = Pick<
+  PolicyLimits,
+  | "oneTimePasswordsMax"
+  | "oneTimePasswordsPerPersonMax"
+  | "failedSignInsPerAddressMax"
+  | "failedSignInsPerUserMax"
+>;
 
 export interface IssuedPassword {
   /** The user name to connect with; it finds the password. */
@@ -73,10 +82,23 @@ export class OneTimePasswords {
   readonly #perAddress: AttemptLimiter;
   readonly #perUser: AttemptLimiter;
   readonly #decoyKey = randomBytes(32);
+  readonly #limits: () => PasswordLimits;
 
   constructor(private readonly options: OneTimePasswordsOptions) {
-    this.#perAddress = new AttemptLimiter(20, "from this address", options.clock);
-    this.#perUser = new AttemptLimiter(5, "for this user", options.clock);
+    const { clock, limits = () => defaultLimits } = options;
+    this.#limits = limits;
+    this.#perAddress = new AttemptLimiter(
+      "limits.failedSignInsPerAddress",
+      "from this address",
+      () => limits().failedSignInsPerAddressMax,
+      clock,
+    );
+    this.#perUser = new AttemptLimiter(
+      "limits.failedSignInsPerUser",
+      "for this user",
+      () => limits().failedSignInsPerUserMax,
+      clock,
+    );
   }
 
   /** Throws LimitExceeded where the person, or everybody together, has too many unused. */
@@ -165,13 +187,16 @@ export class OneTimePasswords {
   }
 
   #checkLimits(identity: Identity): void {
-    const { unusedMax = 5000, unusedPerPersonMax = 20 } = this.options;
+    const { oneTimePasswordsMax, oneTimePasswordsPerPersonMax } = this.#limits();
     const mine = [...this.#entries.values()].filter((entry) => isOf(entry, identity)).length;
-    if (mine >= unusedPerPersonMax || this.#entries.size >= unusedMax) {
-      throw new PosternError("LimitExceeded", "Too many one-time passwords wait unused", {
-        hint: "Use one of them, or wait until they expire",
-        rule: "limits.oneTimePasswords",
-      });
+    const hint = "Use one of them, or wait until they expire";
+    if (mine >= oneTimePasswordsPerPersonMax) {
+      const said = `${mine} one-time passwords of yours wait unused (limits.oneTimePasswordsPerPerson)`;
+      throw limitReached("limits.oneTimePasswordsPerPerson", said, hint);
+    }
+    if (this.#entries.size >= oneTimePasswordsMax) {
+      const said = `${this.#entries.size} one-time passwords wait unused (limits.oneTimePasswords)`;
+      throw limitReached("limits.oneTimePasswords", said, hint);
     }
   }
 

@@ -15,6 +15,7 @@ import {
   type TokenEndpointResponse,
   validateAuthResponse,
 } from "oauth4webapi";
+import { defaultLimits } from "../config_limits.ts";
 import { asPosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, IdentityProvider, TokenDiscovery } from "../ports.ts";
@@ -46,6 +47,8 @@ export interface ProviderDeps {
   readonly watch?: Watch;
   /** Whether the issuer is asked about this person again, by another sign-in of theirs. */
   readonly watched?: (who: Who) => boolean;
+  /** Made-up tokens from one address: the config's default unless told. */
+  readonly guessesMax?: () => number;
 }
 
 export interface OwnProvider extends IdentityProvider, TokenDiscovery {
@@ -56,12 +59,14 @@ export interface OwnProvider extends IdentityProvider, TokenDiscovery {
 /** Sessions at the issuer whose person is remembered, for logout tokens that name nothing else. */
 const sessionsMax = 20_000;
 
+const usualGuesses = () => defaultLimits.failedSignInsPerAddressMax;
+
 /** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
 export function createIdentityProvider(
   options: IdentityOptions,
-  { clock, log, watch, watched }: ProviderDeps,
+  { clock, log, watch = () => {}, watched = () => false, guessesMax = usualGuesses }: ProviderDeps,
 ): OwnProvider {
-  return new Provider(options, clock, log, watch ?? (() => {}), watched ?? (() => false));
+  return new Provider(options, clock, log, watch, watched, guessesMax);
 }
 
 class Provider implements OwnProvider {
@@ -80,11 +85,17 @@ class Provider implements OwnProvider {
     private readonly log: Log,
     private readonly watch: Watch,
     private readonly watched: (who: Who) => boolean,
+    guessesMax: () => number,
   ) {
     this.#issuer = new Issuer(options.issuer, clock, log, options.ca ?? (() => undefined));
     this.#verifier = new TokenVerifier(this.#issuer, options, clock);
     this.#flows = new Flows(clock);
-    this.#guesses = new AttemptLimiter(20, "from this address", clock);
+    this.#guesses = new AttemptLimiter(
+      "limits.failedSignInsPerAddress",
+      "from this address",
+      guessesMax,
+      clock,
+    );
     this.#client = { client_id: options.clientId };
     this.#logouts = new LogoutTokens(this.#issuer, options, clock);
   }

@@ -1,5 +1,7 @@
 /** Browser sign-ins that connections wait for: the two ends meet by the secret in the link. */
+import { defaultLimits, type PolicyLimits } from "../config_limits.ts";
 import { PosternError } from "../errors.ts";
+import { limitReached } from "../limits.ts";
 import type { Clock, ConnectionAttempt, SignIn, SignInPage, SignIns } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import { authFailed, quoted } from "./errors.ts";
@@ -11,9 +13,8 @@ export interface SignInsOptions {
   /** How long a client waits for its person. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** Waiting at the same time, in all and from one client address. Default 1000 and 20. */
-  readonly waitingMax?: number;
-  readonly waitingPerAddressMax?: number;
+  /** Waiting at the same time, in all and from one client address: the config's defaults unless told. */
+  readonly limits?: () => Pick<PolicyLimits, "signInsMax" | "signInsPerAddressMax">;
 }
 
 export interface SignInService extends SignIns {
@@ -119,20 +120,20 @@ class Waiting implements SignInService {
   }
 
   #checkLimits(address: string): void {
-    const { waitingMax = 1000, waitingPerAddressMax = 20 } = this.options;
+    const { signInsMax, signInsPerAddressMax } = (this.options.limits ?? (() => defaultLimits))();
     const mine = [...this.#entries.values()].filter((entry) => entry.address === address).length;
-    if (mine >= waitingPerAddressMax) {
-      throw new PosternError(
-        "LimitExceeded",
+    if (mine >= signInsPerAddressMax) {
+      throw limitReached(
+        "limits.signInsPerAddress",
         `${mine} connections from ${quoted(address)} wait for a sign-in already, which is the limit`,
-        { hint: "Finish or close one of them first", rule: "limits.signInsPerAddress" },
+        "Finish or close one of them first",
       );
     }
-    if (this.#entries.size >= waitingMax) {
-      throw new PosternError(
-        "LimitExceeded",
+    if (this.#entries.size >= signInsMax) {
+      throw limitReached(
+        "limits.signIns",
         `${this.#entries.size} connections wait for a sign-in already, which is the limit`,
-        { hint: "Try again in a minute", rule: "limits.signIns" },
+        "Try again in a minute",
       );
     }
   }

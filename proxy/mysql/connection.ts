@@ -1,6 +1,7 @@
 /** One client, from accept to its end. */
 import type { Socket } from "node:net";
 import { asPosternError, PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import type { ConnectionDeps } from "../protocol.ts";
@@ -193,7 +194,7 @@ export class Connection {
       this.#idleSince = Date.now();
       conversation.expecting = betweenCommands;
       this.#client.reader.expect(0);
-      const packet = await this.#client.packet(this.deps.limits.statementBytesMax, "limits.statementBytes");
+      const packet = await this.#client.packet(this.deps.limits.statementBytesMax, "listen.limits.statement");
       waiting = false;
       this.#idleSince = 0;
       conversation.expecting = packet.sequence + 1 & 0xff;
@@ -219,12 +220,10 @@ export class Connection {
     const { idleTimeoutMs } = this.deps.limits;
     if (this.#idleSince === 0 || Date.now() - this.#idleSince < idleTimeoutMs) return;
     this.end(
-      new PosternError(
-        "LimitExceeded",
-        `nothing came for ${Math.round(idleTimeoutMs / 1000)} s (limits.idle)`,
-        {
-          hint: "Connect again",
-        },
+      limitReached(
+        "listen.limits.idle",
+        `nothing came for ${Math.round(idleTimeoutMs / 1000)} s (listen.limits.idle)`,
+        "Connect again",
       ),
       ErrorCode.idle,
     );
@@ -284,8 +283,9 @@ function noTarget(): PosternError {
 }
 
 function tooSlow(timeoutMs: number): PosternError {
-  return new PosternError(
-    "LimitExceeded",
-    `the sign-in took longer than ${timeoutMs} ms to start (limits.startup)`,
+  return limitReached(
+    "listen.limits.startup",
+    `the sign-in took longer than ${timeoutMs} ms to start (listen.limits.startup)`,
+    "Connect again",
   );
 }

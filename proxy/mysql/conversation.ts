@@ -82,7 +82,10 @@ export class Conversation {
     session.watch?.(() => this.#response);
     session.onNotice?.(({ message, detail }) => this.#remarks.say(`Postern: ${message}. ${detail}`));
     this.gate = new Gate(session);
-    this.prepared = new PreparedStatements(deps.limits.statementBytesMax);
+    this.prepared = new PreparedStatements(
+      deps.limits.statementBytesMax,
+      deps.limits.preparedStatementsMax,
+    );
   }
 
   get state(): SessionState {

@@ -8,6 +8,7 @@
  * address, one-time passwords are the way.
  */
 import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { ConnectionAttempt, Gatekeeper, SignIn } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 
@@ -82,9 +83,11 @@ export class LinkSignIns {
   #begin(key: string, gatekeeper: Gatekeeper, attempt: ConnectionAttempt): PosternError {
     this.#sweep();
     if (this.#entries.size >= this.options.pendingMax) {
-      return new PosternError("LimitExceeded", "too many sign-ins by browser are under way", {
-        hint: "Try again in a minute, or use a one-time password from the dashboard",
-      });
+      return limitReached(
+        "limits.signIns",
+        "too many sign-ins by browser are under way",
+        "Try again in a minute, or use a one-time password from the dashboard",
+      );
     }
     const signIn = gatekeeper.signIn(attempt);
     const entry: Entry = { signIn, done: null };

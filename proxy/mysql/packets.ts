@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
+import { isLimitName, limitReached } from "../../policy/limits.ts";
 
 export const headerBytes = 4;
 /** The largest payload of one packet; a packet this long is continued. */
@@ -135,9 +136,11 @@ export class PacketReader {
         );
       }
       if (this.#partsBytes + length > limit) {
-        throw new PosternError("LimitExceeded", `a packet of more than ${limit} bytes (${limitName})`, {
-          hint: "Send less at once, or have the limit raised",
-        });
+        const said = `a packet of more than ${limit} bytes (${limitName})`;
+        const hint = "Send less at once, or have the limit raised";
+        throw isLimitName(limitName)
+          ? limitReached(limitName, said, hint)
+          : new PosternError("LimitExceeded", said, { hint });
       }
       const raw = this.queue.take(headerBytes + length);
       if (raw === null) return null;

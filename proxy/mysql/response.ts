@@ -6,6 +6,7 @@
  * Response", "COM_STMT_PREPARE Response", "COM_STMT_EXECUTE Response", "COM_STMT_FETCH Response".)
  */
 import { asPosternError, PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import { Answer, type AnswerOptions, violation } from "./answer.ts";
 import { toClient } from "./errors.ts";
@@ -288,9 +289,9 @@ function outOfOrder(found: number, expected: number): PosternError {
 }
 
 function rowTooLong(bytesMax: number): PosternError {
-  return new PosternError(
-    "LimitExceeded",
-    `a row with a masked column has more than ${bytesMax} bytes (limits.maskedRowBytes)`,
-    { hint: "Select fewer columns of it, or leave the masked ones out" },
+  return limitReached(
+    "listen.limits.maskedRow",
+    `a row with a masked column has more than ${bytesMax} bytes (listen.limits.maskedRow)`,
+    "Select fewer columns of it, or leave the masked ones out",
   );
 }

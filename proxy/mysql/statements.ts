@@ -1,6 +1,7 @@
 /** The prepared statements of one connection, by the target's ids. */
 import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { SqlState } from "../../policy/types.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Command, ErrorCode } from "./constants.ts";
@@ -9,8 +10,6 @@ import { encodePacket } from "./packets.ts";
 import { Refused } from "./refused.ts";
 import type { RowPlan } from "./rows.ts";
 
-/** As many as a target allows by default (max_prepared_stmt_count). */
-const statementsMax = 16_382;
 /** Of all their texts together; one text of the largest size is always kept. */
 const textCharsMax = 16 * 1_048_576;
 /** Packets that one value comes in. */
@@ -46,17 +45,19 @@ export class PreparedStatements {
   #textChars = 0;
 
   /** `longBytesMax`: of values that wait for their execution, in all. */
-  constructor(private readonly longBytesMax: number) {}
+  constructor(private readonly longBytesMax: number, private readonly statementsMax: number) {}
 
   /** Throws Refused where there are too many, or too much text of them: before the target is asked. */
   checkRoom(text: string): void {
     const room = this.#textChars + text.length <= Math.max(textCharsMax, this.longBytesMax);
-    if (this.#byId.size < statementsMax && room) return;
-    const kept = room ? `${statementsMax}` : "too much text in its";
+    if (this.#byId.size < this.statementsMax && room) return;
+    const kept = room ? `${this.statementsMax}` : "too much text in its";
     throw new Refused(
-      new PosternError("LimitExceeded", `this connection has ${kept} prepared statements already`, {
-        hint: "Close those that are no longer needed",
-      }),
+      limitReached(
+        "listen.limits.preparedStatements",
+        `this connection has ${kept} prepared statements already`,
+        "Close those that are no longer needed",
+      ),
       ErrorCode.tooManyStatements,
     );
   }
@@ -139,10 +140,10 @@ export class PreparedStatements {
     this.dropLongData(statement);
     if (!overflow) return longData;
     throw new Refused(
-      new PosternError(
-        "LimitExceeded",
-        `the parameters have more than ${this.longBytesMax} bytes (limits.statementBytes)`,
-        { hint: "Send less at once, or have the limit raised" },
+      limitReached(
+        "listen.limits.statement",
+        `the parameters have more than ${this.longBytesMax} bytes (listen.limits.statement)`,
+        "Send less at once, or have the limit raised",
       ),
     );
   }

@@ -67,7 +67,11 @@ export class ClientPump {
         if (!this.#closed) this.progress();
       },
     });
-    this.#side = new ClientSide(this.#c, (text, state) => deps.session.judge(text, state));
+    this.#side = new ClientSide(
+      this.#c,
+      (text, state) => deps.session.judge(text, state),
+      deps.limits.preparedStatementsMax,
+    );
   }
 
   get holding(): boolean {

@@ -24,6 +24,7 @@ import { refersProblem, takeEffect } from "./names.ts";
 import {
   lossyText,
   noFunctionCalls,
+  preparedLimit,
   protocolRun,
   refusalOf,
   tooLarge,
@@ -46,6 +47,7 @@ export class ClientSide {
   constructor(
     private readonly c: Conversation,
     private readonly judge: (text: string, state: SqlState) => Judgement,
+    private readonly preparedMax: number,
   ) {}
 
   /** `frame` is whole. Throws ProtocolViolation for what no client sends at this point. */
@@ -148,6 +150,10 @@ export class ClientSide {
     const wait = unsettled(c);
     if (wait !== null) return wait;
     const { statement: name, text, types } = decodeParse(frame);
+    const full = preparedLimit(c.statements, this.preparedMax, name, text);
+    if (full !== null) {
+      return { kind: "refuse", run: protocolRun(text, full, c), error: full, place: "pipeline" };
+    }
     const judgement = this.judge(text, c.state);
     if (judgement.verdict === "deny") {
       const run = { text, parameters: [], judgement, state: c.state, inTransaction: c.inTransaction };

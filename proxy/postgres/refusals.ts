@@ -1,5 +1,6 @@
 /** Refusals: what the client is told, what the record gets, and what goes to the target instead. */
 import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { Judgement, StatementRun } from "../../policy/types.ts";
 import type { Step } from "./steps.ts";
 import type { Conversation } from "./conversation.ts";
@@ -40,11 +41,35 @@ export function unknownName(what: "statement" | "portal", name: string): Step {
   };
 }
 
+/** Of all prepared statements of a connection together. */
+const preparedCharsMax = 16 * 1_048_576;
+const shortTextChars = 4_096;
+
 export function tooLarge(bytes: number, bytesMax: number): PosternError {
-  return new PosternError(
-    "LimitExceeded",
+  return limitReached(
+    "listen.limits.statement",
     `A message of ${bytes} bytes is more than Postern judges (listen.limits.statement: ${bytesMax})`,
-    { rule: "listen.limits.statement", hint: "Send less at once, or load rows with COPY … FROM STDIN" },
+    "Send less at once, or load rows with COPY … FROM STDIN",
+  );
+}
+
+/** Why there is no room for one more; null where there is. */
+export function preparedLimit(
+  statements: ReadonlyMap<string, { readonly text: string }>,
+  most: number,
+  name: string,
+  text: string,
+): PosternError | null {
+  const others = [...text.length > shortTextChars ? statements : []].filter(([one]) => one !== name);
+  const chars = others.reduce((sum, [, one]) => sum + one.text.length, text.length);
+  const tooMany = statements.size >= most && !statements.has(name);
+  // One text of the largest size is always kept; short ones are held by their number alone.
+  if (!tooMany && (others.length === 0 || chars <= preparedCharsMax)) return null;
+  const kept = tooMany ? `${most}` : "too much text in its";
+  return limitReached(
+    "listen.limits.preparedStatements",
+    `This connection has ${kept} prepared statements already (listen.limits.preparedStatements)`,
+    "Deallocate those that are no longer needed",
   );
 }
 

@@ -1,5 +1,6 @@
 /** An admitted session's traffic: two pumps over one conversation, and every way that it can end. */
 import { asPosternError, PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import { maskKey } from "../../policy/masking.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { SqlState } from "../../policy/types.ts";
@@ -172,10 +173,11 @@ export class Relay {
       const quiet = Date.now() - this.#activeAt;
       const waits = this.#clientPump.holding || (this.#clientPump.busy && !this.#targetPump.stalled);
       if (quiet >= idleTimeoutMs && !waits) {
-        const error = new PosternError("LimitExceeded", "The session was idle for too long", {
-          rule: "listen.limits.idle",
-          hint: "Connect again",
-        });
+        const error = limitReached(
+          "listen.limits.idle",
+          "The session was idle for too long",
+          "Connect again",
+        );
         return this.#end(
           "idle for too long",
           toClient(error, { fatal: true, sqlState: sqlState.idleTimeout }),

@@ -1,5 +1,6 @@
 /** Results on their way to the client: counted, masked, or withheld where they are not what was judged. */
 import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import { keepsRows, type RowLimits, ShownRows } from "../../policy/shown_rows.ts";
 import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
@@ -149,10 +150,10 @@ export class ResultSide {
   rowTooLarge(bytes: number): Uint8Array | null {
     const limit = this.deps.maskedRowBytesMax;
     return this.#withhold(
-      new PosternError(
-        "LimitExceeded",
+      limitReached(
+        "listen.limits.maskedRow",
         `A row of ${bytes} bytes is more than Postern masks (listen.limits.maskedRow: ${limit})`,
-        { rule: "listen.limits.maskedRow", hint: "Leave the large column out of the SELECT" },
+        "Leave the large column out of the SELECT",
       ),
     );
   }

@@ -1,6 +1,7 @@
 /** One client from its first byte to its last: negotiate, sign in, admit, connect the target, relay. */
 import type { Socket } from "node:net";
 import { asPosternError, PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { ConnectionAttempt, Session } from "../../policy/ports.ts";
 import type { Identity, SqlState } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
@@ -36,9 +37,11 @@ export async function serve(client: Socket, deps: ConnectionDeps): Promise<void>
   const timer = setTimeout(
     () =>
       negotiation.fail(
-        new PosternError("LimitExceeded", "The client took too long to say what it wants", {
-          rule: "listen.limits.startup",
-        }),
+        limitReached(
+          "listen.limits.startup",
+          "The client took too long to say what it wants",
+          "Connect again",
+        ),
       ),
     deps.limits.startupTimeoutMs,
   );

@@ -3,6 +3,7 @@ import { sendsInSecret, tokenUser } from "../../policy/identity/mod.ts";
 import type { ConnectionAttempt, SignIn } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import type { HandshakeReader } from "../wire/handshake_reader.ts";
 import { authentication } from "./encode.ts";
@@ -33,10 +34,9 @@ export async function signIn(
     return await byBrowser(reader, attempt, target, deps);
   }
   if (challenge === null && !sendsInSecret(attempt)) throw readable(attempt.client.user);
-  const late = new PosternError("LimitExceeded", "The client took too long to send its password", {
-    rule: "listen.limits.startup",
-  });
-  const timer = setTimeout(() => reader.fail(late), deps.limits.startupTimeoutMs);
+  const late = () =>
+    limitReached("listen.limits.startup", "The client took too long to send its password", "Connect again");
+  const timer = setTimeout(() => reader.fail(late()), deps.limits.startupTimeoutMs);
   try {
     const identity = byClearText
       ? await byToken(reader, attempt, deps)

@@ -230,7 +230,7 @@ testNeeding(
       const client = await wire(gate);
       const long = "SELECT id, IF(id = 2, REPEAT('s', 5000), ssn) FROM people ORDER BY id /* @ssn */";
       const answer = await client.query(long);
-      assert.match(errorOf(answer.at(-1)!).message, /more than 1000 bytes \(limits\.maskedRowBytes\)/);
+      assert.match(errorOf(answer.at(-1)!).message, /more than 1000 bytes \(listen\.limits\.maskedRow\)/);
       assert.ok(!textOf(answer).includes("sss"));
       assert.match(textOf(await client.query("SELECT 'next'")), /next/);
       client.close();

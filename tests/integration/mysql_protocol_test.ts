@@ -221,7 +221,7 @@ testNeeding(
       const client = await connect(gate);
       const error = await client.refused(Command.query, "x".repeat(2000));
       assert.equal(error.code, 1153);
-      assert.match(error.message, /more than 1000 bytes \(limits\.statementBytes\)/);
+      assert.match(error.message, /more than 1000 bytes \(listen\.limits\.statement\)/);
       const other = await connect(gate);
       await other.channel.write(encodePacket(3, bytes([Command.ping])));
       other.channel.reader.expect(1);

@@ -124,12 +124,7 @@ function judgementOf(text: string, sentence: (statement: string) => Sentence): J
 }
 
 export function targetOf(
-  database: {
-    readonly port: number;
-    readonly user: string;
-    readonly password: string;
-    readonly database: string;
-  },
+  database: Readonly<Record<"user" | "password" | "database", string>> & { readonly port: number },
   more: Partial<Target> = {},
 ): Target {
   return {
@@ -152,6 +147,7 @@ export async function startGate(options: GateOptions): Promise<FakeGate> {
     startupFrameBytesMax: 10_000,
     startupTimeoutMs: 10_000,
     statementBytesMax: 64 * 1_048_576,
+    preparedStatementsMax: 16_382,
     maskedRowBytesMax: 1_048_576,
     idleTimeoutMs: 600_000,
     targetConnectTimeoutMs: 10_000,

@@ -1,4 +1,5 @@
 /** A whole policy for tests that care about a part of it. */
+import { defaultLimits } from "../../policy/config_limits.ts";
 import { defaultRules } from "../../policy/config.ts";
 import { compileRules } from "../../policy/decide.ts";
 import { type Policy, PolicyInForce } from "../../policy/in_force.ts";
@@ -20,13 +21,7 @@ export function policyInForce(
     masksFor: compileMasks(masks),
     digest: "0".repeat(64),
     roles: { approver: ["db-approvers"], auditor: ["auditors"], admin: ["db-admins"] },
-    limits: {
-      sessionsPerPersonMax: 100,
-      sessionTimeMs: 480 * minute,
-      pendingApprovalsMax: 1000,
-      memoryBytesMax: 0,
-      accessWaitMs: 15 * minute,
-    },
+    limits: defaultLimits,
     reads: "durable",
     approvals: { retryMs: 2 * minute, transactionHoldMs: 5 * minute, advanceMs: 60 * minute },
     issuerCa: new Map(),

@@ -74,6 +74,7 @@ export async function startReplay(script: Omit<Script, "target"> = {}): Promise<
       startupFrameBytesMax: 10_000,
       startupTimeoutMs: 1000,
       statementBytesMax: 100_000,
+      preparedStatementsMax: 100,
       maskedRowBytesMax: 100_000,
       idleTimeoutMs: 60_000,
       targetConnectTimeoutMs: 200,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { address, duration, tlsPair } from "../../policy/config_values.ts";
 import { defaultBrowserLimits } from "./browser_sessions.ts";
+import { dashboardLimitsSchema } from "./limits.ts";
 
 const origin = z.string().transform((text, context) => {
   const url = URL.parse(text);
@@ -21,10 +22,7 @@ export const dashboardSchema = z.strictObject({
   /** What links start with; no slash at the end. */
   url: origin,
   tls: tlsPair({}).optional(),
-  limits: z.strictObject({
-    /** Of one address; people behind one proxy share it. */
-    requestsPerMinute: z.int().min(10).max(1_000_000).default(1200),
-  }).prefault({}),
+  limits: dashboardLimitsSchema.prefault({}),
   /** When browsers must sign in again: after this time without use, and after this time in any case. */
   sessions: z.strictObject({
     idle: duration("1m", "30d").default(defaultBrowserLimits.idleMs),

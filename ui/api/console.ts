@@ -1,11 +1,9 @@
 /** Statements from the dashboard. They are judged, held, masked and recorded by the session that they run in. */
 import type { ConsoleEvent } from "../../policy/console.ts";
 import { asPosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import { consoleRunSchema, type ConsoleTargets } from "../contract.ts";
 import { addressOf, bodyOf, type DashboardContext, type DashboardDeps, HttpRefusal } from "./http.ts";
-
-/** Runs of one person at one time. */
-const RUNS_MAX = 4;
 
 export function consoleRoutes(deps: DashboardDeps) {
   const { access, console: client } = deps;
@@ -38,11 +36,10 @@ export function consoleRoutes(deps: DashboardDeps) {
         );
       }
       const now = running.get(identity.name) ?? 0;
-      if (now >= RUNS_MAX) {
-        throw new HttpRefusal(
-          429,
-          "LimitExceeded",
-          `${RUNS_MAX} of your statements run already`,
+      if (now >= deps.limits.consoleStatements) {
+        throw limitReached(
+          "dashboard.limits.consoleStatements",
+          `${now} of your statements run already (dashboard.limits.consoleStatements)`,
           "Cancel one",
         );
       }

@@ -24,6 +24,7 @@ import type { Playground } from "../../policy/playground.ts";
 import type { ConnectLine, ErrorBody, Listening } from "../contract.ts";
 import type { Assets } from "./assets.ts";
 import type { BrowserSession, BrowserSessionLimits } from "./browser_sessions.ts";
+import type { DashboardLimits } from "./limits.ts";
 import type { RoleGroups, Viewer } from "./roles.ts";
 
 /** What the dashboard needs of its surroundings. */
@@ -63,9 +64,8 @@ export interface DashboardDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
-  readonly limits?: Partial<BrowserSessionLimits>;
-  /** Of one address. */
-  readonly requestsPerMinute?: number;
+  readonly sessionLimits?: Partial<BrowserSessionLimits>;
+  readonly limits: DashboardLimits;
 }
 
 /** The client's address comes with the request, from whoever accepted the connection. */
@@ -103,6 +103,12 @@ const statusOf: Readonly<Record<PosternErrorCode, 400 | 403 | 429 | 500 | 502 | 
   Internal: 500,
 };
 
+/** Where HTTP has a word of its own. */
+const statusOfLimit: Readonly<Record<string, 408 | 413>> = {
+  "dashboard.limits.arrival": 408,
+  "dashboard.limits.body": 413,
+};
+
 export interface Refused {
   readonly status: number;
   readonly body: ErrorBody;
@@ -116,7 +122,7 @@ export function refusalOf(thrown: unknown): Refused {
   }
   const error = asPosternError(thrown);
   return {
-    status: statusOf[error.code],
+    status: statusOfLimit[error.rule ?? ""] ?? statusOf[error.code],
     body: {
       error: {
         code: error.code,

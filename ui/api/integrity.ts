@@ -1,15 +1,9 @@
 /** Checks a session's part of the record, on demand: the very check that `postern audit verify` makes of an export. */
 import { dashboardAction } from "../../policy/audit/events.ts";
+import { PosternError } from "../../policy/errors.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
 import { askIntegritySchema, type Integrity } from "../contract.ts";
-import {
-  addressOf,
-  bodyOf,
-  type DashboardContext,
-  type DashboardDeps,
-  HttpRefusal,
-  notFound,
-} from "./http.ts";
+import { addressOf, bodyOf, type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { seesSession } from "./replay.ts";
 
 /** It reads everything between a session's first and last event: a few at a time are enough. */
@@ -27,12 +21,9 @@ export function integrityRoute(deps: DashboardDeps) {
     const session = await deps.journal.session(c.req.param("id") ?? "");
     if (session === null || !await seesSession(deps, viewer, session)) throw notFound("session");
     if (running >= CHECKS_MAX) {
-      throw new HttpRefusal(
-        429,
-        "LimitExceeded",
-        "Other checks of the record are under way",
-        "Try again soon",
-      );
+      throw new PosternError("LimitExceeded", "Other checks of the record are under way", {
+        hint: "Try again soon",
+      });
     }
     running++;
     try {

@@ -1,23 +1,20 @@
 /** The dashboard: an HTTP application over policy's ports, and the listener that serves it. */
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { BearerSessions } from "./bearer.ts";
 import { BrowserSessions, defaultBrowserLimits } from "./browser_sessions.ts";
 import { admitted, rightHost, rightOrigin, securityHeaders } from "./guard.ts";
-import { type DashboardDeps, type DashboardEnv, HttpRefusal, notFound, refusalOf } from "./http.ts";
-import { type DashboardListener, type HttpListener, listenHttp } from "./listener.ts";
+import { type DashboardDeps, type DashboardEnv, notFound, refusalOf } from "./http.ts";
+import { type DashboardListener, defaultFrontLimits, type HttpListener, listenHttp } from "./listener.ts";
 import { rateLimit } from "./rate_limit.ts";
 import { type Route, routesOf } from "./routes.ts";
-import { EventStreams } from "./stream.ts";
+import { wholeBody } from "./limits.ts";
+import { defaultStreamLimits, EventStreams } from "./stream.ts";
 
 export { loadAssets } from "./assets.ts";
 export { type DashboardConfig, dashboardSchema } from "./config.ts";
 export type { DashboardDeps } from "./http.ts";
 export type { DashboardListener } from "./listener.ts";
 export type { RoleGroups } from "./roles.ts";
-
-/** Largest body of a request; statements do not come this way. */
-const BODY_BYTES_MAX = 64 * 1024;
 
 export interface Dashboard {
   readonly app: Hono<DashboardEnv>;
@@ -29,9 +26,12 @@ export interface Dashboard {
 /** The application without a listener. Call `streams.close()` when done with it. */
 export function createDashboard(deps: DashboardDeps): Dashboard {
   const url = new URL(deps.url);
-  const sessions = new BrowserSessions(deps.clock, { ...defaultBrowserLimits, ...deps.limits });
+  const sessions = new BrowserSessions(deps.clock, { ...defaultBrowserLimits, ...deps.sessionLimits });
   deps.departures?.subscribe((who) => sessions.endOf(who));
-  const streams = new EventStreams(deps, sessions);
+  const streams = new EventStreams(deps, sessions, {
+    ...defaultStreamLimits,
+    perSessionMax: deps.limits.eventStreams,
+  });
   const routes = routesOf(deps, sessions, streams);
   const app = new Hono<DashboardEnv>();
 
@@ -47,14 +47,9 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
     if (c.req.method === "GET" && !c.req.path.startsWith("/api/")) return c.html(deps.assets.page(), 404);
     return c.json(refusalOf(notFound("route")).body, 404);
   });
-  app.use(securityHeaders(url), rightHost(url), rateLimit(deps.requestsPerMinute ?? 1200, deps.clock));
+  app.use(securityHeaders(url), rightHost(url), rateLimit(deps.limits.requestsPerMinute, deps.clock));
   app.use(rightOrigin(url));
-  app.use(bodyLimit({
-    maxSize: BODY_BYTES_MAX,
-    onError: () => {
-      throw new HttpRefusal(413, "TooLarge", `A request's body may have at most ${BODY_BYTES_MAX} bytes`);
-    },
-  }));
+  app.use(...wholeBody(deps.limits));
   const bearers = new BearerSessions(deps.identity, deps.clock);
   const guard = { sessions, bearers, roles: () => deps.roles, url };
   for (const route of routes) app.on(route.method, route.path, admitted(route, guard), route.handle);
@@ -68,11 +63,18 @@ export interface RunningDashboard extends Pick<HttpListener, "port" | "setTls"> 
   close(): Promise<void>;
 }
 
-/** Serves the dashboard. Throws what Deno.serve throws, `Deno.errors.AddrInUse` for a taken port. */
+/** Serves the dashboard. Throws `Deno.errors.AddrInUse` for a taken port. */
 export function startDashboard(deps: DashboardDeps, at: DashboardListener): RunningDashboard {
   const { app, streams } = createDashboard(deps);
   try {
-    const listener = listenHttp(app, at, deps.log);
+    const { connections, connectionsPerAddress, arrival } = deps.limits;
+    const limits = {
+      ...defaultFrontLimits,
+      connectionsMax: connections,
+      connectionsPerAddressMax: connectionsPerAddress,
+      arrivalMs: arrival,
+    };
+    const listener = listenHttp(app, { limits, ...at }, deps.log);
     return {
       url: deps.url,
       port: listener.port,

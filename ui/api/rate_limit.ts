@@ -1,7 +1,8 @@
 /** How many requests one address may make in a minute: a program that runs wild must not keep approvers out. */
 import type { MiddlewareHandler } from "hono";
+import { limitReached } from "../../policy/limits.ts";
 import type { Clock } from "../../policy/ports.ts";
-import { addressOf, type DashboardEnv, HttpRefusal } from "./http.ts";
+import { addressOf, type DashboardEnv } from "./http.ts";
 
 const windowMs = 60_000;
 /** Addresses that are counted at a time; past that the oldest count is forgotten. */
@@ -31,9 +32,8 @@ export function rateLimit(perMinute: number, clock: Clock): MiddlewareHandler<Da
       if (++count.requests > perMinute) {
         const seconds = Math.ceil((count.since + windowMs - now) / 1000);
         c.header("retry-after", String(seconds));
-        throw new HttpRefusal(
-          429,
-          "TooManyRequests",
+        throw limitReached(
+          "dashboard.limits.requestsPerMinute",
           `Your address made more than ${perMinute} requests in a minute (dashboard.limits.requestsPerMinute)`,
           `Try again in ${seconds} s`,
         );

@@ -15,7 +15,7 @@ export interface UiConfig {
 
 /** The dashboard's dependencies, less what the config says. */
 export type UiDeps =
-  & Omit<DashboardDeps, "assets" | "url" | "limits" | "requestsPerMinute">
+  & Omit<DashboardDeps, "assets" | "url" | "limits" | "sessionLimits">
   & { readonly metrics: Metrics; readonly health: HealthCheck };
 
 export const dashboardTls = ({ dashboard: { tls } }: UiConfig) =>
@@ -30,8 +30,8 @@ export async function startUi(config: UiConfig, deps: UiDeps): Promise<RunningDa
     {
       url,
       assets: await loadAssets(),
-      limits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
-      requestsPerMinute: limits.requestsPerMinute,
+      sessionLimits: { idleMs: sessions.idle, absoluteMs: sessions.absolute },
+      limits,
     } as DashboardDeps,
     Object.getOwnPropertyDescriptors(deps),
   );

@@ -5,10 +5,11 @@
 import { isAccessEvent } from "../../policy/audit/access_events.ts";
 import { known } from "../../policy/audit/events.ts";
 import type { Grant } from "../../policy/grant.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { AuditEvent } from "../../policy/types.ts";
 import { seesGrant } from "./access.ts";
 import type { BrowserSession, BrowserSessions } from "./browser_sessions.ts";
-import { cursorSchema, type DashboardContext, type DashboardDeps, HttpRefusal } from "./http.ts";
+import { cursorSchema, type DashboardContext, type DashboardDeps } from "./http.ts";
 import { seesAll, seesRequest, type Viewer } from "./roles.ts";
 import { changeOf } from "./views.ts";
 
@@ -63,10 +64,11 @@ export class EventStreams {
     const viewer = c.get("viewer");
     const own = [...this.#streams].filter((stream) => stream.session === session).length;
     if (own >= this.limits.perSessionMax || this.#streams.size >= this.limits.totalMax) {
-      throw new HttpRefusal(
-        429,
-        "LimitExceeded",
-        "Too many open event streams",
+      throw limitReached(
+        "dashboard.limits.eventStreams",
+        own >= this.limits.perSessionMax
+          ? `${own} tabs of yours are open already (dashboard.limits.eventStreams)`
+          : "Too many tabs are open, of everybody together",
         "Close other tabs of Postern",
       );
     }

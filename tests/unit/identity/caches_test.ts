@@ -81,7 +81,12 @@ Deno.test("sign-ins under way are limited: beyond it the oldest goes, and old on
 
 Deno.test("failures are counted per key within five minutes, in bounded memory", () => {
   let now = 0;
-  const limiter = new AttemptLimiter(3, "from this address", () => now);
+  const limiter = new AttemptLimiter(
+    "limits.failedSignInsPerAddress",
+    "from this address",
+    () => 3,
+    () => now,
+  );
   const limited = { code: "LimitExceeded", message: /3 in 5 minutes/ };
   limiter.fail("a");
   now = minute;

@@ -1,3 +1,4 @@
+import { defaultLimits } from "../../../policy/config_limits.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
@@ -173,7 +174,9 @@ Deno.test("an unknown user is challenged like a known one, the same way each tim
 });
 
 Deno.test("unused passwords are limited, and leaving revokes them", () => {
-  const { passwords } = setUp({ unusedPerPersonMax: 2, unusedMax: 3 });
+  const { passwords } = setUp({
+    limits: () => ({ ...defaultLimits, oneTimePasswordsPerPersonMax: 2, oneTimePasswordsMax: 3 }),
+  });
   const issued = [passwords.issue(ada, "orders"), passwords.issue(ada, "orders")];
   assert.throws(() => passwords.issue(ada, "orders"), failed("LimitExceeded"));
   const bob = { ...ada, subject: "2" };

@@ -112,7 +112,7 @@ Deno.test("somebody whose own sign-in has expired confirms nothing", () => {
 });
 
 Deno.test("waiting connections are limited per address and in all, and a place becomes free again", () => {
-  const { begin } = setUp({ waitingMax: 3, waitingPerAddressMax: 2 });
+  const { begin } = setUp({ limits: () => ({ signInsMax: 3, signInsPerAddressMax: 2 }) });
   const [first] = [begin("a"), begin("a")];
   assert.throws(() => begin("a"), failed('2 connections from "a"', "LimitExceeded"));
   const other = begin("b");

@@ -1,4 +1,5 @@
 /** Policy's ports in memory, for tests of the dashboard alone. The approvals are the real ones. */
+import { defaultDashboardLimits } from "../../../ui/api/limits.ts";
 import { DetectionTotals } from "../../../policy/detectors.ts";
 import { createHash, randomUUID } from "node:crypto";
 import { createAccess } from "../../../policy/access.ts";
@@ -347,6 +348,7 @@ export class FakeGateway {
       clock: this.clock,
       log: () => {},
       version: "test",
+      limits: defaultDashboardLimits,
     };
   }
 

@@ -1,5 +1,11 @@
 /** The listener: TLS and HTTP/2, a taken port, and an end that waits for nobody's event stream. */
 import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { limitHits } from "../../../policy/limits.ts";
+import { addressOf, type DashboardEnv, refusalOf } from "../../../ui/api/http.ts";
+import type { FrontLimits } from "../../../ui/api/http_front.ts";
+import { defaultDashboardLimits, wholeBody } from "../../../ui/api/limits.ts";
+import { defaultFrontLimits, listenHttp } from "../../../ui/api/listener.ts";
 import { startDashboard } from "../../../ui/api/mod.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { freePort } from "../../support/ports.ts";
@@ -112,3 +118,121 @@ Deno.test("a new certificate counts for new connections, and TLS cannot be switc
     await dashboard.close();
   }
 });
+
+/** A server whose times are short, its app, and what it logged. */
+async function served(
+  limits: Partial<FrontLimits>,
+  body: (at: { readonly port: number; readonly logged: string[] }) => Promise<void>,
+  tls?: { readonly certificate: string; readonly key: string },
+): Promise<void> {
+  const logged: string[] = [];
+  const app = new Hono<DashboardEnv>();
+  app.onError((thrown, c) => c.json(refusalOf(thrown).body, refusalOf(thrown).status as 429));
+  app.use(...wholeBody({ ...defaultDashboardLimits, arrival: 300 }));
+  app.get("/address", (c) => c.text(addressOf(c)));
+  app.post("/echo", async (c) => c.text(await c.req.text()));
+  app.get("/slow", async (c) => {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    return c.text("slow and whole");
+  });
+  const listener = listenHttp(app, {
+    hostname: "127.0.0.1",
+    port: 0,
+    ...(tls === undefined ? {} : { tls }),
+    limits: { ...defaultFrontLimits, ...limits },
+  }, (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`));
+  try {
+    await body({ port: listener.port, logged });
+  } finally {
+    await listener.close();
+  }
+}
+
+/** What a server answers to these pieces, sent with pauses, until it closes. */
+async function said(port: number, pieces: readonly string[], pauseMs = 0): Promise<string> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const answer = new Response(conn.readable).text().catch(() => "");
+  const writer = conn.writable.getWriter();
+  for (const piece of pieces) {
+    const sent = await writer.write(new TextEncoder().encode(piece)).then(() => true, () => false);
+    if (!sent) break;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  return await answer;
+}
+
+const head = "GET /address HTTP/1.1\r\nhost: x\r\n";
+const drip = Array.from({ length: 10_000 }, (_, at) => `x-${at}: y\r\n`);
+
+Deno.test("slow-loris: a connection whose headers never end is cut, whatever trickles in", async () => {
+  await served({ arrivalMs: 200 }, async ({ port, logged }) => {
+    const before = limitHits.get("dashboard.limits.arrival") ?? 0;
+    assert.equal(await said(port, [head, ...drip], 20), "", "cut in the middle of its headers");
+    assert.equal(await said(port, []), "", "cut for saying nothing");
+    assert.equal((limitHits.get("dashboard.limits.arrival") ?? 0) - before, 2);
+    assert.equal(logged.filter((line) => /no whole request came in time/.test(line)).length, 2);
+  });
+});
+
+Deno.test("slow-loris over TLS: neither a handshake nor a request that never ends holds a connection", async () => {
+  const authority = createAuthority();
+  await served({ arrivalMs: 300 }, async ({ port }) => {
+    assert.equal(await said(port, ["\x16"], 1), "");
+    using conn = await Deno.connectTls({ hostname: "localhost", port, caCerts: [authority.certificate] });
+    await conn.write(new TextEncoder().encode(head));
+    const rest = await conn.read(new Uint8Array(10)).catch(() => null);
+    assert.equal(rest, null);
+  }, authority.issue());
+});
+
+Deno.test("slow-loris between requests and in a body: cut, while slow answers and busy connections go on", async () => {
+  await served({ arrivalMs: 400, idleMs: 200 }, async ({ port }) => {
+    const twice = await said(port, [`${head}\r\n`, head, ...drip], 20);
+    assert.equal(twice.match(/HTTP\/1\.1 200/g)?.length, 1, "the second request never came to its end");
+    const slow = await said(port, ["GET /slow HTTP/1.1\r\nhost: x\r\n\r\n"]);
+    assert.match(slow, /slow and whole$/, "an answer may take its time");
+    const body = ["POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n", ...drip.slice(0, 60)];
+    const refused = await said(port, body, 20);
+    assert.match(refused, /^HTTP\/1\.1 408[^]*dashboard\.limits\.arrival/);
+    const whole = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
+    assert.match(await said(port, [whole]), /hello$/);
+  });
+});
+
+Deno.test("the front counts connections, in all and of one address, and says which limit was reached", async () => {
+  for (const limit of ["connections", "connectionsPerAddress"] as const) {
+    await served({ [`${limit}Max`]: 2 }, async ({ port, logged }) => {
+      const held = [await Deno.connect({ port }), await Deno.connect({ port })];
+      for (const conn of held) {
+        await conn.write(new TextEncoder().encode(`${head}\r\n`));
+        await conn.read(new Uint8Array(1000));
+      }
+      const refused = await said(port, [`${head}\r\n`]);
+      assert.match(refused, new RegExp(`^HTTP/1.1 503[^]*dashboard\\.limits\\.${limit}: 2`));
+      assert.match(logged.join("\n"), new RegExp(`refused.*dashboard.limits.${limit}`));
+      for (const conn of held) conn.close();
+      let again = "";
+      for (let tries = 0; tries < 100 && !/ 200 /.test(again); tries++) {
+        again = await said(port, [`${head.trimEnd()}\r\nconnection: close\r\n\r\n`]);
+      }
+      assert.match(again, /127\.0\.0\.1$/, "and the client's own address is what the app sees");
+    });
+  }
+});
+
+Deno.test("who comes to the server behind the front by itself is not served", async () => {
+  const before = new Set(listeningPorts());
+  await served({}, async ({ port }) => {
+    const inner = listeningPorts().filter((one) => !before.has(one) && one !== port);
+    const answers = await Promise.all(inner.map((one) => said(one, [`${head}connection: close\r\n\r\n`])));
+    assert.ok(answers.some((answer) => /^HTTP\/1\.1 421/.test(answer)), JSON.stringify(answers));
+  });
+});
+
+/** Of this machine's loopback. */
+function listeningPorts(): number[] {
+  return Deno.readTextFileSync("/proc/net/tcp").split("\n").slice(1).flatMap((line) => {
+    const [, local = "", , state] = line.trim().split(/\s+/);
+    return state === "0A" && local.startsWith("0100007F") ? [parseInt(local.split(":")[1]!, 16)] : [];
+  });
+}
