@@ -2,6 +2,7 @@
  * What a held statement would do, for whoever decides: an estimate, computed on Postern's own connection, READ ONLY
  * and with a short time limit. It never runs the statement, and never holds up its request.
  */
+import { hiddenMark } from "../hidden.ts";
 import { PosternError } from "../errors.ts";
 import type { NotUnderstood, Understood } from "./dialect.ts";
 import type { TargetQuery } from "../ports.ts";
@@ -139,4 +140,25 @@ export function maskedRows(
       return rule === null || value === null ? value : input.mask(rule, value);
     })
   );
+}
+
+/** `rows` have the old values of the changed columns, then the new ones; all columns as they are where none changes. */
+export function sampleRows(
+  { facts }: Pick<ImpactInput, "facts">,
+  columns: readonly string[],
+  rows: readonly (readonly (string | null)[])[],
+): SampleRows {
+  if (columns.length === 0) return { columns: [], before: rows, after: null };
+  const masked = new Set(
+    facts.flatMap((one) => one.masked).map((name) => name.slice(name.lastIndexOf(".") + 1).toLowerCase()),
+  );
+  const hides = columns.map((column) => masked.has(column.toLowerCase()));
+  return {
+    columns,
+    before: rows.map((row) => row.slice(0, columns.length)),
+    // A literal that goes to a masked column comes from no column, and is hidden all the same.
+    after: rows.map((row) =>
+      row.slice(columns.length).map((value, at) => hides[at] && value !== null ? hiddenMark : value)
+    ),
+  };
 }

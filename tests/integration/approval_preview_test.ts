@@ -204,6 +204,7 @@ testNeeding(
       assert.deepEqual([update.exactRows, update.triggers], [1, [
         "log_it on app.customers runs after each row",
       ]]);
+      assert.deepEqual(update.samples, { columns: ["name"], before: [["ann"]], after: [["x"]] });
       assert.match(update.plan.join(), /customers by the index PRIMARY/);
       assert.match(update.locks.join(), /row locks/);
       const bound = await preview(
@@ -211,7 +212,33 @@ testNeeding(
         () => client.execute("UPDATE customers SET name = ? WHERE name = ?", ["a", "' OR '1'='1"]),
       );
       assert.deepEqual([bound.exactRows, bound.plan.length > 0], [0, true], JSON.stringify(bound));
+      const several = await preview(
+        approver,
+        () =>
+          client.execute(
+            "UPDATE customers SET ssn = ?, `name` = concat(name, ?, '(,)') WHERE id < ? LIMIT 1",
+            [
+              "123-45-6789",
+              "-x",
+              3,
+            ],
+          ),
+      );
+      assert.deepEqual(several.samples, {
+        columns: ["ssn", "name"],
+        before: [["***-**-1001", "ann"]],
+        after: [["‹masked›", "ann-x(,)"]],
+      });
+      const chained = await preview(
+        approver,
+        () => client.query("UPDATE customers SET name = 'y', ssn = name WHERE id = 1"),
+      );
+      assert.deepEqual(
+        [chained.samples, chained.missing],
+        [null, ["sample rows: its assignments build on each other"]],
+      );
       const removed = await preview(approver, () => client.query("DELETE FROM customers WHERE id = 2"));
+      assert.deepEqual(removed.samples, { columns: [], before: [["2", "bob", "***-**-1002"]], after: null });
       assert.match(removed.cascades.join(), /^from app.customers on to app.orders, .*CASCADE/);
       const altered = await preview(approver, () => client.query("ALTER TABLE orders ADD COLUMN note INT"));
       assert.match(altered.locks.join(), /metadata lock on app.orders/);

@@ -1,14 +1,7 @@
 /** The impact of a statement on MySQL or MariaDB: EXPLAIN (never ANALYZE), and what information_schema says. */
 import type { RelationUse } from "../../types.ts";
-import {
-  counted,
-  gather,
-  type Impact,
-  type ImpactInput,
-  NotOffered,
-  type Part,
-  type TableImpact,
-} from "../impact.ts";
+import { counted, gather, type Impact, type ImpactInput, type Part, type TableImpact } from "../impact.ts";
+import { before, bound, countPart, samplesPart } from "./impact_rows.ts";
 import { Lexer } from "./lexer.ts";
 import { modeOf } from "./mode.ts";
 import { isTrivia, type Token } from "./tokens.ts";
@@ -33,9 +26,8 @@ export async function impactOf(input: ImpactInput): Promise<Impact> {
   parts.push({ name: "locks", of: () => locksPart(input, tokens) });
   const { count, samples } = input.wants;
   if (count) parts.push({ name: "the exact count", of: () => countPart(input, tokens) });
-  const impact = await gather(input, parts);
-  if (samples === 0) return impact;
-  return { ...impact, missing: [...impact.missing, "sample rows: this kind of target has none"] };
+  if (samples > 0) parts.push({ name: "sample rows", of: () => samplesPart(input, tokens) });
+  return await gather(input, parts);
 }
 
 /** The tokens of a message's only statement; null where it holds more. */
@@ -50,37 +42,10 @@ function tokensOf({ text, state }: ImpactInput): readonly Token[] | null {
   return tokens.filter((token) => token.kind !== "end");
 }
 
-/** The text with its parameters in place: as hexadecimal literals, which mean the same in every sql_mode. */
-function bound({ parameters }: ImpactInput, text: string, tokens: readonly Token[]): string {
-  let number = 0;
-  return tokens.map((token) => {
-    if (token.kind !== "param") return text.slice(token.start, token.end);
-    const value = parameters[number++]?.text ?? null;
-    if (value === null) return "NULL";
-    if (/^-?\d{1,18}(\.\d{1,18})?$/.test(value)) return value;
-    const hex = Array.from(new TextEncoder().encode(value), (byte) => byte.toString(16).padStart(2, "0"));
-    return `_utf8mb4 x'${hex.join("")}'`;
-  }).join("");
-}
-
 const literal = (text: string): string =>
   `_utf8mb4 x'${
     Array.from(new TextEncoder().encode(text), (byte) => byte.toString(16).padStart(2, "0")).join("")
   }'`;
-
-/** Settings of the preview's own connection. MariaDB limits statements by seconds, MySQL reads by milliseconds. */
-function before({ state }: ImpactInput): string[] {
-  const mode = state.sql_mode ?? "";
-  const limit = state.flavour === "mariadb"
-    ? "SET SESSION max_statement_time = 2"
-    : "SET SESSION max_execution_time = 2000";
-  return [
-    limit,
-    "SET SESSION lock_wait_timeout = 1",
-    "SET SESSION TRANSACTION READ ONLY",
-    ...(/^[A-Z0-9_,]*$/.test(mode) ? [`SET SESSION sql_mode = '${mode}'`] : []),
-  ];
-}
 
 async function planPart(input: ImpactInput, tokens: readonly Token[]): Promise<Part> {
   const { target, database, query, text } = input;
@@ -154,34 +119,6 @@ function locksPart({ facts }: ImpactInput, tokens: readonly Token[]): Part {
         : `metadata lock on ${on}: keeps nobody waiting but schema changes`,
     ],
   };
-}
-
-/** `UPDATE t SET … WHERE …` and `DELETE FROM t WHERE …`, as the count of what the rest of it picks. */
-async function countPart(input: ImpactInput, tokens: readonly Token[]): Promise<Part> {
-  const { target, database, query, text } = input;
-  const real = tokens.filter((token) => !isTrivia(token));
-  const at = (keyword: string) => real.findIndex((token) => token.keyword === keyword);
-  const [verb, where] = [real[0]?.keyword, at("WHERE")];
-  const start = verb === "UPDATE" ? 0 : verb === "DELETE" ? at("FROM") : -1;
-  const end = verb === "UPDATE" ? at("SET") : where;
-  const plain = start >= 0 && end === start + 2 && where > 0 && at("SELECT") < 0 && at("RETURNING") < 0;
-  const [table, first] = [real[start + 1], real[where]];
-  if (!plain || table === undefined || first === undefined) {
-    throw new NotOffered("only for a change of one table with a WHERE");
-  }
-  const [name, rest] = [
-    text.slice(table.start, table.end),
-    tokens.filter((token) => token.start >= first.start),
-  ];
-  const skipped = tokens.filter((token) => token.kind === "param" && token.start < first.start).length;
-  const values = { ...input, parameters: input.parameters.slice(skipped) };
-  const sql = `SELECT count(*) FROM (SELECT 1 FROM ${name} ${bound(values, text, rest)}) AS counted`;
-  const judged = input.analyse(sql);
-  if ("refused" in judged || judged.length !== 1 || judged[0]?.facts.kind !== "read") {
-    throw new NotOffered("a query for it would not be a plain read");
-  }
-  const [row] = await query(target, database, sql, before(input));
-  return { exactRows: Number(row?.[0] ?? 0) };
 }
 
 async function tablesPart(input: ImpactInput): Promise<Part> {

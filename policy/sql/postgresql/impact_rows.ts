@@ -1,8 +1,7 @@
 /** By rule: how many rows the WHERE matches, and some of them before and after, masked. */
 import type { Node } from "libpg-query";
-import { hiddenMark } from "../../hidden.ts";
 import { as } from "./ast.ts";
-import { type ImpactInput, maskedRows, NotOffered, type Part } from "../impact.ts";
+import { type ImpactInput, maskedRows, NotOffered, type Part, sampleRows } from "../impact.ts";
 import { prepared, topWords } from "./impact_sql.ts";
 
 /** A change of one table, in the parts of its own text. */
@@ -79,23 +78,5 @@ export async function samplesPart(input: ImpactInput, before: readonly string[],
   const shown = columns.length === 0 ? "*" : [...columns, ...fresh].join(", ");
   const sql = `SELECT ${shown} FROM ${from} WHERE ${where} LIMIT ${Math.trunc(input.wants.samples)}`;
   const rows = maskedRows(input, sql, await select(input, before, sql));
-  if (columns.length === 0) return { samples: { columns: [], before: rows, after: null } };
-  const hides = columns.map((column) => isMasked(input, column));
-  return {
-    samples: {
-      columns: columns.map((column) => column.replaceAll('"', "")),
-      before: rows.map((row) => row.slice(0, columns.length)),
-      // A literal that goes to a masked column comes from no column, and is hidden all the same.
-      after: rows.map((row) =>
-        row.slice(columns.length).map((value, at) => hides[at] && value !== null ? hiddenMark : value)
-      ),
-    },
-  };
-}
-
-function isMasked({ facts }: ImpactInput, column: string): boolean {
-  const name = column.replaceAll('"', "").toLowerCase();
-  return facts.some(({ masked }) =>
-    masked.some((one) => one.slice(one.lastIndexOf(".") + 1).toLowerCase() === name)
-  );
+  return { samples: sampleRows(input, columns.map((column) => column.replaceAll('"', "")), rows) };
 }
