@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { counts } from "../support/counts.ts";
 import { ada, alex, devin, realTest } from "./real_support.ts";
 
-const record = "    record: { rows: 20 }\n";
+const target = "    record: { rows: 20 }\n    detectors: audit\n";
+const sql = `
+  CREATE TABLE tickets (id int PRIMARY KEY, note text);
+  INSERT INTO tickets VALUES (1, 'she paid with 4111 1111 1111 1111'), (2, 'and with 5500 0000 0000 0004');`;
 
-realTest("what psql ran is found, linked, played and checked", { target: record }, async (test) => {
+realTest("what psql ran is found, linked, played and checked", { target, sql }, async (test) => {
   const psql = await test.psql(devin);
   const approver = await test.gateway.signIn(ada);
   const run = async (text: string, answer: string | RegExp) => {
@@ -16,6 +19,7 @@ realTest("what psql ran is found, linked, played and checked", { target: record 
   await run("SELECT count(*) FROM orders WHERE status = 'shipped';", /\(1 row\)/);
   await run("SELECT name, ssn FROM customers WHERE id = 3;", /\*\*\*-\*\*-\d{4}/);
   await run("SELECT name, ssn FROM customers WHERE id = 4;", /\*\*\*-\*\*-\d{4}/);
+  await run("SELECT note FROM tickets;", /\(2 rows\)/);
   await run("SELECT * FROM ordres;", /ERROR/);
   await run("DROP TABLE payments;", /ERROR/);
   await psql.send("UPDATE customers SET status = 'suspended' WHERE id = 7;");
@@ -107,6 +111,10 @@ realTest("what psql ran is found, linked, played and checked", { target: record 
     const unusual = auditor.getByRole("region", { name: "Unusual" });
     assert.match(await unusual.innerText(), /First time\s+devin@example.test connected to demo/);
     assert.match(await auditor.getByRole("region", { name: "Health" }).innerText(), /Works\s+store/);
+    const texts = auditor.getByRole("region", { name: "Found in texts" });
+    await texts.getByText("public.tickets.note contained 2 card numbers").waitFor();
+    assert.match(await texts.innerText(), /Shown\s+public\.tickets\.note/);
+    await texts.getByRole("button", { name: "Copy a mask for it" }).first().waitFor();
     await test.looks(auditor, "overview");
   });
 });

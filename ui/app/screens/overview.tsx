@@ -8,6 +8,7 @@ import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
 import { useResource } from "../state/resource.ts";
+import { DetectionsPart } from "./detections.tsx";
 import { HourChart } from "./hour_chart.tsx";
 
 /** Figures of a day need not follow every statement. */
@@ -37,6 +38,7 @@ export function OverviewScreen() {
       <FocusHeading subject="overview">Today</FocusHeading>
       {error ? <Failure error={error} retry={it.reload} /> : null}
       {day === null ? (error ? null : <Loading lines={6} />) : <Day day={day} />}
+      {day === null ? null : <DetectionsPart />}
     </section>
   );
 }

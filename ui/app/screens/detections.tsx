@@ -1,0 +1,52 @@
+/** What detectors found in texts that no rule names: where, how much, and the mask that would end it. */
+import type { Detections } from "../../contract.ts";
+import { Badge, CopyButton, Failure, Loading, Time } from "../parts/basics.tsx";
+import { Marked } from "../parts/marked.tsx";
+import { get } from "../state/api.ts";
+import { useResource } from "../state/resource.ts";
+
+type Detection = Detections["detections"][number];
+
+export function DetectionsPart() {
+  const it = useResource<Detections>("detections", () => get<Detections>("/api/detections"));
+  const found = it.data.value?.detections;
+  const error = it.error.value;
+  return (
+    <section aria-label="Found in texts">
+      <h2 class="section">Found in texts</h2>
+      {error ? <Failure error={error} retry={it.reload} /> : null}
+      {found === undefined
+        ? (error ? null : <Loading lines={2} />)
+        : found.length === 0
+        ? <p class="none">Nothing was found since the start. Detectors are switched on target by target.</p>
+        : (
+          <ul class="unusual">
+            {found.map((one) => (
+              <li key={`${one.target} ${one.database} ${one.column} ${one.kind}`}>
+                <Found one={one} />
+              </li>
+            ))}
+          </ul>
+        )}
+    </section>
+  );
+}
+
+function Found({ one }: { one: Detection }) {
+  const mask = maskFor(one.column);
+  return (
+    <>
+      <Badge tone={one.masked ? "allow" : "hold"}>{one.masked ? "Hidden" : "Shown"}</Badge>
+      <span>
+        <Marked text={one.text} /> on <Marked text={one.target} />, last at <Time at={one.lastAt} />{" "}
+        {mask === null ? null : <CopyButton text={mask} label="Copy a mask for it" />}
+      </span>
+    </>
+  );
+}
+
+/** For the config's `masks:`; null for what is no column of a table. */
+function maskFor(column: string): string | null {
+  if (!/^[^\s".]+\.[^\s".]+\.[^\s".]+$/.test(column)) return null;
+  return `  - columns: ["${column}"]\n    mask: { kind: partial, keepLast: 4 }\n`;
+}
