@@ -157,7 +157,8 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "targets.NAME.record":
     "how much of each result is kept in the record, as the client saw it; nothing where left out",
   "targets.NAME.record.rows": "the first so many rows of a statement",
-  "targets.NAME.record.bytes": "characters of their values, in all",
+  "targets.NAME.record.bytes":
+    "characters of the columns' names and the values, in all; each counts one more, NULL too",
   "targets.NAME.probe":
     "a role without rights on masked columns that the target is asked with, as a second opinion",
   "targets.NAME.probe.account": "the account of that role",

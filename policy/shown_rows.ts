@@ -5,7 +5,11 @@ import type { Judgement } from "./types.ts";
 export interface RowLimits {
   /** Rows of one statement, of all its results together. */
   readonly rows: number;
-  /** Characters of their values, of all results together. */
+  /**
+   * Characters of the columns' names and the values, of all results together; each name and value counts one
+   * more, NULL too, so that neither NULLs nor results without rows are free. The last row or header may go over
+   * it by the number of its columns, and a header by its names.
+   */
   readonly bytes: number;
 }
 
@@ -49,6 +53,8 @@ export class ShownRows {
   /** Another result begins. */
   start(columns: readonly ShownColumn[]): void {
     if (this.#full) return;
+    if (this.#room <= 0) return this.skip();
+    for (const { name } of columns) this.#room -= name.length + 1;
     const named = columns.map(({ name, masked }) => ({ name: wellFormed(name), masked }));
     this.results.push({ columns: named, rows: [], more: false });
   }
@@ -61,7 +67,7 @@ export class ShownRows {
     result.rows.push(values.map((value) => this.#fitted(value, result)));
   }
 
-  /** A row went to the client unseen: too large to look at. */
+  /** A row or a result went to the client unseen: too large to look at, or past the limit. */
   skip(): void {
     const result = this.results.at(-1);
     if (result !== undefined && !this.#full) result.more = true;
@@ -69,9 +75,9 @@ export class ShownRows {
   }
 
   #fitted(value: string | null, result: Draft): string | null {
-    if (value === null) return null;
     const room = Math.max(0, this.#room);
-    this.#room -= value.length;
+    this.#room -= 1 + (value?.length ?? 0);
+    if (value === null) return null;
     if (value.length <= room) return wellFormed(value);
     result.more = true;
     return wellFormed(`${value.slice(0, room)}…`);
