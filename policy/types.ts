@@ -250,7 +250,7 @@ export interface StatementRun {
 
 export interface StatementOutcome {
   readonly rows: number | null;
-  /** Of the result, as the client got it. */
+  /** Of the result: as the client got it (PostgreSQL), as the target sent it (MySQL); masks may change lengths. */
   readonly bytes: number;
   /** Bytes of data that the client sent for it, after the statement itself (COPY). */
   readonly copied?: number;
