@@ -51,6 +51,13 @@ realTest("what psql ran is found, linked, played and checked", { target, sql }, 
     await auditor.getByRole("button", { name: "What was refused", exact: true }).click();
     await found.getByText("DROP TABLE payments").waitFor();
     assert.equal(await found.filter({ hasNotText: "Refused" }).count(), 0);
+    const link = auditor.getByRole("link", { name: "Export the record of this verdict" });
+    const file = await (await test.gateway.signIn(alex)).api((await link.getAttribute("href"))!);
+    assert.equal(
+      file.text.match(/"type":"statement\.judged"/g)?.length,
+      2,
+      "the unknown table, and the DROP",
+    );
   });
 
   await test.step("what was found leads to its statement in the replay, open and in the window", async () => {

@@ -48,5 +48,5 @@ function Found({ one }: { one: Detection }) {
 /** For the config's `masks:`; null for what is no column of a table. */
 function maskFor(column: string): string | null {
   if (!/^[^\s".]+\.[^\s".]+\.[^\s".]+$/.test(column)) return null;
-  return `  - columns: ["${column}"]\n    mask: { kind: partial, keepLast: 4 }\n`;
+  return `  - columns: ["${column}"]\n    mask: { kind: fixed, text: "(withheld)" }\n`;
 }

@@ -75,17 +75,28 @@ function Results({ wanted }: { wanted: Wanted }) {
   );
 }
 
-/** What the record's export understands of a search. */
-const exported = ["person", "target", "from", "to"] as const;
+/** What the record's export understands of a search, and how it is named. Words and shapes it does not know. */
+const exported = {
+  person: "person",
+  target: "target",
+  table: "table",
+  verdict: "verdict",
+  kind: "kind",
+  from: "time",
+  to: "time",
+} as const;
 
 function Found(
   { hits, wanted, more }: { hits: readonly StatementHit[]; wanted: Wanted; more: boolean },
 ) {
   const ask = askOf(wanted);
-  const filter = new URLSearchParams(exported.flatMap((name) => {
-    const value = ask.get(name);
-    return value === null ? [] : [[name, value]];
-  }));
+  const filter = new URLSearchParams(
+    Object.keys(exported).flatMap((name) => {
+      const value = ask.get(name);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
+  const names = new Set(Object.entries(exported).flatMap(([name, word]) => filter.has(name) ? [word] : []));
   return (
     <>
       <div class="found-head">
@@ -97,15 +108,7 @@ function Found(
           ? (
             <a class="button ghost small" href={`/api/audit/export?${filter}`} download>
               {icons.download}
-              Export the record{filter.size > 0
-                ? ` of this ${
-                  [
-                    filter.has("person") ? "person" : "",
-                    filter.has("target") ? "target" : "",
-                    filter.has("from") || filter.has("to") ? "time" : "",
-                  ].filter(Boolean).join(", ")
-                }`
-                : ""}
+              Export the record{names.size > 0 ? ` of this ${[...names].join(", ")}` : ""}
             </a>
           )
           : null}
