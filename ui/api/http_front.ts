@@ -89,8 +89,9 @@ export class HttpFront {
     return this.#passages.get(port) ?? null;
   }
 
-  /** Accepts nobody from now on. */
+  /** Accepts nobody from now on; again does nothing. */
   stop(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#listener.close();
   }
