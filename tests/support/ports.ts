@@ -1,11 +1,21 @@
 /** Free ports on loopback, and waiting for one to be served. */
 
-/** A port that nobody listens on now. Somebody else may take it before you do: listen on 0 where you can. */
+/** Linux gives the ports from 32768 on to outgoing connections: one of those can be taken at any moment. */
+const lowest = 10_000;
+const afterHighest = 32_768;
+
+/** A port that nobody listens on now, and that no outgoing connection takes before you do. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
+  for (let tries = 0; tries < 1_000; tries++) {
+    const port = lowest + Math.floor(Math.random() * (afterHighest - lowest));
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  throw new Error(`no port is free between ${lowest} and ${afterHighest - 1}`);
 }
 
 /** Resolves once something accepts connections there. `giveUp` ends the wait early with its reason. */

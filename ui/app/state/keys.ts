@@ -1,6 +1,6 @@
 /** Single-key shortcuts: screens say what they understand, the help shows it. */
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { readAppearance } from "./appearance.ts";
 
 export interface Shortcut {
@@ -16,8 +16,9 @@ export function activeShortcuts(): readonly Shortcut[] {
   return active.value.flat();
 }
 
+/** From the moment it is on the screen: what can be read can be steered. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     active.value = [...active.peek(), shortcuts];
     return () => active.value = active.peek().filter((other) => other !== shortcuts);
   });
