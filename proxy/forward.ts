@@ -23,7 +23,7 @@ export const forwardTimeoutMs = 30_000;
 
 /** The Postern, as a target to connect to. */
 export function gateOf(
-  to: ForwardTo,
+  to: Omit<ForwardTo, "credential">,
   credential: { readonly user: string; readonly password: string },
 ): Target {
   const tls: Target["tls"] = to.tls === "none"

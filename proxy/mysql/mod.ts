@@ -6,6 +6,7 @@ import type { Protocol } from "../protocol.ts";
 import { accounts } from "./accounts.ts";
 import { connectLines } from "./connect_lines.ts";
 import { forward } from "./forward.ts";
+import { runConsole } from "./console.ts";
 import { launches } from "./launch.ts";
 import { Connection, type Shared } from "./connection.ts";
 import { ErrorCode } from "./constants.ts";
@@ -36,6 +37,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     serve: (client, deps) => new Connection(client, deps, shared).serve(),
     refuse,
     query: (target, database, sql, before) => query(target, database, sql, shared.versions, before),
+    console: runConsole,
     accounts,
     connectLines,
     launches,

@@ -4,6 +4,8 @@ import { ada, alex, devin, realTest } from "./real_support.ts";
 
 realTest("a statement is run, held, masked, cancelled and recorded from the browser", {
   console: true,
+  shop: `CREATE TABLE customers(id INT PRIMARY KEY, name VARCHAR(40), ssn VARCHAR(20), status VARCHAR(20));
+    INSERT INTO customers VALUES (1, 'Zoë 😀', '900-11-1037', 'active'), (2, 'Bob', '900-22-2042', 'active')`,
 }, async (test) => {
   const page = await test.page(devin, "/console");
   const run = async (text: string) => {
@@ -54,9 +56,39 @@ realTest("a statement is run, held, masked, cancelled and recorded from the brow
     await page.getByText("You cancelled it").waitFor();
   });
 
+  await test.step("a MariaDB behind it: the same grid, masks, refusals, holds and cancel", async () => {
+    const approver = await test.gateway.signIn(ada);
+    await page.getByLabel("Target").selectOption("shop");
+    await run("SELECT id, name, ssn, NULL AS nothing FROM customers ORDER BY id; SELECT 2 AS two");
+    await page.getByRole("region", { name: "Result 2" }).getByText("1 row", { exact: true }).waitFor();
+    const first = page.getByRole("region", { name: "Result 1" }).locator("tbody tr").first();
+    assert.deepEqual(await first.locator("td").allInnerTexts(), ["1", "Zoë 😀", "***-**-1037", "NULL"]);
+    await run("DROP TABLE customers");
+    await page.getByRole("alert").getByText(/no-schema-changes.*1142, 42000/).waitFor();
+    await run("UPDATE customers SET status = 'gone' WHERE id = 2");
+    await page.getByRole("link", { name: "Open its request" }).waitFor();
+    await test.looks(page, "console-mariadb-held");
+    await approver.decide((await approver.pending("'gone' WHERE id = 2")).id, true);
+    await page.getByText(/^OK, 1 row affected/).waitFor();
+    await run("UPDATE customers SET status = 'lost' WHERE id = 1");
+    await approver.pending("'lost' WHERE id = 1");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("You cancelled it").waitFor();
+    const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) " +
+      "SELECT COUNT(*) FROM n a, n b, n c, n d, n e";
+    const runs = async () =>
+      (await test.shop!.query("SHOW FULL PROCESSLIST", { root: true }) as { Info: string | null }[])
+        .some(({ Info }) => Info?.startsWith("WITH RECURSIVE n") === true);
+    await run(endless);
+    await until(runs);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("You cancelled it").waitFor();
+    await until(async () => !await runs());
+  });
+
   await test.step("the record has it as any other session's, and the cancelled one as withdrawn", async () => {
     const auditor = await test.page(alex, "/history");
-    await auditor.getByText("Withdrawn").waitFor();
+    await auditor.getByText("Withdrawn").nth(1).waitFor();
     await auditor.goto(`${test.gateway.dashboard}/search?text=suspended`);
     await auditor.getByText("WHERE id = 7").first().waitFor();
     await auditor.goto(`${test.gateway.dashboard}/sessions`);
@@ -65,3 +97,7 @@ realTest("a statement is run, held, masked, cancelled and recorded from the brow
     await other.getByText("No target is open here").waitFor();
   });
 });
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 100));
+}

@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { sampleData } from "../demo/sample_data.ts";
 import { startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import type { Person } from "../support/issuer.ts";
+import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 import { type PsqlSession, startPsql } from "../support/psql.ts";
@@ -25,6 +26,8 @@ export const grace: Person = {
 export interface RealTest {
   readonly gateway: TestGateway;
   readonly browser: Browser;
+  /** The MariaDB, where one was asked for. */
+  readonly shop: Mariadb | null;
   /** A signed-in page in a browser profile of its own. */
   page(person: Person, path: string, look?: Look): Promise<Page>;
   /** A psql session of this person, signed in with a one-time password. */
@@ -42,6 +45,8 @@ export interface RealOptions {
   readonly sql?: string;
   /** Statements may be run on `demo` from the dashboard. */
   readonly console?: boolean;
+  /** Also a MariaDB as the target `shop`, with this SQL run in it. */
+  readonly shop?: string;
 }
 
 const masks = `masks: [{ columns: ["*.customers.ssn"], mask: { kind: partial, keepLast: 4 } }]`;
@@ -52,13 +57,16 @@ export function realTest(
   options: RealOptions,
   body: (test: RealTest) => Promise<void>,
 ): void {
-  testNeeding(["psql", "script", postgresqlHere, chromiumNeeded], name, async (t) => {
+  const needs = ["psql", "script", postgresqlHere, chromiumNeeded];
+  testNeeding(options.shop === undefined ? needs : [...needs, mariadbHere], name, async (t) => {
     const target = await startPostgresql({ sql: sampleData + (options.sql ?? "") });
+    const shop = options.shop === undefined ? null : await startMariadb({ sql: options.shop });
+    const open = options.console === true ? "    console: true\n" : "";
     const gateway = await startTestGateway({
       targets: targetYaml("demo", "postgresql", target) +
-        (options.console === true ? "    console: true\n" : "") + (options.target ?? ""),
+        open + (options.target ?? "") + (shop === null ? "" : shopYaml(shop) + open),
       sections: options.sections ?? masks,
-      env: { TARGET_PASSWORD: target.password },
+      env: { TARGET_PASSWORD: target.password, SHOP_PASSWORD: shop?.password ?? "" },
       people: [devin, ada, alex, grace, root],
       admins: ["db-admins"],
     });
@@ -68,6 +76,7 @@ export function realTest(
       await body({
         gateway,
         browser,
+        shop,
         page: (person, path, look = {}) => openAs(browser, gateway, person, path, look),
         psql: async (person, at = "demo") => {
           const session = await connectPsql(gateway, person, at);
@@ -81,10 +90,14 @@ export function realTest(
       await Promise.all(sessions.map((session) => session.close()));
       await browser.close();
       await gateway.close();
+      await shop?.close();
       await target.close();
     }
   });
 }
+
+const shopYaml = (shop: Mariadb) =>
+  targetYaml("shop", "mysql", shop).replace("TARGET_PASSWORD", "SHOP_PASSWORD");
 
 async function openAs(
   browser: Browser,

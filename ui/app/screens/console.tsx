@@ -10,7 +10,7 @@ import { get } from "../state/api.ts";
 import { now } from "../state/clock.ts";
 import { type Run, startRun } from "../state/console.ts";
 import { useShortcuts } from "../state/keys.ts";
-import { announcement } from "../state/requests.ts";
+import { announcement, mine } from "../state/requests.ts";
 import { useResource } from "../state/resource.ts";
 import { ResultGrid } from "./result_grid.tsx";
 
@@ -46,7 +46,7 @@ function Console({ targets }: { targets: ConsoleTargets["targets"] }) {
   const start = (event?: Event) => {
     event?.preventDefault();
     if (running || text.trim() === "") return;
-    run.value = startRun({ target, text });
+    run.value = startRun({ target, text }, new Set(mine.peek().map(({ id }) => id)));
   };
   // Whoever leaves does not wait for it any more.
   useEffect(() => () => run.peek()?.cancel(), []);
@@ -130,19 +130,18 @@ function Where({ targets, target, setTarget }: WhereProps) {
   );
 }
 
-/** The request that a notice of Postern's own names. */
-const requestIn = (detail: string): string | null => /\/requests\/([\w-]+)/.exec(detail)?.[1] ?? null;
+/** A notice of a hold: its request is shown instead. */
+const isHoldNotice = (detail: string): boolean => /\/requests\/[\w-]+/.test(detail);
 
+/** A client of MySQL is told nothing while it waits, so what it waits for is looked up among one's own requests. */
 function Waiting({ run }: { run: Run }) {
-  const held = run.told.value.find(({ kind, detail }) => kind === "notice" && requestIn(detail) !== null);
   const spent = left(now.value - run.startedAt);
-  if (held === undefined || run.results.value.length > 0) {
-    return <Badge tone="info" icon="running">Running {spent}</Badge>;
-  }
+  const held = mine.value.find(({ id, target }) => target === run.target && !run.before.has(id));
+  if (held === undefined) return <Badge tone="info" icon="running">Running {spent}</Badge>;
   return (
     <p class="console-held" role="status">
-      <Badge tone="hold" icon="hold">Waiting {spent}</Badge> <Marked text={held.message} />.{" "}
-      <a href={`/requests/${requestIn(held.detail)}`}>Open its request</a>
+      <Badge tone="hold" icon="hold">Waiting {spent}</Badge> The rule <code>{held.rule}</code>{" "}
+      asks for approval. <a href={`/requests/${held.id}`}>Open its request</a>
     </p>
   );
 }
@@ -167,7 +166,7 @@ function Outcome({ run }: { run: Run }) {
               </div>
             </div>
           )
-          : requestIn(one.detail) !== null
+          : isHoldNotice(one.detail)
           ? null
           : (
             <p key={at} class="notice quiet">

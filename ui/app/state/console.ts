@@ -14,6 +14,9 @@ type Told = Extract<ConsoleEvent, { kind: "notice" | "error" }>;
 
 export interface Run {
   readonly startedAt: number;
+  readonly target: string;
+  /** Requests of one's own that waited before it was started. */
+  readonly before: ReadonlySet<string>;
   readonly results: ReadonlySignal<readonly ConsoleResult[]>;
   readonly told: ReadonlySignal<readonly Told[]>;
   readonly running: ReadonlySignal<boolean>;
@@ -21,7 +24,7 @@ export interface Run {
   cancel(): void;
 }
 
-export function startRun(ask: ConsoleRun): Run {
+export function startRun(ask: ConsoleRun, before: ReadonlySet<string>): Run {
   const results = signal<readonly ConsoleResult[]>([]);
   const told = signal<readonly Told[]>([]);
   const running = signal(true);
@@ -60,6 +63,8 @@ export function startRun(ask: ConsoleRun): Run {
   read();
   return {
     startedAt: Date.now(),
+    target: ask.target,
+    before,
     results,
     told,
     running,
