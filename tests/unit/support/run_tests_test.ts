@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { missing, program } from "../../support/programs.ts";
 import { count } from "../../support/run_tests.ts";
 
-const tally = () => ({ passed: 0, failed: 0, skipped: 0, reasons: new Map<string, number>() });
+const tally = () => ({
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  reasons: new Map<string, number>(),
+  failures: [] as string[],
+});
 
 Deno.test("runs are added up, with the reasons of what was skipped", () => {
   const sum = tally();
@@ -21,6 +27,7 @@ Deno.test("runs are added up, with the reasons of what was skipped", () => {
     failed: 0,
     skipped: 2,
     reasons: new Map([["psql is not installed", 2]]),
+    failures: [],
   });
 });
 
