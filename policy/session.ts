@@ -275,6 +275,8 @@ export class GatedSession implements Session {
     this.#closed = true;
     this.#end.abort(new PosternError("Internal", reason));
     this.deps.approvals.forget(this.id);
+    // Notifications may have come after the last statement's end.
+    this.#noteDetections(`${this.id}-${this.#statements}`);
     this.deps.journal.note(sessionEnded(this.#about, reason));
     this.onClose();
   }

@@ -1,4 +1,5 @@
 /** Computes what a held statement would do, beside its wait: for whoever decides, and for the record. */
+import { SessionWatcher } from "../detectors.ts";
 import { maskKey, maskText } from "../masking.ts";
 import type { TargetQuery } from "../ports.ts";
 import type { Dialect, NotUnderstood, Understood } from "../sql/dialect.ts";
@@ -70,6 +71,10 @@ export class Previews {
 
   #input({ request, run, target, database, analyse }: Previewed): ImpactInput {
     const key = maskKey(this.deps.secret, target.name);
+    const { detectors } = target;
+    const seen = detectors === undefined
+      ? null
+      : new SessionWatcher(detectors, () => null).watch(null, "preview");
     return {
       target,
       database,
@@ -81,11 +86,13 @@ export class Previews {
       wants: run.judgement.terms?.preview ?? { count: false, samples: 0 },
       analyse,
       failed: (part, error) => {
-        const { message, cause } = error as { message?: string; cause?: unknown };
-        const problem = `${message ?? error}${cause === undefined ? "" : ` (${cause})`}`;
+        // The target's own text may quote a value that somebody masks: its code has to do.
+        const { message, targetCode } = error as { message?: string; targetCode?: string };
+        const problem = `${message ?? error}${targetCode === undefined ? "" : ` (${targetCode})`}`;
         this.deps.log("warn", "a part of a preview failed", { request: request.id, part, problem });
       },
       mask: (rule, text) => maskText(rule.mask, text, key),
+      see: (text) => seen?.see(text) ?? text,
     };
   }
 }

@@ -59,6 +59,8 @@ export interface ImpactInput {
   /** A part could not be computed: for the log. */
   readonly failed: (part: string, error: unknown) => void;
   readonly mask: (rule: MaskRule, text: string) => string | null;
+  /** A value that no rule masks, as the target's detectors show it. */
+  readonly see: (text: string) => string;
 }
 
 /** A part that this statement has not got; the message says why. */
@@ -131,13 +133,12 @@ export function maskedRows(
   if (only === undefined || others.length > 0 || only.facts.kind !== "read" || only.facts.unsafe.length > 0) {
     throw new NotOffered("a query for it would not be a plain read");
   }
-  if (only.result.kind === "clean") return rows.map((row) => [...row]);
-  const { masks } = only.result;
+  const { result } = only;
   return rows.map((row) =>
     row.map((value, at) => {
-      const rule = masks[at];
-      if (rule === undefined) return null;
-      return rule === null || value === null ? value : input.mask(rule, value);
+      const rule = result.kind === "clean" ? null : result.masks[at];
+      if (rule === undefined || value === null) return null;
+      return rule === null ? input.see(value) : input.mask(rule, value);
     })
   );
 }

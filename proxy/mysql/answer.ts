@@ -71,7 +71,7 @@ export class Answer {
   hadRows = false;
   /** Status flags of the last OK or EOF. */
   status = 0;
-  /** The target's error, with its own text. */
+  /** The target's error, with the text that the client gets. */
   error: ErrorReply | null = null;
   prepared: PreparedReply | null = null;
   /** How the rows of this result set are masked; null where none is. After a cursor was opened: its rows'. */
@@ -129,10 +129,12 @@ export class Answer {
   }
 
   #onError(payload: Uint8Array): Shown {
-    this.error = decodeError(payload, this.options.target);
+    const { tainted, watcher, target } = this.options;
+    const own = decodeError(payload, target);
     this.#phase = "done";
-    if (!this.options.tainted) return same;
-    return { kind: "instead", payload: encodeError(withoutText(this.error)) };
+    const message = watcher?.watch(null, "error text").see(own.message) ?? own.message;
+    this.error = tainted ? withoutText(own) : message === own.message ? own : { ...own, message };
+    return this.error === own ? same : { kind: "instead", payload: encodeError(this.error) };
   }
 
   #onFirst(payload: Uint8Array, first: number | undefined): Shown {

@@ -11,7 +11,7 @@ import { has } from "./capabilities.ts";
 import type { Channel } from "./channel.ts";
 import { Capability, ErrorCode } from "./constants.ts";
 import { Remarks, withDiagnostics } from "./diagnostics.ts";
-import { replyOf, withoutText } from "./errors.ts";
+import { replyOf } from "./errors.ts";
 import { Gate } from "./gate.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import type { KillKind } from "./live.ts";
@@ -183,7 +183,7 @@ export class Conversation {
       client: capabilities,
       plan: exchange.plan ?? openPlan,
       masker: this.#masker,
-      watcher: exchange.plan === undefined ? null : this.parts.session.watcher,
+      watcher: this.parts.session.watcher,
       shown: exchange.shown ?? null,
       tainted: exchange.tainted ?? false,
       rowBytesMax: deps.limits.maskedRowBytesMax,
@@ -267,7 +267,7 @@ function outcomeOf(run: StatementRun, response: Response): StatementOutcome {
     return { rows, bytes, error: { code: String(code), message }, tag: "" };
   }
   if (answer.error !== null) {
-    const { code, message } = run.judgement.tainted ? withoutText(answer.error) : answer.error;
+    const { code, message } = answer.error;
     return { rows, bytes, error: { code: String(code), message }, tag: "" };
   }
   const count = rows > 0 || answer.hadRows ? rows : Number(answer.affectedRows);

@@ -144,6 +144,24 @@ export function decodeFields(frame: Uint8Array): Record<string, string> {
   return fields;
 }
 
+export interface Notification {
+  /** Of the session that said NOTIFY. */
+  readonly pid: number;
+  readonly channel: string;
+  readonly payload: string;
+}
+
+/** Int32 process, channel and payload, each up to NUL. */
+export function decodeNotification(frame: Uint8Array): Notification {
+  const reader = body(frame, "a NotificationResponse message");
+  const lenient = new TextDecoder();
+  const pid = reader.u32be();
+  const channel = lenient.decode(reader.untilNul());
+  const payload = lenient.decode(reader.untilNul());
+  reader.end();
+  return { pid, channel, payload };
+}
+
 export function decodeParameterStatus(frame: Uint8Array): { name: string; value: string } {
   const reader = body(frame, "a ParameterStatus message");
   const name = reader.cstring();

@@ -1,5 +1,6 @@
 /** Messages that Postern itself sends, to clients and to targets. Each function gives one whole frame. */
 import { Writer } from "../wire/writer.ts";
+import type { Notification } from "./decode.ts";
 import { fromClient, fromTarget } from "./frames.ts";
 
 /** One frame of `type`, its length filled in. */
@@ -21,6 +22,10 @@ export function errorResponse(fields: NoticeFields): Uint8Array {
 
 export function noticeResponse(fields: NoticeFields): Uint8Array {
   return frame(fromTarget.noticeResponse, (body) => writeFields(body, fields));
+}
+
+export function notificationResponse({ pid, channel, payload }: Notification): Uint8Array {
+  return frame(fromTarget.notificationResponse, (body) => body.u32be(pid).cstring(channel).cstring(payload));
 }
 
 function writeFields(body: Writer, fields: NoticeFields): void {

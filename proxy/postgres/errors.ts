@@ -1,5 +1,6 @@
 /** Postern's errors as PostgreSQL's: SQLSTATE, message, detail with the rule, hint. */
 import type { PosternError, PosternErrorCode } from "../../policy/errors.ts";
+import type { Watch } from "../../policy/watch.ts";
 import { errorResponse, noticeResponse } from "./encode.ts";
 
 const sqlStates: Readonly<Record<PosternErrorCode, string>> = {
@@ -78,4 +79,18 @@ export function withoutText(fields: Readonly<Record<string, string>>): Record<st
     M: `The target reported ${C}; its text is withheld, since the statement touches masked columns`,
     H: "Somebody without masks on these columns, or the target's own log, can tell the text",
   };
+}
+
+/** What the target's own code sets: severities, SQLSTATE, positions, the place in its source. */
+const noText: ReadonlySet<string> = new Set(["S", "V", "C", "P", "p", "F", "L", "R"]);
+
+/** Every text of an error or notice as detectors show it; `fields` itself where nothing is hidden. */
+export function watchedFields(
+  fields: Readonly<Record<string, string>>,
+  watch: Watch,
+): Readonly<Record<string, string>> {
+  const shown = Object.entries(fields).map(([name, text]) =>
+    [name, noText.has(name) ? text : watch.see(text)] as const
+  );
+  return shown.every(([name, text]) => text === fields[name]) ? fields : Object.fromEntries(shown);
 }

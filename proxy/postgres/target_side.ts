@@ -8,14 +8,15 @@ import type { Conversation, Reply } from "./conversation.ts";
 import {
   type Column,
   decodeFields,
+  decodeNotification,
   decodeParameterDescription,
   decodeParameterStatus,
   decodeRowDescription,
   decodeStatus,
   decodeTag,
 } from "./decode.ts";
-import { errorResponse, noticeResponse } from "./encode.ts";
-import { withoutText } from "./errors.ts";
+import { errorResponse, noticeResponse, notificationResponse } from "./encode.ts";
+import { watchedFields, withoutText } from "./errors.ts";
 import { fromTarget, idle } from "./frames.ts";
 import { forgetNames } from "./names.ts";
 import { type Course, ResultSide, type ResultSideDeps, unexpected } from "./result_side.ts";
@@ -44,7 +45,7 @@ export class TargetSide {
   course(type: number, bytes: number): Course {
     if (type === fromTarget.dataRow) return this.#results.row(bytes);
     if (type === fromTarget.copyData) return this.#results.copyData(bytes);
-    if (type === fromTarget.notificationResponse) return "pass";
+    if (type === fromTarget.notificationResponse && this.deps.watcher === null) return "pass";
     return "take";
   }
 
@@ -63,7 +64,9 @@ export class TargetSide {
       case fromTarget.errorResponse:
         return this.#error(frame);
       case fromTarget.noticeResponse:
-        return this.#taintedNow() ? noticeResponse(withoutText(decodeFields(frame))) : frame;
+        return this.#notice(frame);
+      case fromTarget.notificationResponse:
+        return this.#notification(frame);
       case fromTarget.parameterStatus:
         return this.#parameter(frame);
       case fromTarget.parseComplete:
@@ -202,15 +205,15 @@ export class TargetSide {
     const reply = c.replies.first();
     const fields = decodeFields(frame);
     if ((fields.V ?? fields.S) === "FATAL" || fields.V === "PANIC") this.saidFatal = true;
-    const tainted = this.#taintedNow();
-    const shown = reply?.swap ?? (tainted ? errorResponse(withoutText(fields)) : frame);
+    const told = this.#told(fields, "error text");
+    const shown = reply?.swap ?? (told === fields ? frame : errorResponse(told));
     if (reply === undefined) return shown;
     // Postern's own question: without its answer nothing more can be judged.
     if (reply.read !== null) throw unexpected(c, fromTarget.errorResponse);
     // A Bind may fail on what its Execute would do: planning runs what is constant.
     const execution = reply.execution ?? reply.portal?.execution ?? null;
     if (execution !== null) {
-      const { C: code = "XX000", M: message = "" } = tainted ? withoutText(fields) : fields;
+      const { C: code = "XX000", M: message = "" } = told;
       execution.error ??= { code, message };
     }
     const unheard = reply.silent || execution?.withheld === true;
@@ -249,6 +252,28 @@ export class TargetSide {
     // Sync messages that were sent ahead are read over by the target while it waits for data.
     c.eatenSyncs = c.dropSyncs();
     return c.replies.first()?.silent === true ? null : frame;
+  }
+
+  #notice(frame: Uint8Array): Uint8Array {
+    const fields = decodeFields(frame);
+    const told = this.#told(fields, "notice text");
+    return told === fields ? frame : noticeResponse(told);
+  }
+
+  /** May come at any time, from whoever else says NOTIFY. */
+  #notification(frame: Uint8Array): Uint8Array {
+    const watch = this.deps.watcher?.watch(null, "notification");
+    if (watch === undefined) return frame;
+    const { pid, channel, payload } = decodeNotification(frame);
+    const shown = { pid, channel: watch.see(channel), payload: watch.see(payload) };
+    return shown.channel === channel && shown.payload === payload ? frame : notificationResponse(shown);
+  }
+
+  /** What the client, and the record, are told of the target's error or notice; `fields` itself where it is all. */
+  #told(fields: Readonly<Record<string, string>>, place: string): Readonly<Record<string, string>> {
+    if (this.#taintedNow()) return withoutText(fields);
+    const { watcher } = this.deps;
+    return watcher === null ? fields : watchedFields(fields, watcher.watch(null, place));
   }
 
   #taintedNow(): boolean {

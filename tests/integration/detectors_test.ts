@@ -19,6 +19,18 @@ const tables = `
   INSERT INTO orders VALUES (2, 'nothing here, 12 pieces', 1, '{}'), (3, NULL, NULL, NULL);
 `;
 
+/** Says a card number in every text that an error or a notice has. */
+const telling = `
+  CREATE FUNCTION tell(level text) RETURNS void LANGUAGE plpgsql AS $$
+  BEGIN
+    IF level = 'NOTICE' THEN
+      RAISE NOTICE '${note}' USING DETAIL = '${note}', HINT = '${note}';
+    ELSE
+      RAISE EXCEPTION '${note}' USING DETAIL = '${note}', HINT = '${note}';
+    END IF;
+  END $$;
+`;
+
 interface Ticket {
   readonly user: string;
   readonly password: string;
@@ -70,14 +82,16 @@ testNeeding(
   [postgresqlHere, "psql"],
   "PostgreSQL: detectors mask text, binary, JSON and COPY; or count",
   async (t) => {
-    const server = await startPostgresql({ sql: tables });
+    const server = await startPostgresql({ sql: tables + telling });
     const entry = (name: string, detectors: string) =>
       `${targetYaml(name, "postgresql", server)}    detectors: ${detectors}\n`;
     const gateway = await startTestGateway({
       targets: entry("masking", "mask") + entry("counting", "{ mode: audit, kinds: [card] }") +
         entry("silent", "off") + entry("exempt", "{ mode: mask, except: { groups: [engineers] } }"),
       sections: `rules:
-  - { name: all, what: { kinds: [read, session, transaction, copy] }, then: allow }
+  - { name: all, what: { kinds: [read, session, transaction, copy, call, unknown] }, then: allow }
+  - { name: notifies, what: { verbs: [NOTIFY] }, then: allow }
+  - { name: tells, what: { functions: [public.tell], unsafe: ["function:public.tell"] }, then: allow }
 `,
       env: { TARGET_PASSWORD: server.password },
     });
@@ -136,13 +150,65 @@ testNeeding(
         },
       );
 
+      await t.step(
+        "masks the target's errors and notices, every field of them, and notifications",
+        async () => {
+          for (const target of ["masking", "counting"]) {
+            const client = new pg.Client({
+              host: "127.0.0.1",
+              port: gateway.ports.postgresql!,
+              database: target,
+              ...await ticket(gateway, target),
+            });
+            const heard: unknown[] = [];
+            client.on(
+              "notice",
+              ({ message, detail, hint, where }: pg.DatabaseError) =>
+                heard.push({ message, detail, hint, where }),
+            );
+            const notified = new Promise((resolve) => client.on("notification", resolve));
+            await client.connect();
+            try {
+              for (
+                const failing of [
+                  "SELECT CAST(note AS int) FROM orders WHERE id = 1",
+                  { text: "SELECT CAST(note || $1 AS date) FROM orders WHERE id = 1", values: ["!"] },
+                  "SELECT ('[\"' || note || '\", x]')::json FROM orders WHERE id = 1",
+                  "SELECT tell('EXCEPTION')",
+                ]
+              ) {
+                const error = await client.query(failing).then(() => null, (error: Error) => error);
+                assert.ok(error instanceof Error, JSON.stringify(failing));
+                heard.push({ ...error, message: error.message });
+              }
+              await client.query("SELECT tell('NOTICE')");
+              await client.query("LISTEN till");
+              await client.query(`NOTIFY till, '${note}'`);
+              heard.push((await notified as pg.Notification).payload);
+            } finally {
+              await client.end();
+            }
+            assert.equal(heard.length, 6, JSON.stringify(heard));
+            for (const one of heard) {
+              const text = JSON.stringify(one);
+              if (target === "masking") assert.doesNotMatch(text, clear);
+              assert.match(text, target === "masking" ? /\*{4} 1111/ : /4111 1111/);
+            }
+          }
+          const found = await totals(gateway, "counting", 3);
+          const expected = { "error text card": 6, "notice text card": 3, "notification card": 1 };
+          assert.deepEqual(Object.fromEntries(found), expected);
+        },
+      );
+
       await t.step("only counts where told so, by column and kind; off is off", async () => {
         for (const target of ["counting", "silent", "exempt"]) {
           const { rows } = await asDevin(gateway, target, { text });
           assert.equal(rows[0].note, note, target);
         }
         const counted = await totals(gateway, "counting", 2);
-        assert.deepEqual(Object.fromEntries(counted), { "public.orders.note card": 1, "loud card": 1 });
+        assert.equal(counted.get("public.orders.note card"), 1);
+        assert.equal(counted.get("loud card"), 1);
         const auditor = await gateway.signIn(alex);
         const { detections } = await auditor.json<Detections>("/api/detections");
         assert.ok(detections.some((one) => one.text === "public.orders.note contained 1 card number"));
@@ -192,6 +258,15 @@ testNeeding([mariadbHere], "MariaDB: detectors mask rows of plain and of prepare
         assert.doesNotMatch(JSON.stringify(rows[0]!.doc), clear, how);
         assert.equal(rows[1]!.note, "nothing here, 12 pieces", how);
         assert.equal(rows[2]!.note, null, how);
+        const asked = (sql: string) => how === "query" ? connection.query(sql) : connection.execute(sql);
+        const failing = `SELECT EXTRACTVALUE('<a/>', '~${card}')`;
+        const error = await asked(failing).then(() => null, (error: Error) => error);
+        assert.match(String(error), /\*{4} 1111/, String(error));
+        assert.doesNotMatch(String(error), clear, how);
+        await asked("SELECT CAST(note AS int) FROM orders WHERE id = 1");
+        const [warnings] = await connection.query("SHOW WARNINGS");
+        assert.match(JSON.stringify(warnings), /\*{4} 1111/, how);
+        assert.doesNotMatch(JSON.stringify(warnings), clear, how);
       }
     } finally {
       await connection.end();

@@ -192,7 +192,7 @@ Deno.test("errors: as they came, and without their text where masked data is inv
   assert.ok(!out.includes("078"));
   assert.equal(out.readUInt16LE(5), 1062);
   assert.equal(out.subarray(7, 13).toString(), "#23000");
-  assert.match(response.answer.error!.message, /Duplicate/);
+  assert.doesNotMatch(response.answer.error!.message, /Duplicate/);
   const inRows = [...textAnswer(modern).slice(0, -1), error(1317, "70100", "interrupted")];
   assert.ok(relay(packets(1, ...inRows)).done);
 });
