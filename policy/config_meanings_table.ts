@@ -79,6 +79,9 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "listen.limits.statement": "one statement with its parameters",
   "listen.limits.preparedStatements": "prepared statements of one connection",
   "listen.limits.maskedRow": "one row that must be masked; others stream whatever their size",
+  "listen.limits.resultRows":
+    "rows that one statement may return; more cancels it, the session goes on (a cursor's or portal's count together)",
+  "listen.limits.resultBytes": "bytes that one statement may return, as rows count",
   "dashboard": "the dashboard that people open in a browser",
   "dashboard.listen": "the address it listens on",
   "dashboard.url": "the URL under which browsers reach it; links and cookies belong to it",
@@ -159,6 +162,9 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "targets.NAME.record.rows": "the first so many rows of a statement",
   "targets.NAME.record.bytes":
     "characters of the columns' names and the values, in all; each counts one more, NULL too",
+  "targets.NAME.limits": "in the place of listen.limits, for this target",
+  "targets.NAME.limits.resultRows": "rows that one statement may return",
+  "targets.NAME.limits.resultBytes": "bytes that one statement may return",
   "targets.NAME.probe":
     "a role without rights on masked columns that the target is asked with, as a second opinion",
   "targets.NAME.probe.account": "the account of that role",

@@ -2,7 +2,16 @@
 import { type CountryCode, isSupportedCountry } from "libphonenumber-js";
 import { z } from "zod";
 import { accessShape, toTargetAccess } from "./config_access.ts";
-import { certificate, duration, groupNames, host, privateKey, type Secret, secret } from "./config_values.ts";
+import {
+  certificate,
+  duration,
+  groupNames,
+  host,
+  privateKey,
+  resultLimits,
+  type Secret,
+  secret,
+} from "./config_values.ts";
 import { guarded } from "./guarded.ts";
 import type { DetectorSetting } from "./detectors.ts";
 import type { ProbeSetting } from "./probes.ts";
@@ -76,6 +85,7 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
       rows: z.int().min(1).max(10_000),
       bytes: z.int().min(100).max(1_048_576).default(65_536),
     }).optional(),
+    limits: z.strictObject(resultLimits).partial().optional(),
     probe: z.strictObject({
       account: z.strictObject({ user: z.string().min(1), password: secret.optional() }),
       wait: duration("100ms", "1m").default(2_000),
@@ -115,6 +125,7 @@ function toTarget(
     account,
     detectors,
     record,
+    limits,
     probe,
     access: _access,
     breakGlass: _glass,
@@ -129,6 +140,7 @@ function toTarget(
     ...(databases === undefined ? {} : { databases }),
     ...(detectors === undefined ? {} : { detectors }),
     ...(record === undefined ? {} : { record }),
+    ...(limits === undefined ? {} : { limits }),
     ...(owners === undefined ? {} : { owners }),
     ...(probe === undefined ? {} : { probe: toProbe(probe) }),
     tls: {

@@ -217,6 +217,12 @@ export function size(least: string, most: string) {
   ).meta({ format: "size", range: `${least} to ${most}` });
 }
 
+/** How much of one message's results a client gets. */
+export const resultLimits = {
+  resultRows: z.int().min(1).max(1_000_000_000_000),
+  resultBytes: size("1KB", "1048576GB"),
+};
+
 function sizeBytes(text: string): number | null {
   const match = /^(\d{1,9})(B|KB|MB|GB)$/.exec(text);
   return match === null ? null : Number(match[1]) * unitsBytes[match[2] as keyof typeof unitsBytes];

@@ -13,6 +13,8 @@ export const limitNames = [
   "listen.limits.statement",
   "listen.limits.preparedStatements",
   "listen.limits.maskedRow",
+  "listen.limits.resultRows",
+  "listen.limits.resultBytes",
   "limits.sessionsPerPerson",
   "limits.sessionTime",
   "limits.memory",

@@ -86,6 +86,8 @@ export interface Target {
   readonly detectors?: DetectorSetting;
   /** How much of each result is kept in the record; nothing where left out. */
   readonly record?: RowLimits;
+  /** In the place of the listener's, each. */
+  readonly limits?: { readonly [key in "resultRows" | "resultBytes"]?: number | undefined };
   /** Whether statements may be run from the dashboard. */
   readonly console?: boolean;
   /** Who is asked for a second opinion; nobody where left out. */

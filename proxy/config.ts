@@ -1,6 +1,6 @@
 /** The `listen:` part of the config. */
 import { z } from "zod";
-import { address, duration, size, tlsPair } from "../policy/config_values.ts";
+import { address, duration, resultLimits, size, tlsPair } from "../policy/config_values.ts";
 import { protocols } from "./protocol.ts";
 
 /** Limits of the data path. Milliseconds and bytes; every one has a default. */
@@ -18,6 +18,9 @@ const listenLimitsSchema = z.strictObject({
   preparedStatements: z.int().min(1).max(1_000_000).default(16_382),
   /** Of a row that must be masked; others stream whatever their size. */
   maskedRow: size("1KB", "1GB").default(16 * 1024 * 1024),
+  /** Of one message, COPY TO STDOUT and all portions of a portal or cursor included. */
+  resultRows: resultLimits.resultRows.default(10_000_000),
+  resultBytes: resultLimits.resultBytes.default(10 * 1024 ** 3),
 });
 
 export type ListenLimits = z.infer<typeof listenLimitsSchema>;

@@ -143,6 +143,8 @@ function settingsOf({ tls, limits }: ProxySettings) {
       statementBytesMax: limits.statement,
       preparedStatementsMax: limits.preparedStatements,
       maskedRowBytesMax: limits.maskedRow,
+      resultRowsMax: limits.resultRows,
+      resultBytesMax: limits.resultBytes,
       idleTimeoutMs: limits.idle,
       targetConnectTimeoutMs: limits.targetConnect,
       holdNoticeMs: limits.holdNotice,

@@ -21,6 +21,9 @@ export interface ConnectionLimits {
   readonly preparedStatementsMax: number;
   /** Largest row that is parsed because it must be masked; others stream. */
   readonly maskedRowBytesMax: number;
+  /** What a client gets of one message's results, where its target has no limits of its own. */
+  readonly resultRowsMax: number;
+  readonly resultBytesMax: number;
   readonly idleTimeoutMs: number;
   readonly targetConnectTimeoutMs: number;
   /** How often a waiting client is told that it waits. */

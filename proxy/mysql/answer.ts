@@ -3,10 +3,10 @@
  * Pure; the packets' borders are response.ts's business.
  */
 import { Buffer } from "node:buffer";
-import { PosternError } from "../../policy/errors.ts";
 import type { ShownRows } from "../../policy/shown_rows.ts";
 import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
+import { violation } from "./answer_errors.ts";
 import { has } from "./capabilities.ts";
 import { Reader } from "./codec.ts";
 import { type Column, decodeColumn } from "./columns.ts";
@@ -280,11 +280,4 @@ function withOneWarningMore(payload: Uint8Array, at: number): Uint8Array {
   const view = new DataView(raised.buffer);
   view.setUint16(at, oneMore(view.getUint16(at, true)), true);
   return raised;
-}
-
-/** The target cannot be followed any more, so nothing of what it says may pass. */
-export function violation(problem: string): PosternError {
-  return new PosternError("TargetUnavailable", `the target broke the protocol: ${problem}`, {
-    hint: "Connect again; if it happens again, tell whoever runs Postern",
-  });
 }

@@ -5,13 +5,14 @@ import type { Session } from "../../policy/ports.ts";
 import type { Judgement, StatementKind, StatementOutcome, StatementRun } from "../../policy/types.ts";
 import { keepsRows, ShownRows } from "../../policy/shown_rows.ts";
 import type { ConnectionDeps } from "../protocol.ts";
+import { ResultLimits } from "../result_limits.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { AnswerKind } from "./answer.ts";
 import { has } from "./capabilities.ts";
 import type { Channel } from "./channel.ts";
 import { Capability, ErrorCode } from "./constants.ts";
 import { Remarks, withDiagnostics } from "./diagnostics.ts";
-import { replyOf } from "./errors.ts";
+import { refusedAs, replyOf } from "./errors.ts";
 import { Gate } from "./gate.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import type { KillKind } from "./live.ts";
@@ -51,6 +52,8 @@ export interface Exchange {
   readonly ahead?: readonly Uint8Array[];
   /** Where rows are kept for the record. */
   readonly shown?: ShownRows | null;
+  /** What earlier portions of the same cursor brought. */
+  readonly before?: { readonly rows: number; readonly bytes: number };
   /** Comes behind the target's rows, as text. */
   readonly lastRow?: Uint8Array | null;
   /** What the client's count of packets is ahead of the target's, where the request was made shorter. */
@@ -67,6 +70,7 @@ export class Conversation {
   readonly #outbox = new Outbox();
   readonly #masker: Masker;
   readonly #maskOf: Session["maskOf"];
+  readonly #limits: ResultLimits;
   /** The answer under way. */
   #response: Response | null = null;
   /** A KILL QUERY on its way to the target: the next statement waits, so that it cannot be the one that is hit. */
@@ -79,6 +83,7 @@ export class Conversation {
     const key = maskKey(deps.maskKey, session.target.name);
     this.#masker = (mask, text) => maskText(mask, text, key);
     this.#maskOf = (origin) => session.maskOf(origin);
+    this.#limits = new ResultLimits(() => deps.limits, session.target);
     session.watch?.(() => this.#response);
     session.onNotice?.(({ message, detail }) => this.#remarks.say(`Postern: ${message}. ${detail}`));
     this.gate = new Gate(session);
@@ -187,6 +192,9 @@ export class Conversation {
       shown: exchange.shown ?? null,
       tainted: exchange.tainted ?? false,
       rowBytesMax: deps.limits.maskedRowBytesMax,
+      limits: this.#limits,
+      cancel: () => void this.#killQuery(),
+      ...(exchange.before === undefined ? {} : { before: exchange.before }),
       onStatus: (status, change) => this.state.apply(status, change),
       remark: () => this.#remarks.take(),
       lastRow: exchange.lastRow ?? null,
@@ -206,6 +214,8 @@ export class Conversation {
       if (over) break;
       if (!await target.more()) throw target.gone();
     }
+    // What is asked next on this link must not be hit by it.
+    if (this.#killing !== null) await this.#killing;
     this.#response = null;
     this.expecting = betweenCommands;
     return response;
@@ -223,18 +233,20 @@ export class Conversation {
       return;
     }
     if (this.gate.interrupt("its client cancelled it")) return;
-    if (this.#response !== null) {
-      const { link, session, deps } = this.parts;
-      this.#killing = killOnTarget(
-        session.target,
-        link.greeting.threadId,
-        kind,
-        deps.limits.targetConnectTimeoutMs,
-      ).catch((error) => {
-        deps.log("warn", "a KILL QUERY did not reach the target", { problem: asPosternError(error).message });
-      }).finally(() => this.#killing = null);
-      await this.#killing;
-    }
+    if (this.#response !== null) await this.#killQuery();
+  }
+
+  async #killQuery(): Promise<void> {
+    const { link, session, deps } = this.parts;
+    this.#killing = killOnTarget(
+      session.target,
+      link.greeting.threadId,
+      "QUERY",
+      deps.limits.targetConnectTimeoutMs,
+    ).catch((error) => {
+      deps.log("warn", "a KILL QUERY did not reach the target", { problem: asPosternError(error).message });
+    }).finally(() => this.#killing = null);
+    await this.#killing;
   }
 
   /** A statement that reads no table leaves the target's list of warnings as it was. */
@@ -263,7 +275,7 @@ function outcomeOf(run: StatementRun, response: Response): StatementOutcome {
   const { answer, rows, bytes, failure } = response;
   const verb = run.judgement.statements[0]?.facts.verb ?? "";
   if (failure !== null) {
-    const { code, message } = replyOf(failure);
+    const { code, message } = replyOf(failure, refusedAs(failure));
     return { rows, bytes, error: { code: String(code), message }, tag: "" };
   }
   if (answer.error !== null) {

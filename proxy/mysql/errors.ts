@@ -25,6 +25,10 @@ export function replyOf(error: PosternError, as: Numbered = numbers[error.code])
   return { code: as.number, state: as.state, message: textOf(error) };
 }
 
+/** As what an answer's end is told that the target did not end: the session goes on, so no state of class 08. */
+export const refusedAs = (error: PosternError): Numbered | undefined =>
+  error.code === "LimitExceeded" ? ErrorCode.resultTooLarge : undefined;
+
 /** The protocol has one text: what was refused first, for clients cut at 512 bytes. */
 function textOf(error: PosternError): string {
   const said = error.message.startsWith("Postern") ? error.message : `Postern: ${error.message}`;

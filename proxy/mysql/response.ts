@@ -5,11 +5,12 @@
  * column definitions for the masks, rows only where a column of them is masked. (MySQL internals: "COM_QUERY
  * Response", "COM_STMT_PREPARE Response", "COM_STMT_EXECUTE Response", "COM_STMT_FETCH Response".)
  */
-import { asPosternError, PosternError } from "../../policy/errors.ts";
-import { limitReached } from "../../policy/limits.ts";
+import { asPosternError, type PosternError } from "../../policy/errors.ts";
+import type { ResultLimits } from "../result_limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
-import { Answer, type AnswerOptions, violation } from "./answer.ts";
-import { toClient } from "./errors.ts";
+import { Answer, type AnswerOptions } from "./answer.ts";
+import { refusedAs, toClient } from "./errors.ts";
+import { fileAsked, outOfOrder, rowTooLong, violation } from "./answer_errors.ts";
 import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
 import { RowSink } from "./row_sink.ts";
 import { rowTexts } from "./row_texts.ts";
@@ -22,6 +23,11 @@ export interface ResponseOptions extends AnswerOptions {
   readonly shift?: number;
   /** Largest row that is read because it must be masked. */
   readonly rowBytesMax: number;
+  readonly limits: ResultLimits;
+  /** What earlier portions of the same cursor brought. */
+  readonly before?: { readonly rows: number; readonly bytes: number };
+  /** The rest of the answer is not wanted. */
+  readonly cancel?: () => void;
   /** A row of Postern's own, behind those of the first result. */
   readonly lastRow?: Uint8Array | null;
   /** Sends to the target in the middle of the answer. */
@@ -33,6 +39,7 @@ const controlBytesMax = 1_048_576;
 
 export class Response {
   readonly answer: Answer;
+  /** Those that the client got. */
   rows = 0;
   /** Payload bytes that came from the target. */
   bytes = 0;
@@ -88,7 +95,7 @@ export class Response {
     const { answer } = this;
     if (answer.inRows && !this.#continues) {
       if (answer.rowPlan === null) {
-        if (!this.#reads) this.#passRows(queue, out);
+        if (!this.#reads && this.failure === null) this.#passRows(queue, out);
       } else if (this.failure === null) this.#maskRows(queue, out, answer.rowPlan);
       if (this.#passing > 0) return true;
     }
@@ -102,13 +109,14 @@ export class Response {
     if (first === undefined) return false;
     const isRow = answer.isRow(first, length);
     if (isRow) {
+      if (this.failure === null && !this.#fits(length)) this.#beyond(out);
       const whole = answer.rowPlan === null && !this.#reads || this.failure !== null;
       const unread = answer.rowPlan === null || answer.rowPlan.optional;
       const tooLong = length > this.options.rowBytesMax || length === packetBytesMax;
       if (!whole && !unread && tooLong) this.#refuse(out, rowTooLong(this.options.rowBytesMax));
       if (whole || tooLong) {
         if (this.#reads) this.options.shown?.skip();
-        this.rows++;
+        if (this.failure === null) this.rows++;
         return this.#startPassing(queue, out, length);
       }
     } else if (length > controlBytesMax) throw violation(`a packet of ${length} bytes that is no row`);
@@ -120,6 +128,17 @@ export class Response {
     else this.#readRow(raw, out);
     this.#sequence = this.#sequence + 1 & 0xff;
     return true;
+  }
+
+  #fits(length: number): boolean {
+    const { limits, before } = this.options;
+    return limits.fits(this.rows + (before?.rows ?? 0), this.bytes + (before?.bytes ?? 0), length);
+  }
+
+  #beyond(out: Outbox): void {
+    const { limits, before, cancel } = this.options;
+    this.#refuse(out, limits.exceeded(this.rows + (before?.rows ?? 0)));
+    cancel?.();
   }
 
   /** The rows at hand are kept for the record, so far. */
@@ -178,6 +197,7 @@ export class Response {
       const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
       if (length === 0 || length === packetBytesMax || piece[at + headerBytes]! >= 0xfe) break;
       if (piece[at + 3] !== sequence) throw outOfOrder(piece[at + 3]!, sequence);
+      if (!this.#fits(length)) break;
       if (this.#shift !== 0) piece[at + 3] = sequence + this.#shift & 0xff;
       sequence = sequence + 1 & 0xff;
       this.rows++;
@@ -202,7 +222,7 @@ export class Response {
       const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
       const next = at + headerBytes + length;
       if (length === 0 || length > this.options.rowBytesMax || piece[at + headerBytes]! >= 0xfe) break;
-      if (next > piece.length) break;
+      if (next > piece.length || !this.#fits(length)) break;
       if (piece[at + 3] !== this.#sequence) throw outOfOrder(piece[at + 3]!, this.#sequence);
       this.#maskRow(piece, at + headerBytes, next, plan, out);
       this.#sequence = this.#sequence + 1 & 0xff;
@@ -261,37 +281,15 @@ export class Response {
   #refuse(out: Outbox, thrown: unknown): void {
     if (this.failure !== null) return;
     const error = asPosternError(thrown);
-    this.#emit(out, encodePacket(this.clientSequence, toClient(error)));
+    this.#emit(out, encodePacket(this.clientSequence, toClient(error, refusedAs(error))));
     this.failure = error;
   }
 
   /** LOCAL INFILE was not offered, so nobody may ask for it. An empty answer leaves the target in step. */
   #declineFile(out: Outbox): void {
-    this.#refuse(
-      out,
-      new PosternError(
-        "PolicyDenied",
-        "the target asked for a file of the client's (LOAD DATA LOCAL INFILE)",
-        {
-          rule: "built-in: no local files",
-          hint: "Insert the rows with INSERT statements instead",
-        },
-      ),
-    );
+    this.#refuse(out, fileAsked());
     this.options.reply?.(encodePacket(this.#sequence + 1, new Uint8Array(0)));
     // The target counts the packet that it got.
     this.#sequence = this.#sequence + 1 & 0xff;
   }
-}
-
-function outOfOrder(found: number, expected: number): PosternError {
-  return violation(`packet number ${found} where ${expected} must come`);
-}
-
-function rowTooLong(bytesMax: number): PosternError {
-  return limitReached(
-    "listen.limits.maskedRow",
-    `a row with a masked column has more than ${bytesMax} bytes (listen.limits.maskedRow)`,
-    "Select fewer columns of it, or leave the masked ones out",
-  );
 }

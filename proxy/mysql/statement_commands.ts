@@ -52,7 +52,7 @@ export async function executeStatement(conversation: Conversation, packet: Packe
     : asItCame(packet);
   const { answer } = await conversation.execute(run, bytes, { kind: "execute", ...numbers, ahead });
   if (answer.error === null && has(answer.status, Status.cursorExists)) {
-    statement.cursor = { rows: answer.rowPlan, tainted: judgement.tainted };
+    statement.cursor = { rows: answer.rowPlan, tainted: judgement.tainted, sent: { rows: 0, bytes: 0 } };
   }
 }
 
@@ -68,13 +68,18 @@ export async function fetchRows(conversation: Conversation, packet: Packet): Pro
       ErrorCode.noCursor,
     );
   }
-  const { answer } = await conversation.exchange(packet.raw, {
+  const { sent } = cursor;
+  const { answer, rows, bytes, failure } = await conversation.exchange(packet.raw, {
     kind: "fetch",
+    before: sent,
     sequence: packet.sequence,
     rows: cursor.rows,
     tainted: cursor.tainted,
   });
-  if (answer.error !== null || has(answer.status, Status.lastRowSent)) statement.cursor = undefined;
+  const over = answer.error !== null || failure !== null || has(answer.status, Status.lastRowSent);
+  statement.cursor = over
+    ? undefined
+    : { ...cursor, sent: { rows: sent.rows + rows, bytes: sent.bytes + bytes } };
 }
 
 export async function resetStatement(conversation: Conversation, packet: Packet): Promise<void> {

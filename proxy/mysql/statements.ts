@@ -35,7 +35,12 @@ export interface PreparedStatement {
   /** More came than Postern keeps: the execution is refused. */
   overflow: boolean;
   /** How the rows of its open cursor are masked; undefined while none is open. */
-  cursor: { readonly rows: RowPlan | null; readonly tainted: boolean } | undefined;
+  cursor: {
+    readonly rows: RowPlan | null;
+    readonly tainted: boolean;
+    /** What was fetched from it. */
+    readonly sent: { readonly rows: number; readonly bytes: number };
+  } | undefined;
 }
 
 export class PreparedStatements {

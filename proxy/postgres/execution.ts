@@ -14,6 +14,8 @@ export class Execution {
   /** Whether it was of a kind that has rows. */
   counted = false;
   bytes = 0;
+  /** Rows that went to the client, COPY's too. */
+  returned = 0;
   /** What the client sent as COPY data, in bytes. */
   copied = 0;
   /** The target's own of the last statement. */

@@ -5,6 +5,7 @@ import { maskKey } from "../../policy/masking.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { SqlState } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
+import { ResultLimits } from "../result_limits.ts";
 import { cancelAtTarget } from "./cancel.ts";
 import { ClientPump } from "./client_pump.ts";
 import { Conversation } from "./conversation.ts";
@@ -49,6 +50,8 @@ export class Relay {
       watcher: session.watcher ?? null,
       maskKey: maskKey(deps.maskKey, session.target.name),
       maskedRowBytesMax: deps.limits.maskedRowBytesMax,
+      limits: new ResultLimits(() => deps.limits, session.target),
+      cancel: () => void this.#clientPump.during(this.#cancelAtTarget()),
       record: session.target.record ?? null,
       settled: (execution) => this.#finished(execution),
     });

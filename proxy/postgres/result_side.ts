@@ -4,10 +4,11 @@ import { limitReached } from "../../policy/limits.ts";
 import { keepsRows, type RowLimits, ShownRows } from "../../policy/shown_rows.ts";
 import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
+import type { ResultLimits } from "../result_limits.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Execution } from "./execution.ts";
 import type { Column } from "./decode.ts";
-import { toClient } from "./errors.ts";
+import { sqlStateOf, toClient } from "./errors.ts";
 import { fromTarget, headerBytes } from "./frames.ts";
 import { hides, masksOf, withFormats } from "./results.ts";
 import { RowMasker } from "./row_masker.ts";
@@ -19,14 +20,17 @@ export interface ResultSideDeps {
   readonly watcher: Watcher | null;
   readonly maskKey: Uint8Array;
   readonly maskedRowBytesMax: number;
+  readonly limits: ResultLimits;
+  /** The statement at hand is not wanted any more. */
+  readonly cancel: () => void;
   /** How much of each result is recorded; null for nothing. */
   readonly record: RowLimits | null;
   /** An execution came to its end, or will never happen. */
   readonly settled: (execution: Execution) => void;
 }
 
-/** What to do with a message, by its header. */
-export type Course = "pass" | "take" | "drop";
+/** What to do with a message, by its header; one that is refused is dropped, and the client told. */
+export type Course = "pass" | "take" | "drop" | "refuse";
 
 const notRun = { code: "57014", message: "Not run: an earlier statement of its pipeline failed" };
 
@@ -38,6 +42,7 @@ export class ResultSide {
     const execution = this.running();
     const reply = this.c.replies.first();
     if (execution.withheld || reply?.silent === true) return reply?.read ? "take" : "drop";
+    if (!this.deps.limits.fits(execution.returned, execution.bytes, bytes)) return "refuse";
     const { masks, shown } = execution;
     const tooLarge = bytes > this.deps.maskedRowBytesMax;
     if (masks !== null && !(masks?.optional === true && tooLarge)) return "take";
@@ -46,6 +51,7 @@ export class ResultSide {
       shown.skip();
     }
     execution.rows++;
+    execution.returned++;
     execution.bytes += bytes;
     return "pass";
   }
@@ -53,6 +59,7 @@ export class ResultSide {
   copyData(bytes: number): Course {
     const execution = this.running();
     if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
+    if (!this.deps.limits.fits(execution.returned, execution.bytes, bytes)) return "refuse";
     const { copyWatch, shown } = execution;
     const tooLarge = bytes > this.deps.maskedRowBytesMax;
     if (copyWatch !== null && (copyWatch.masks || !tooLarge)) return "take";
@@ -60,6 +67,7 @@ export class ResultSide {
       if (!tooLarge) return "take";
       shown.skip();
     }
+    execution.returned++;
     execution.bytes += bytes;
     return "pass";
   }
@@ -76,6 +84,7 @@ export class ResultSide {
     const row = masks === null || masks === undefined ? frame : masks.mask(frame);
     if (row === null) return this.refuseColumns();
     execution.rows++;
+    execution.returned++;
     execution.bytes += row.length;
     if (execution.shown?.wants) execution.shown.add(rowTexts(row, execution.columns));
     return row;
@@ -107,6 +116,8 @@ export class ResultSide {
     const { watcher } = this.deps;
     // CopyOutResponse: Int8 overall format, 1 for binary.
     const binary = frame[headerBytes] !== 0;
+    // Behind its rows comes one more message, without a row.
+    if (binary) execution.returned--;
     if (!binary) this.#shown(execution)?.start([{ name: "COPY", masked: watcher?.masks === true }]);
     if (watcher === null) return frame;
     if (watcher.masks && binary) {
@@ -128,6 +139,7 @@ export class ResultSide {
     const execution = this.running();
     const { copyWatch } = execution;
     const shown = copyWatch === null ? frame : watchedCopyRow(frame, copyWatch);
+    execution.returned++;
     execution.bytes += shown.length;
     if (execution.shown?.wants) execution.shown.add([copyText(shown)]);
     return shown;
@@ -147,7 +159,13 @@ export class ResultSide {
     );
   }
 
-  rowTooLarge(bytes: number): Uint8Array | null {
+  /** In the place of a row that is one too many, or too large to be masked. */
+  refuseRow(bytes: number): Uint8Array | null {
+    const { returned, bytes: sent } = this.running();
+    if (!this.deps.limits.fits(returned, sent, bytes)) {
+      this.deps.cancel();
+      return this.#withhold(this.deps.limits.exceeded(returned));
+    }
     const limit = this.deps.maskedRowBytesMax;
     return this.#withhold(
       limitReached(
@@ -199,7 +217,7 @@ export class ResultSide {
     const execution = this.running();
     const silent = reply?.silent === true || execution.withheld;
     execution.withheld = true;
-    execution.error ??= { code: "42501", message: error.message };
+    execution.error ??= { code: sqlStateOf(error), message: error.message };
     if (reply?.kind === "execute") { for (const one of this.c.mutePipeline()) this.settleSkipped(one); }
     return silent ? null : toClient(error);
   }

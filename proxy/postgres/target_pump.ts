@@ -38,7 +38,7 @@ export class TargetPump {
       const course = this.side.course(type, bytes);
       if (course === "pass") frames.passInRun(bytes, this.#out);
       else if (course === "drop") frames.drop(bytes);
-      else if (bytes > this.frameBytesMax) this.#oversized(type, bytes);
+      else if (course === "refuse" || bytes > this.frameBytesMax) this.#refused(type, bytes);
       else {
         const frame = frames.look(bytes);
         if (frame === null) break;
@@ -65,8 +65,8 @@ export class TargetPump {
     this.#flush();
   }
 
-  #oversized(type: number, bytes: number): void {
-    const shown = this.side.oversized(type, bytes);
+  #refused(type: number, bytes: number): void {
+    const shown = this.side.refused(type, bytes);
     this.#frames.drop(bytes);
     if (shown !== null) this.#out.push(shown);
   }

@@ -95,10 +95,10 @@ export class TargetSide {
     }
   }
 
-  /** A message too large to be read whole. Gives what the client gets instead; the caller drops the message. */
-  oversized(type: number, bytes: number): Uint8Array | null {
+  /** A row that may not pass, or a message too large to be read whole. Gives what the client gets instead; the caller drops the message. */
+  refused(type: number, bytes: number): Uint8Array | null {
     if (type !== fromTarget.dataRow && type !== fromTarget.copyData) throw unexpected(this.c, type);
-    return this.#results.rowTooLarge(bytes);
+    return this.#results.refuseRow(bytes);
   }
 
   #rowDescription(frame: Uint8Array): Uint8Array | null {

@@ -1,4 +1,5 @@
 /** Whatever bytes come from either end: read, or refused with a PosternError; masks hold in every case. */
+import { ResultLimits } from "../../proxy/result_limits.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
@@ -124,6 +125,7 @@ function relay(
     masker,
     tainted: true,
     rowBytesMax: 10_000,
+    limits: new ResultLimits(() => ({ resultRowsMax: Infinity, resultBytesMax: Infinity }), { name: "demo" }),
   });
   const outbox = { push: (piece: Uint8Array) => void out.push(Buffer.from(piece)) } as unknown as Outbox;
   const queue = new ByteQueue();

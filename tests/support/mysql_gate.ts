@@ -149,6 +149,8 @@ export async function startGate(options: GateOptions): Promise<FakeGate> {
     statementBytesMax: 64 * 1_048_576,
     preparedStatementsMax: 16_382,
     maskedRowBytesMax: 1_048_576,
+    resultRowsMax: 10_000_000,
+    resultBytesMax: 10 * 1024 ** 3,
     idleTimeoutMs: 600_000,
     targetConnectTimeoutMs: 10_000,
     holdNoticeMs: 10_000,

@@ -76,6 +76,8 @@ export async function startReplay(script: Omit<Script, "target"> = {}): Promise<
       statementBytesMax: 100_000,
       preparedStatementsMax: 100,
       maskedRowBytesMax: 100_000,
+      resultRowsMax: 10_000_000,
+      resultBytesMax: 10 * 1024 ** 3,
       idleTimeoutMs: 60_000,
       targetConnectTimeoutMs: 200,
       holdNoticeMs: 60_000,

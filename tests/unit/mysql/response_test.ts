@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { PosternError } from "../../../policy/errors.ts";
 import type { MaskRule } from "../../../policy/types.ts";
+import { ResultLimits } from "../../../proxy/result_limits.ts";
 import { Capability as C, Status, Type } from "../../../proxy/mysql/constants.ts";
 import type { Outbox } from "../../../proxy/wire/outbox.ts";
 import { ByteQueue, encodePacket, packetBytesMax } from "../../../proxy/mysql/packets.ts";
@@ -61,6 +62,7 @@ function relay(
     masker: (_, text) => `*${text.slice(-2)}`,
     tainted: false,
     rowBytesMax: 1000,
+    limits: new ResultLimits(() => ({ resultRowsMax: Infinity, resultBytesMax: Infinity }), { name: "demo" }),
     reply: (sent) => replies.push(Buffer.from(sent)),
     ...options,
   });
