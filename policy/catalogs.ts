@@ -55,6 +55,8 @@ export function createCatalogs(deps: CatalogDeps): Catalogs {
 
 class KnownCatalogs implements Catalogs {
   readonly #entries = new Map<string, Entry>();
+  /** The same by the target's object and the database: each statement asks several times. */
+  readonly #found = new WeakMap<Target, Map<string, Entry>>();
   readonly #freshMs: number;
   readonly #staleMs: number;
 
@@ -94,6 +96,15 @@ class KnownCatalogs implements Catalogs {
   }
 
   #entryOf(target: Target, database: string): Entry {
+    const found = this.#found.get(target)?.get(database);
+    if (found !== undefined) return found;
+    const entry = this.#entryAt(target, database);
+    const known = this.#found.get(target) ?? new Map<string, Entry>();
+    this.#found.set(target, known.set(database, entry));
+    return entry;
+  }
+
+  #entryAt(target: Target, database: string): Entry {
     // With its address: after a reload the name may stand for another server.
     const key = [target.name, target.host, target.port, database].join("\n");
     let entry = this.#entries.get(key);

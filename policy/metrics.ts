@@ -28,11 +28,24 @@ export const observed: readonly EventType[] = (Object.keys(eventData) as EventTy
 /** How often the event loop is asked how late it is. */
 const LOOP_INTERVAL_MS = 500;
 
+/** Of one target's statements. */
+interface Tally {
+  /** By kind and verdict, a line feed between them. */
+  readonly judged: Map<string, number>;
+  forwarded: number;
+  masked: number;
+  finished: number;
+  failed: number;
+  bytes: number;
+}
+
 export class Metrics implements Meter {
   readonly #registry = new Registry();
   /** When a pending request was asked for, by its id: epoch milliseconds. */
   readonly #requested = new Map<string, number>();
   readonly #timer: ReturnType<typeof setInterval>;
+  /** Since the last scrape. The library's counters look their labels up anew each time, which statements are too many for. */
+  readonly #tallies = new Map<string, Tally>();
 
   readonly #events = this.#counter("postern_events_total", "Events made durable in the record", ["type"]);
   readonly #statements = this.#counter("postern_statements_total", "Statements judged", ["kind", "verdict"]);
@@ -121,6 +134,7 @@ export class Metrics implements Meter {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
   text(): Promise<string> {
+    this.#count();
     return this.#registry.metrics();
   }
 
@@ -133,17 +147,43 @@ export class Metrics implements Meter {
   }
 
   statement(target: string, { kind, verdict, forwarded, masked }: JudgedData): void {
-    this.#events.inc({ type: "statement.judged" });
-    this.#statements.inc({ kind, verdict });
-    if (forwarded) this.#forwarded.inc({ target });
-    if (masked.length > 0) this.#masked.inc({ target });
+    const tally = this.#tallyOf(target);
+    const outcome = `${kind}\n${verdict}`;
+    tally.judged.set(outcome, (tally.judged.get(outcome) ?? 0) + 1);
+    if (forwarded) tally.forwarded++;
+    if (masked.length > 0) tally.masked++;
   }
 
   finished(target: string, { bytes, error }: StatementOutcome, ms: number): void {
-    this.#events.inc({ type: "statement.finished" });
+    const tally = this.#tallyOf(target);
+    tally.finished++;
+    tally.bytes += bytes;
+    if (error !== null) tally.failed++;
     this.#duration.observe({ target }, ms / 1000);
-    this.#rows.inc({ target }, bytes);
-    if (error !== null) this.#failed.inc({ target });
+  }
+
+  #tallyOf(target: string): Tally {
+    let tally = this.#tallies.get(target);
+    if (tally === undefined) {
+      tally = { judged: new Map(), forwarded: 0, masked: 0, finished: 0, failed: 0, bytes: 0 };
+      this.#tallies.set(target, tally);
+    }
+    return tally;
+  }
+
+  #count(): void {
+    for (const [target, { judged, forwarded, masked, finished, failed, bytes }] of this.#tallies) {
+      for (const [outcome, count] of judged) {
+        const [kind = "", verdict = ""] = outcome.split("\n");
+        this.#events.inc({ type: "statement.judged" }, count);
+        this.#statements.inc({ kind, verdict }, count);
+      }
+      if (finished > 0) this.#events.inc({ type: "statement.finished" }, finished);
+      const counts = [[this.#forwarded, forwarded], [this.#masked, masked], [this.#failed, failed]] as const;
+      for (const [counter, count] of counts) if (count > 0) counter.inc({ target }, count);
+      if (finished > 0) this.#rows.inc({ target }, bytes);
+    }
+    this.#tallies.clear();
   }
 
   /** Subscribed to what of the record is no statement: of these there are too many to read each again. */

@@ -184,11 +184,14 @@ export class AppendQueue {
       if (this.#failingSince !== null) await this.#reach();
       while (this.#from < this.#entries.length) {
         const { placed, content } = this.#wishes();
-        const drained = await this.deps.drain(this.#spool.end, placed || content);
+        const to = this.#spool.end;
+        const drained = await this.deps.drain(to, placed || content);
         this.#failingSince = null;
         this.#tell(drained);
         this.#settle(drained);
-        if (!placed && this.#flushes.length === 0) break;
+        // One transaction does not take what 100 ms bring: a pause would let the backlog grow until it is full.
+        const behind = isBefore(drained.next, to);
+        if (!placed && this.#flushes.length === 0 && !behind) break;
       }
     } catch (error) {
       this.#databaseFailed(error);

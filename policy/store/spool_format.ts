@@ -42,9 +42,7 @@ const encoder = new TextEncoder();
 /** Writes a record at `at`, where recordBytesMax() bytes are free; gives its bytes. */
 export function writeRecord(into: Uint8Array, at: number, meta: string, content: string): number {
   const body = at + HEADER_BYTES;
-  let end = body + encoder.encodeInto(meta, into.subarray(body)).written;
-  into[end++] = 10;
-  end += encoder.encodeInto(content, into.subarray(end)).written;
+  const end = body + encoder.encodeInto(`${meta}\n${content}`, into.subarray(body)).written;
   const view = new DataView(into.buffer, into.byteOffset + at, HEADER_BYTES);
   view.setUint32(0, end - body, true);
   view.setUint32(4, crc32(into.subarray(body, end)), true);

@@ -1,7 +1,7 @@
 /**
- * `deno run -A tests/bench/mysql.ts [--seconds N] [--rounds N] [--clients 1,8,32] [--tests point_select,read_write] [--prepared auto,disable] [--reads durable|batched] [--bulk]`:
+ * `deno run -A tests/bench/mysql.ts [--seconds N] [--rounds N] [--clients 1,8,32] [--tests point_select,read_write] [--prepared auto,disable] [--reads durable|batched] [--bulk] [--profile]`:
  * sysbench against the target, HAProxy in TCP mode and Postern in turn, interleaved, in one run. Postern judges and records
- * every statement. `--bulk` adds a result of a million rows, with and without a mask, through the stock client.
+ * every statement; `--profile` tells what its threads and functions took of it. `--bulk` adds a result of a million rows, with and without a mask, through the stock client.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,7 +10,9 @@ import { devin, startTestGateway, targetYaml, type TestGateway } from "../suppor
 import { type Mariadb, startMariadb } from "../support/mariadb.ts";
 import { freePort, waitForPort } from "../support/ports.ts";
 import { required } from "../support/programs.ts";
+import { threadTimes, usedBetween } from "./cpu.ts";
 import type { Peer } from "./peers.ts";
+import { profiled } from "./profile.ts";
 
 interface Load {
   readonly test: string;
@@ -147,6 +149,14 @@ function print(load: Load, results: ReadonlyMap<string, number[]>): void {
   }
 }
 
+/** Once more through Postern, with what each thread took, and where the main one was. */
+async function profile(gateway: TestGateway, postern: Way, load: Load): Promise<void> {
+  const before = threadTimes();
+  const perSecond = await throughPostern(gateway, postern, load);
+  console.log(`${perSecond} q/s for ${load.seconds} s:`, usedBetween(before, threadTimes()));
+  console.log(await profiled(async () => void await throughPostern(gateway, postern, load)));
+}
+
 const sections = (reads: string) =>
   `limits: { sessionsPerPerson: 400 }
 audit: { reads: ${reads} }
@@ -170,6 +180,7 @@ async function main(): Promise<void> {
       prepared: { type: "string", default: "disable,auto" },
       reads: { type: "string", default: "durable" },
       bulk: { type: "boolean", default: false },
+      profile: { type: "boolean", default: false },
     },
   });
   const target = await startMariadb({
@@ -203,6 +214,7 @@ async function main(): Promise<void> {
             }
           }
           print(load, results);
+          if (values.profile) await profile(gateway, postern, load);
         }
       }
     }

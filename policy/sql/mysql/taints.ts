@@ -33,6 +33,8 @@ export class Taints {
   /** Views whose definitions are being followed: one that comes up again is not to be trusted. */
   readonly #open = new Set<TableData>();
   readonly #routines = new Set<RoutineData>();
+  /** Of columns that the catalog has, by origin: each row set of theirs asks. */
+  readonly #maskOf = new Map<string, MaskRule | null>();
 
   constructor(readonly model: CatalogModel, private readonly lookup: MaskLookup) {
     const names = new Set<string>();
@@ -65,11 +67,17 @@ export class Taints {
 
   /** See Analyst.maskOf. */
   maskOf(origin: string): MaskRule | null {
+    const known = this.#maskOf.get(origin);
+    if (known !== undefined) return known;
     const [schema = "", name = "", ...rest] = origin.split(".");
     const column = rest.join(".");
     const table = this.model.table(schema, name);
     const index = table?.columns.findIndex((one) => one.name.toLowerCase() === column.toLowerCase()) ?? -1;
-    if (table !== undefined && index >= 0) return maskOfFlow(this.of(table).flows[index] ?? null);
+    if (table !== undefined && index >= 0) {
+      const rule = maskOfFlow(this.of(table).flows[index] ?? null);
+      this.#maskOf.set(origin, rule);
+      return rule;
+    }
     const mask = this.mask(schema, name, column);
     return mask === null ? null : { column: origin, mask };
   }

@@ -228,3 +228,20 @@ queueTest("a disk that refuses a group refuses its events alone, and takes the n
   await scripted.settling(scripted.queue.flush());
   assert.deepEqual(scripted.heard.map(({ data }) => data.subject), ["before", "after"]);
 });
+
+queueTest(
+  "what one transaction does not take of a backlog is taken at once, without a pause",
+  async (scripted) => {
+    scripted.listening = false;
+    const recorded = Array.from({ length: 4_500 }, (_, i) => scripted.record(String(i), "", false));
+    await Promise.all(recorded);
+    for (const taken of [2_000, 4_000, 4_500]) {
+      const call = await scripted.call();
+      call.settle();
+      // No timer can run in between.
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      assert.equal(scripted.grown, taken);
+      assert.equal(scripted.calls.length, taken < 4_500 ? 1 : 0);
+    }
+  },
+);
