@@ -63,6 +63,10 @@ export interface Calls {
   overview: { argument: OverviewAsked; answer: OverviewFigures };
   removable: { argument: { removal: Removal; after: number }; answer: Removable };
   wipe: { argument: readonly (readonly [number, number])[]; answer: null };
+  reclaim: {
+    argument: { ranges: readonly (readonly [number, number])[]; erased: boolean };
+    answer: null;
+  };
   search: { argument: StatementSearch; answer: StatementsFound };
   /** Brings the search index forward by at most so many events; how many it went through. */
   index: { argument: number; answer: number };

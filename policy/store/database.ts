@@ -39,12 +39,14 @@ export interface Database {
   copy(into: string): Promise<boolean>;
   /** Calls `heard` with a channel that another connection told of, and with each one after a time of not hearing. */
   listen(heard: (channel: Channel) => void): Promise<void>;
-  /** What was deleted or overwritten leaves the files, too. */
-  vacuum(): Promise<void>;
+  /** Room of deleted rows of this table can be used again; `anew`: the table is written anew, without them, if there is room for it. */
+  vacuum(table: string, anew: boolean): Promise<void>;
   /** Whether it still answers after a failure; if not it must be opened anew. */
   alive(): Promise<boolean>;
   close(): Promise<void>;
 }
+
+export const vacuumText = (table: string, anew: boolean) => `VACUUM ${anew ? "(FULL) " : ""}${table}`;
 
 /** A list of texts as one parameter: canonical JSON and cleaned names hold no line break. See `listOf`. */
 export function listValue(values: readonly (string | null)[]): string {

@@ -3,7 +3,8 @@ import { PGlite, protocol } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
 import { fdatasyncSync, statfsSync } from "node:fs";
 import { copyFolder } from "./backup.ts";
-import type { Database, Row, Statement } from "./database.ts";
+import { type Database, type Row, type Statement, vacuumText } from "./database.ts";
+import { partNames } from "./parts.ts";
 
 const { serialize } = protocol;
 
@@ -91,7 +92,8 @@ class DiskFull extends Error {
 class EmbeddedDatabase implements Database {
   readonly exclusive = true;
   #prepared = new Map<string, string>();
-  #analysed = 0;
+  /** The newest part of the record, and how many events it had. */
+  #analysed: { readonly part: string | undefined; readonly events: number } = { part: undefined, events: 0 };
   #analysedIndex = 0;
 
   constructor(readonly db: PGlite, readonly fs: SyncedFolder) {}
@@ -137,18 +139,19 @@ class EmbeddedDatabase implements Database {
   /** PGlite has no background processes: without this its log grows for ever, and plans go blind. */
   async upkeep() {
     await this.db.exec("CHECKPOINT");
+    const [part] = await partNames(this);
     const [row] = await this.query({
-      text: `SELECT coalesce(max(sequence), 0)::text,
+      text: `SELECT coalesce(max(sequence) - min(sequence), 0)::text,
                (SELECT coalesce(max(sequence), 0)::text FROM statements),
                (SELECT age(datfrozenxid)::text FROM pg_database WHERE datname = current_database())
-             FROM events`,
+             FROM ${part}`,
       values: [],
     });
     const [events, indexed, age] = (row ?? []).map(Number) as [number, number, number];
-    if (events > 2 * this.#analysed) {
+    if (part !== this.#analysed.part || events > 2 * this.#analysed.events) {
       // Without the contents, which are never searched by an index.
-      await this.db.exec("ANALYZE events (sequence, at, type, person, session, target)");
-      this.#analysed = events;
+      await this.db.exec(`ANALYZE ${part} (sequence, at, type, person, session, target)`);
+      this.#analysed = { part, events };
     }
     // The index follows the events at its own pace.
     if (indexed > 2 * this.#analysedIndex) {
@@ -170,8 +173,12 @@ class EmbeddedDatabase implements Database {
     // Nobody else is there to tell of anything.
   }
 
-  async vacuum() {
-    await this.db.exec("VACUUM");
+  async vacuum(table: string, anew: boolean) {
+    const size = `SELECT pg_total_relation_size('${table}')::text`;
+    const [row] = anew ? await this.query({ text: size, values: [] }) : [];
+    // A log that cannot grow would stop the database.
+    const room = this.fs.freeBytes - FREE_BYTES_MIN > 3 * Number(row?.[0] ?? 0);
+    await this.db.exec(vacuumText(table, anew && room));
     await this.db.exec("CHECKPOINT");
   }
 

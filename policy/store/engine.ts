@@ -11,6 +11,7 @@ import { chainLock, migrate } from "./migrations.ts";
 import { unfinishedOf } from "./nodes.ts";
 import { type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
 import { readEvents } from "./queries.ts";
+import { beginPart, partOf } from "./parts.ts";
 import { isBefore, type Position } from "./spool_format.ts";
 import { SpoolReader } from "./spool_reader.ts";
 
@@ -61,6 +62,8 @@ export class Engine {
   readonly #spool: SpoolReader;
   /** Up to where the spool is in the database; null where that must be asked. */
   #position: Position | null = null;
+  /** The newest part of the record that is known here; there may be a newer one that another node began. */
+  #part = "";
   /** Known as long as nobody else can write and nothing failed since. */
   #head: Head | null = null;
   #charsSinceUpkeep = 0;
@@ -121,6 +124,8 @@ export class Engine {
 
   async #append(events: readonly Encoded[], also: readonly Statement[]): Promise<Sealed> {
     const { db } = this;
+    const part = partOf(events[0]!.at);
+    if (this.#part < part) this.#part = await beginPart(db, part);
     let sealed: Sealed | undefined;
     const build = (head: Head) => {
       sealed = seal(head, events);

@@ -74,6 +74,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   #queue: AppendQueue | null = null;
   readonly #listeners: Listeners;
   readonly #heads: HeadKeeper;
+  readonly #remover: Remover;
   readonly #indexer: Indexer;
   /** null where the database is this node's alone. */
   readonly #sharing: Sharing | null;
@@ -118,6 +119,13 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
       { ...headTimes, ...options.heads },
       this.#log,
     );
+    this.#remover = new Remover({
+      find: (removal, after) => this.#client.call("removable", { removal, after }),
+      wipe: (ranges) => this.#client.call("wipe", ranges),
+      reclaim: (wiped) => this.#client.call("reclaim", wiped),
+      sign: () => this.#heads.sign(),
+      journal: this,
+    });
   }
 
   /** Takes over what an earlier process had acknowledged, and records the end of what it left open. */
@@ -140,7 +148,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
     if (drafts.length > 0) {
       this.#log("warn", "Postern was not stopped properly; what was open is recorded as ended", found);
     }
-    await this.#remover().finish();
+    await this.#remover.finish();
     this.#indexer.poke();
   }
 
@@ -202,16 +210,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
 
   async remove(removal: Removal): Promise<number> {
     await this.#settled();
-    return await this.#remover().remove(removal);
-  }
-
-  #remover(): Remover {
-    return new Remover({
-      find: (removal, after) => this.#client.call("removable", { removal, after }),
-      wipe: (ranges) => this.#client.call("wipe", ranges),
-      sign: () => this.#heads.sign(),
-      journal: this,
-    });
+    return await this.#remover.remove(removal);
   }
 
   /** Not by what an old database says: an approval may have ended since. */

@@ -158,6 +158,35 @@ export const migrations: readonly (readonly string[])[] = [
      )`,
     `CREATE INDEX node_questions_open ON node_questions (node) WHERE NOT taken`,
   ],
+  [
+    // The record in parts by time (see parts.ts). What is there becomes the first one, with its indexes.
+    `ALTER TABLE events RENAME TO events_0`,
+    `ALTER INDEX events_pkey RENAME TO events_0_pkey`,
+    `ALTER INDEX events_session RENAME TO events_0_session`,
+    `ALTER INDEX events_person RENAME TO events_0_person`,
+    `ALTER INDEX events_target RENAME TO events_0_target`,
+    `ALTER INDEX events_at RENAME TO events_0_at`,
+    `ALTER INDEX events_rare_type RENAME TO events_0_rare_type`,
+    `CREATE TABLE events (
+       sequence int8 PRIMARY KEY,
+       at int8 NOT NULL,
+       type text NOT NULL,
+       person text,
+       session text,
+       target text,
+       content text NOT NULL,
+       previous text NOT NULL,
+       hash text NOT NULL,
+       digest text
+     ) PARTITION BY RANGE (sequence)`,
+    `CREATE INDEX events_session ON events (session, sequence) WHERE session IS NOT NULL`,
+    `CREATE INDEX events_person ON events (person, sequence) WHERE person IS NOT NULL`,
+    `CREATE INDEX events_target ON events (target, sequence) WHERE target IS NOT NULL`,
+    `CREATE INDEX events_at ON events (at)`,
+    `CREATE INDEX events_rare_type ON events (type, sequence)
+       WHERE type NOT IN ('statement.judged', 'statement.finished')`,
+    `ALTER TABLE events ATTACH PARTITION events_0 FOR VALUES FROM (MINVALUE) TO (MAXVALUE)`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

@@ -83,7 +83,6 @@ export async function wipe(db: Database, ranges: readonly (readonly [number, num
       values,
     },
   ]);
-  await db.vacuum();
   return null;
 }
 

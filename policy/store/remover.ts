@@ -4,11 +4,14 @@
  */
 import { type Ranges, recordErased, recordRetired } from "../audit/removal_events.ts";
 import type { EvidenceJournal, Removal } from "../ports.ts";
+import type { AuditEvent } from "../types.ts";
 import type { Removable } from "./removal.ts";
 
 export interface RemoverDeps {
   readonly find: (removal: Removal, after: number) => Promise<Removable>;
   readonly wipe: (ranges: Ranges) => Promise<unknown>;
+  /** Gives the room back that wiped contents took. */
+  readonly reclaim: (wiped: { readonly ranges: Ranges; readonly erased: boolean }) => Promise<unknown>;
   /** Signs the head: what is checked at a start begins behind it, and so never with what was taken out. */
   readonly sign: () => Promise<void>;
   readonly journal: Pick<EvidenceJournal, "append" | "events" | "cursors">;
@@ -18,10 +21,20 @@ export interface RemoverDeps {
 const CURSOR = "removals";
 
 export class Remover {
+  #running: Promise<unknown> = Promise.resolve();
+
   constructor(private readonly deps: RemoverDeps) {}
 
-  async remove(removal: Removal): Promise<number> {
+  /** One after the other: the cursor stands for all that the record announced before it. */
+  remove(removal: Removal): Promise<number> {
+    const removed = this.#running.then(() => this.#remove(removal));
+    this.#running = removed.catch(() => {});
+    return removed;
+  }
+
+  async #remove(removal: Removal): Promise<number> {
     const { find, journal, sign } = this.deps;
+    const taken: AuditEvent[] = [];
     let count = 0;
     for (let after: number | null = 0; after !== null;) {
       const found: Removable = await find(removal, after);
@@ -32,9 +45,11 @@ export class Remover {
         removal.kind === "erased" ? recordErased(sequences, removal) : recordRetired(sequences, removal),
       );
       await sign();
-      await this.#take(event.sequence, event.data.ranges as Ranges);
+      await this.deps.wipe(event.data.ranges as Ranges);
+      taken.push(event);
       count += sequences.length;
     }
+    await this.#done(taken);
     return count;
   }
 
@@ -43,13 +58,18 @@ export class Remover {
     const { journal } = this.deps;
     const after = await journal.cursors.claim(CURSOR, 0, 0);
     if (after === null) return;
-    for (const event of await journal.events({ types: ["record.erased", "record.retired"], after })) {
-      await this.#take(event.sequence, event.data.ranges as Ranges);
-    }
+    const said = await journal.events({ types: ["record.erased", "record.retired"], after });
+    for (const { data } of said) await this.deps.wipe(data.ranges as Ranges);
+    await this.#done(said);
   }
 
-  async #take(sequence: number, ranges: Ranges): Promise<void> {
-    await this.deps.wipe(ranges);
-    await this.deps.journal.cursors.advance(CURSOR, sequence);
+  async #done(events: readonly AuditEvent[]): Promise<void> {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    await this.deps.reclaim({
+      ranges: events.flatMap(({ data }) => data.ranges as Ranges),
+      erased: events.some(({ type }) => type === "record.erased"),
+    });
+    await this.deps.journal.cursors.advance(CURSOR, last.sequence);
   }
 }

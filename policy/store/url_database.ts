@@ -1,6 +1,6 @@
 /** The store's database on a PostgreSQL reached by URL, so that several nodes share one record. */
 import postgres from "postgres";
-import { type Channel, channels, type Database, type Row, type Statement } from "./database.ts";
+import { type Channel, channels, type Database, type Row, type Statement, vacuumText } from "./database.ts";
 
 type Connection = Pick<postgres.Sql, "unsafe">;
 
@@ -101,8 +101,8 @@ class UrlDatabase implements Database {
     return Promise.resolve(false);
   }
 
-  async vacuum() {
-    await this.sql.unsafe("VACUUM events");
+  async vacuum(table: string, anew: boolean) {
+    await this.sql.unsafe(vacuumText(table, anew));
   }
 
   async alive() {

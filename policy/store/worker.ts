@@ -23,6 +23,7 @@ import {
 } from "./nodes.ts";
 import { readBounds, readEvents, readRange, readSession, readSessions } from "./queries.ts";
 import { countDay } from "./overview.ts";
+import { reclaim } from "./parts.ts";
 import { findRemovable, wipe } from "./removal.ts";
 import { searchStatements } from "./search.ts";
 import { indexNext } from "./search_index.ts";
@@ -84,6 +85,7 @@ const handlers: CallHandlers = {
   overview: (asked) => countDay(opened().db, asked),
   removable: ({ removal, after }) => findRemovable(opened().db, removal, after),
   wipe: (ranges) => wipe(opened().db, ranges),
+  reclaim: (wiped) => reclaim(opened().db, wiped),
   search: (wanted) => searchStatements(opened().db, wanted),
   index: (limit) => indexNext(opened().db, limit),
   grant: (id) => readGrant(opened().db, id),

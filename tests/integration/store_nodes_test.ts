@@ -232,22 +232,21 @@ Deno.test("a store of each older schema is brought up to date with what it holds
 });
 
 Deno.test("each schema from the oldest on leads to the same tables", async () => {
-  const root = await Deno.makeTempDir({ prefix: "postern-schema-" });
+  const { folder, remove } = await storeFolder();
+  const db = await openEmbedded(`${folder}/store`);
   try {
     const shape = async (version: number) => {
-      const db = await openEmbedded(`${root}/${version}`);
-      try {
-        await migrate(db, migrations.slice(0, version));
-        await migrate(db);
-        const rows = await db.query({
-          text: `SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
-                 WHERE table_schema = 'public' ORDER BY 1, 2`,
-          values: [],
-        });
-        return rows.map((row) => row.join(" "));
-      } finally {
-        await db.close();
-      }
+      await db.script(["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"]);
+      await migrate(db, migrations.slice(0, version));
+      await migrate(db);
+      const rows = await db.query({
+        text: `SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+               WHERE table_schema = 'public'
+               UNION ALL SELECT tablename, indexname, indexdef, '' FROM pg_indexes WHERE schemaname = 'public'
+               ORDER BY 1, 2`,
+        values: [],
+      });
+      return rows.map((row) => row.join(" "));
     };
     const newest = await shape(migrations.length);
     assert.ok(newest.some((column) => column.startsWith("events content text")));
@@ -255,7 +254,8 @@ Deno.test("each schema from the oldest on leads to the same tables", async () =>
       assert.deepEqual(await shape(version), newest);
     }
   } finally {
-    await Deno.remove(root, { recursive: true });
+    await db.close();
+    await remove();
   }
 });
 

@@ -6,7 +6,9 @@ import { report } from "../../policy/audit/commands.ts";
 import { Retention } from "../../policy/audit/retention.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
 import { openJournal } from "../../policy/store/journal.ts";
+import type { Database, Row } from "../../policy/store/database.ts";
 import { openEmbedded } from "../../policy/store/embedded_database.ts";
+import { openUrl } from "../../policy/store/url_database.ts";
 import type { EvidenceJournal } from "../../policy/ports.ts";
 import { about, identity, oneOfEach, request, run } from "../unit/audit/samples.ts";
 import { collect, smallEvent, storeFolder } from "../support/journals.ts";
@@ -189,6 +191,80 @@ Deno.test("retention takes out what each target's rule says, by time, and leaves
   }
 });
 
+/** Three months, one after the other, on either database; `look` asks the database itself while nothing is open. */
+async function partsContract(
+  open: (clock: () => number) => Promise<EvidenceJournal>,
+  look: (sql: string) => Promise<readonly Row[]>,
+): Promise<void> {
+  let now = Date.UTC(2026, 0, 20);
+  let journal = await open(() => now);
+  const record = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const filler = Array.from({ length: 100 }, (_, j) => `${i}-${j}-${now}`).join(" ");
+      const draft = { id: `s-${now}-${i}`, run: { ...run, text: `SELECT '${filler}'` }, policy: "p" };
+      await journal.append(statementJudged(about, draft));
+    }
+  };
+  await record(200);
+  now = Date.UTC(2026, 1, 1);
+  await record(200);
+  await journal.close();
+  // A start in a later month, with a clock that goes back a little afterwards.
+  now = Date.UTC(2026, 3, 2);
+  journal = await open(() => now);
+  await record(2);
+  now = Date.UTC(2026, 2, 30);
+  await record(1);
+  await journal.close();
+  const parts = async () =>
+    new Map(
+      (await look(
+        `SELECT tableoid::regclass::text, count(*)::text, min(sequence)::text, max(sequence)::text,
+           pg_table_size(tableoid)::text FROM events GROUP BY tableoid ORDER BY 1`,
+      )).map(([name, ...rest]) => [name!, rest.map(Number) as [number, number, number, number]]),
+    );
+  const before = await parts();
+  assert.deepEqual([...before.keys()], ["events_2026_01", "events_2026_02", "events_2026_04"]);
+  const bounds = [...before.values()];
+  for (const [i, [count, first, last]] of bounds.entries()) {
+    assert.equal(last - first + 1, count);
+    if (i > 0) assert.equal(first, bounds[i - 1]![2] + 1, "no place is missing between two parts");
+  }
+
+  journal = await open(() => now);
+  const taken = await journal.remove({
+    ...{ kind: "retired", target: about.target!, before: Date.UTC(2026, 1, 1) },
+    ...{ by: "retention", reason: "older than it is kept" },
+  });
+  assert.equal(taken, 200);
+  const found = await verified(journal);
+  assert.ok(found.ok && found.removed === 200, JSON.stringify(found));
+  await journal.close();
+  const after = await parts();
+  const size = (all: Awaited<ReturnType<typeof parts>>, name: string) => all.get(name)![3];
+  assert.ok(
+    size(after, "events_2026_01") < size(before, "events_2026_01") / 2,
+    `its room is given back: ${size(after, "events_2026_01")}`,
+  );
+  assert.equal(
+    size(after, "events_2026_02"),
+    size(before, "events_2026_02"),
+    "the next month is not touched",
+  );
+}
+
+Deno.test("the record is kept in parts by month, on the embedded database", async () => {
+  const { folder, remove } = await storeFolder();
+  try {
+    await partsContract(
+      (clock) => openJournal({ folder, clock }),
+      (sql) => asked(openEmbedded(`${folder}/store`), sql),
+    );
+  } finally {
+    await remove();
+  }
+});
+
 const day = 86_400_000;
 
 async function* walk(folder: string): AsyncIterable<string> {
@@ -199,15 +275,28 @@ async function* walk(folder: string): AsyncIterable<string> {
 }
 
 testNeeding([postgresqlHere], "the same on a PostgreSQL by URL", async () => {
-  const database = await startPostgresql();
-  const folder = await Deno.makeTempDir({ prefix: "postern-removal-" });
-  try {
+  for (const each of ["removal", "parts"] as const) {
+    const database = await startPostgresql();
+    const folder = await Deno.makeTempDir({ prefix: "postern-removal-" });
     const { user, password, host, port, database: name } = database;
-    await contract(() =>
-      openJournal({ folder, url: `postgres://${user}:${password}@${host}:${port}/${name}` })
-    );
-  } finally {
-    await database.close();
-    await Deno.remove(folder, { recursive: true });
+    const url = `postgres://${user}:${password}@${host}:${port}/${name}`;
+    try {
+      if (each === "removal") await contract(() => openJournal({ folder, url }));
+      else {await partsContract((clock) =>
+          openJournal({ folder, url, clock }), (sql) =>
+          asked(openUrl(url), sql));}
+    } finally {
+      await database.close();
+      await Deno.remove(folder, { recursive: true });
+    }
   }
 });
+
+async function asked(opening: Promise<Database>, sql: string): Promise<readonly Row[]> {
+  const db = await opening;
+  try {
+    return await db.query({ text: sql, values: [] });
+  } finally {
+    await db.close();
+  }
+}
