@@ -65,6 +65,7 @@ export function requestFor(
     kind: facts.find(({ kind }) => kind !== "transaction")?.kind ?? "unknown",
     verbs: facts.map(({ verb }) => verb),
     tables: facts.flatMap(({ tables }) => tables),
+    missingWhere: facts.some(({ missingWhere }) => missingWhere),
     rule: judgement.rule,
     reason: judgement.reason,
     approvers: approversOf(terms, target),

@@ -56,6 +56,8 @@ export interface ApprovalRequest {
   readonly kind: StatementKind;
   readonly verbs: readonly string[];
   readonly tables: readonly RelationUse[];
+  /** Nothing in a WHERE restricts the rows that it changes. */
+  readonly missingWhere?: boolean;
   readonly rule: string;
   readonly reason: string;
   /** Groups; those of an escalation come to them when its time has come. */

@@ -37,8 +37,8 @@ dashboardTest(
       },
       missing: ["sample rows: one of them"],
     });
-    const impact = page.getByRole("region", { name: "Impact" });
-    await impact.getByText("1 row").first().waitFor();
+    const effect = page.getByRole("region", { name: "Effect" });
+    await effect.getByText("1 row").first().waitFor();
     for (
       const text of [
         "120,000",
@@ -48,7 +48,7 @@ dashboardTest(
         "***-**-1042",
         "Not computed",
       ]
-    ) assert.ok(await impact.getByText(text).first().isVisible(), text);
+    ) assert.ok(await effect.getByText(text).first().isVisible(), text);
     assert.ok(await page.getByText("1 value for masked columns is hidden").isVisible());
     assert.ok(
       await page.getByText("U+0430").last().isVisible(),

@@ -80,6 +80,7 @@ export function detailOf(
     groups: [...request.groups],
     client: clientOf(request.client),
     digest: request.digest,
+    missingWhere: request.missingWhere ?? false,
     reason: request.reason,
     approvers: [...request.approvers],
     distinctGroups: request.distinctGroups ?? false,

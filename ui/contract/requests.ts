@@ -88,6 +88,8 @@ export const requestDetailSchema = z.strictObject({
   groups: z.array(z.string()),
   client: clientSchema,
   digest: z.string(),
+  /** No WHERE restricts the rows that it changes. */
+  missingWhere: z.boolean(),
   reason: z.string(),
   approvers: z.array(z.string()),
   distinctGroups: z.boolean(),

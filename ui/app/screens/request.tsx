@@ -15,8 +15,8 @@ import { useResource } from "../state/resource.ts";
 import { onChange } from "../state/stream.ts";
 import { LastRequests } from "./last_requests.tsx";
 import { DecisionDialog } from "./decision.tsx";
-import { RequestImpact } from "./request_impact.tsx";
-import { RequestFacts, RequestParameters } from "./request_facts.tsx";
+import { RequestEffect } from "./request_effect.tsx";
+import { RequestFacts, RequestParameters, RequestReviews } from "./request_facts.tsx";
 
 export function RequestScreen({ id }: { id: string }) {
   const it = useResource<RequestDetail>(id, async () => {
@@ -98,17 +98,20 @@ function RequestView({ request, onChanged }: RequestViewProps) {
           </p>
         )
         : null}
-      <Statement
-        text={request.text}
-        colours={request.colours}
-        label={request.state === "pending" ? "Exactly this would run" : "The statement"}
-        onWhole={() => opened("the statement")}
-      />
+      <div class={request.parameters.length > 0 ? "request-sql with-parameters" : "request-sql"}>
+        <Statement
+          text={request.text}
+          colours={request.colours}
+          label={request.state === "pending" ? "Exactly this would run" : "The statement"}
+          onWhole={() => opened("the statement")}
+        />
+        <RequestParameters request={request} onWhole={(at) => opened(`parameter ${at + 1}`)} />
+      </div>
       <Hidden request={request} />
-      <RequestParameters request={request} onWhole={(at) => opened(`parameter ${at + 1}`)} />
-      <RequestImpact request={request} />
+      <RequestEffect request={request} />
       <RequestFacts request={request} />
       <LastRequests request={request} />
+      <RequestReviews request={request} />
       {request.state === "pending"
         ? (
           <DecisionBar
@@ -150,18 +153,6 @@ function Sentence({ request }: { request: RequestDetail }) {
   const pending = request.state === "pending";
   return (
     <header class="request-head">
-      <div class="request-where">
-        <span class={`environment ${/prod/i.test(request.environment) ? "production" : ""}`}>
-          {request.environment || "no environment"}
-        </span>
-        <span class="request-target">
-          <Marked text={request.target} />
-        </span>
-        <span class="request-database">
-          database <Marked text={request.database} />
-        </span>
-        {pending ? <Countdown until={request.deadlineAt} from={request.requestedAt} /> : null}
-      </div>
       <FocusHeading subject={request.id}>
         <span class="who">
           <Marked text={request.mine ? "You" : request.person} />
@@ -190,6 +181,18 @@ function Sentence({ request }: { request: RequestDetail }) {
           )
           : null}
       </FocusHeading>
+      <div class="request-where">
+        <span class={`environment ${/prod/i.test(request.environment) ? "production" : ""}`}>
+          {request.environment || "no environment"}
+        </span>
+        <span class="request-target">
+          <Marked text={request.target} />
+        </span>
+        <span class="request-database">
+          database <Marked text={request.database} />
+        </span>
+        {pending ? <Countdown until={request.deadlineAt} from={request.requestedAt} /> : null}
+      </div>
       {pending ? null : <Outcome request={request} />}
     </header>
   );
@@ -261,13 +264,14 @@ function DecisionBar({ request, expired, folded, onDecide }: DecisionBarProps) {
         {icons.deny}
         Deny <kbd>d</kbd>
       </button>
-      <p id="folded-parts" class="decision-note">
-        {blocked
-          ? `Open ${folded.slice(0, 3).join(", ")}${folded.length > 3 ? " and more" : ""} before you approve.`
-          : request.template || request.tableScope
-          ? "An approval lets exactly this run, once; or more, as you choose then."
-          : "An approval lets exactly this run, once."}
-      </p>
+      {blocked
+        ? (
+          <p id="folded-parts" class="decision-note">
+            Open {folded.slice(0, 3).join(", ")}
+            {folded.length > 3 ? " and more" : ""} before you approve.
+          </p>
+        )
+        : null}
     </div>
   );
 }

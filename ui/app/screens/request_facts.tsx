@@ -1,8 +1,8 @@
-/** What is known about a request beside its text. */
+/** What is known about a request beside its text and its effect. */
 import type { ComponentChildren } from "preact";
-import type { RequestDetail, Review, TableUse } from "../../contract.ts";
+import type { RequestDetail } from "../../contract.ts";
 import { Badge, Time } from "../parts/basics.tsx";
-import { bytes, counted } from "../parts/format.ts";
+import { bytes, count, counted } from "../parts/format.ts";
 import { Marked } from "../parts/marked.tsx";
 import { Value } from "../parts/statement.tsx";
 
@@ -12,15 +12,13 @@ export function RequestParameters(
   if (request.parameters.length === 0) return null;
   return (
     <div class="parameters">
-      <h2 class="minor">{counted(request.parameters.length, "parameter")}</h2>
       <div class="table-scroll" tabIndex={0} role="group" aria-label="Parameters">
         <table>
-          <thead>
+          <caption>{counted(request.parameters.length, "parameter")}</caption>
+          <thead class="visually-hidden">
             <tr>
               <th scope="col">No.</th>
               <th scope="col">Value</th>
-              <th scope="col">Type</th>
-              <th scope="col" class="number">Size</th>
             </tr>
           </thead>
           <tbody>
@@ -31,9 +29,8 @@ export function RequestParameters(
                   {request.hiddenParameters.includes(at)
                     ? <span class="value-null">masked: it goes to a masked column</span>
                     : <Value text={text} onWhole={() => onWhole(at)} />}
+                  <span class="fact-note">{type === "?" ? "type left open" : type}, {bytes(size)}</span>
                 </td>
-                <td>{type === "?" ? "left open" : type}</td>
-                <td class="number">{bytes(size)}</td>
               </tr>
             ))}
           </tbody>
@@ -53,13 +50,23 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
 }
 
 export function RequestFacts({ request }: { request: RequestDetail }) {
-  const { client, reviews } = request;
+  const { client, state, granted } = request;
   return (
     <dl class="facts">
-      <Fact name="Touches">
-        <Tables tables={request.tables} />
-      </Fact>
-      <Fact name="Asked by rule">
+      {state === "pending"
+        ? (
+          <Fact name="Approving allows">
+            <WouldAllow request={request} />
+          </Fact>
+        )
+        : granted === null
+        ? null
+        : (
+          <Fact name="Allows">
+            <Allowed request={request} />
+          </Fact>
+        )}
+      <Fact name={`Asked by rule`}>
         <code>{request.rule}</code>
         <span class="fact-note">
           <Marked text={request.reason} />
@@ -70,63 +77,50 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
         <span class="fact-note">
           <Marked text={request.groups.join(", ") || "in no group"} />
         </span>
-      </Fact>
-      <Fact name="Client">
-        <Marked text={client.application || "unnamed application"} /> at {client.address}
         <span class="fact-note">
+          <Marked text={client.application || "unnamed application"} /> at {client.address},{" "}
+          {client.tls ?? "without TLS"}
           {request.advance === null
             ? (
               <>
-                as <Marked text={client.user || "nobody"} />, {client.tls ?? "without TLS"},{" "}
-                <a href={`/sessions/${request.session}`}>this session</a>
+                , <a href={`/sessions/${request.session}`}>this session</a>
               </>
             )
-            : `in advance: approved, ${request.advance.statements} statements may run, each once, within ${
-              Math.round(request.advance.windowMs / 60_000)
-            } min`}
+            : null}
         </span>
-      </Fact>
-      <Fact name="Decided by">
-        {request.approvers.join(" or ")}
         <span class="fact-note">
-          {request.quorum > 1
-            ? `${
-              reviews.filter(({ approve, lapsed }) => approve && !lapsed).length
-            } of ${request.quorum} needed reviews${request.distinctGroups ? ", each for another group" : ""}`
-            : "one person is enough"}
-        </span>
-        <Escalation request={request} />
-      </Fact>
-      <Fact name="Asked">
-        <Time at={request.requestedAt} />
-        <span class="fact-note">
-          digest <code title={request.digest}>{request.digest.slice(0, 12)}</code>
+          <Time at={request.requestedAt} />, digest{" "}
+          <code title={request.digest}>{request.digest.slice(0, 12)}</code>
         </span>
       </Fact>
-      {request.granted
-        ? (
-          <Fact name="Allows">
-            <Allowed request={request} />
-          </Fact>
-        )
-        : null}
-      {reviews.length > 0
-        ? (
-          <Fact name="Reviews">
-            <Reviews reviews={reviews} />
-          </Fact>
-        )
-        : null}
     </dl>
   );
 }
 
-function Escalation({ request: { escalation, state } }: { request: RequestDetail }) {
-  if (escalation === null || state !== "pending") return null;
+const minutes = (ms: number) => counted(Math.round(ms / 60_000), "minute");
+
+/** Before the decision: the least, and how much further it may be chosen then. */
+function WouldAllow({ request: { advance, template, tableScope } }: { request: RequestDetail }) {
+  if (advance !== null) {
+    return <>{counted(advance.statements, "statement")}, each once, within {minutes(advance.windowMs)}</>;
+  }
   return (
-    <span class="fact-note">
-      from <Time at={escalation.at} /> on {escalation.groups.join(" or ")} as well
-    </span>
+    <>
+      exactly this text and these parameters, once, in this session
+      {template === null ? null : (
+        <span class="fact-note">
+          or, if you choose so, others that differ in their values only: up to {count(template.statementsMax)}
+          {" "}
+          in {counted(template.minutesMax, "minute")}
+        </span>
+      )}
+      {tableScope === null ? null : (
+        <span class="fact-note">
+          or other writes on its tables: up to {count(tableScope.statementsMax)} in{" "}
+          {counted(tableScope.minutesMax, "minute")}
+        </span>
+      )}
+    </>
   );
 }
 
@@ -158,25 +152,27 @@ function Allowed({ request: { granted, used } }: { request: RequestDetail }) {
   );
 }
 
-function Tables({ tables }: { tables: readonly TableUse[] }) {
-  if (tables.length === 0) return <>no table that Postern could tell</>;
+/** Reviews so far, of those needed, and who may give them. */
+export function RequestReviews({ request }: { request: RequestDetail }) {
+  const { reviews, quorum, state, distinctGroups, approvers, escalation } = request;
+  const given = reviews.filter(({ approve, lapsed }) => approve && !lapsed).length;
   return (
-    <ul class="plain-list">
-      {tables.map(({ schema, name, access }) => (
-        <li key={`${schema}.${name}.${access}`}>
-          <code>
-            <Marked text={schema ? `${schema}.${name}` : name} />
-          </code>{" "}
-          <Badge tone={access === "write" ? "hold" : "quiet"}>
-            {access === "write" ? "writes" : "reads"}
-          </Badge>
-        </li>
-      ))}
-    </ul>
+    <section class="reviews" aria-label="Reviews">
+      <p>
+        <span class="minor">Reviews</span> <strong>{given} of {quorum}</strong> needed
+        {quorum > 1 && distinctGroups ? ", each for another group" : ""}, by {approvers.join(" or ")}
+        {escalation === null || state !== "pending" ? null : (
+          <>
+            ; from <Time at={escalation.at} /> on by {escalation.groups.join(" or ")} as well
+          </>
+        )}
+      </p>
+      {reviews.length > 0 ? <Reviews reviews={reviews} /> : null}
+    </section>
   );
 }
 
-function Reviews({ reviews }: { reviews: readonly Review[] }) {
+function Reviews({ reviews }: Pick<RequestDetail, "reviews">) {
   return (
     <ul class="plain-list">
       {reviews.map((review) => (
