@@ -98,15 +98,7 @@ function RequestView({ request, onChanged }: RequestViewProps) {
           </p>
         )
         : null}
-      <div class={request.parameters.length > 0 ? "request-sql with-parameters" : "request-sql"}>
-        <Statement
-          text={request.text}
-          colours={request.colours}
-          label={request.state === "pending" ? "Exactly this would run" : "The statement"}
-          onWhole={() => opened("the statement")}
-        />
-        <RequestParameters request={request} onWhole={(at) => opened(`parameter ${at + 1}`)} />
-      </div>
+      <WouldRun request={request} onOpened={opened} />
       <Hidden request={request} />
       <RequestEffect request={request} />
       <RequestFacts request={request} />
@@ -133,6 +125,22 @@ function RequestView({ request, onChanged }: RequestViewProps) {
         )
         : null}
     </section>
+  );
+}
+
+/** The statement as it is, its parameters beside it. */
+function WouldRun({ request, onOpened }: { request: RequestDetail; onOpened: (part: string) => void }) {
+  const { text, colours, state, parameters } = request;
+  return (
+    <div class={parameters.length > 0 ? "request-sql with-parameters" : "request-sql"}>
+      <Statement
+        text={text}
+        colours={colours}
+        label={state === "pending" ? "Exactly this would run" : "The statement"}
+        onWhole={() => onOpened("the statement")}
+      />
+      <RequestParameters request={request} onWhole={(at) => onOpened(`parameter ${at + 1}`)} />
+    </div>
   );
 }
 
