@@ -114,8 +114,8 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   }, clock);
   journal.subscribe((event) => metrics.observe(event), observed);
   const outgoing = new Outgoing(config, { journal, inForce, url, file: deps.file, clock, log });
-  const parts = () => [storeProbe(journal), ...targetProbes(inForce, catalogs), ...outgoing.probes()];
-  const health = new HealthCheck(parts, clock);
+  const others = () => [identity, outgoing].flatMap((one) => one.probes());
+  const parts = () => [storeProbe(journal), ...targetProbes(inForce, catalogs), ...others()];
   const gatekeeper = createGatekeeper({
     inForce,
     detections,
@@ -157,7 +157,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     grants,
     cli: cliOf(config.identity),
     metrics,
-    health,
+    health: new HealthCheck(parts, clock),
     detections,
     deliveries: outgoing,
     configureOutgoing: (next) => outgoing.configure(next),

@@ -45,7 +45,7 @@ export class Outgoing implements Deliveries {
   }
 
   probes(): readonly Probe[] {
-    return this.#running.anchors.probes();
+    return [...this.states().map(channelProbe), ...this.#running.anchors.probes()];
   }
 
   /** Where anything differs, the old ones stop first: what was under way goes out again. Returns at once. */
@@ -74,6 +74,21 @@ export class Outgoing implements Deliveries {
       retention: new Retention({ rules: retention, targets, journal, clock, log }),
     };
   }
+}
+
+/** A channel as its last delivery left it. */
+function channelProbe({ name, kind, purpose, state, failures, reason, dropped }: DeliveryState): Probe {
+  return {
+    name: `${purpose === "notify" ? "notifications" : "stream"} ${name}`,
+    vital: false,
+    async ask() {
+      if (state === "failing") {
+        throw new Error(`${reason} (${failures} in a row)`);
+      }
+      const lost = dropped > 0 ? `, ${dropped} given up since the start` : "";
+      return await Promise.resolve(`${state === "elsewhere" ? `${kind}, by another node` : kind}${lost}`);
+    },
+  };
 }
 
 /** Of all of it, secrets among it. */

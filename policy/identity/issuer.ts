@@ -99,6 +99,11 @@ export class Issuer {
     return this.#metadata.get();
   }
 
+  /** Asks again unless it answered in the last minute. Rejects with AuthFailed where it does not answer now. */
+  async reach(): Promise<void> {
+    await this.#metadata.get(minute);
+  }
+
   /** For jose: the key that a token's header names. Asks the issuer again, within bounds, for one it does not know. */
   readonly keyOf: JWTVerifyGetKey = async (header?: JWSHeaderParameters, token?: FlattenedJWSInput) => {
     try {

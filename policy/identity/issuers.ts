@@ -3,6 +3,7 @@
  * its name (`partner/eve@example.com`, `partner/engineers`): nobody else's issuer may say who is in our groups.
  */
 import { decodeJwt } from "jose";
+import type { Probe } from "../health.ts";
 import type { IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import type { Departures } from "./departures.ts";
@@ -33,11 +34,16 @@ interface Known {
   readonly provider: OwnProvider;
 }
 
+export interface IssuersService extends IdentityProvider, TokenDiscovery {
+  /** Whether each of them answers. */
+  probes(): readonly Probe[];
+}
+
 /** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
 export function createIssuers(
   { main, others, services, url }: IssuersOptions,
   deps: ProviderDeps & { readonly departures: Departures },
-): IdentityProvider & TokenDiscovery {
+): IssuersService {
   const known = [{ name: "", options: { ...main, services } }, ...others].map(({ name, options }): Known => ({
     name,
     issuer: options.issuer,
@@ -46,7 +52,7 @@ export function createIssuers(
   return new Issuers(known, new SelfSigned(services, url, deps.clock), deps.departures);
 }
 
-class Issuers implements IdentityProvider, TokenDiscovery {
+class Issuers implements IssuersService {
   constructor(
     private readonly known: readonly Known[],
     private readonly selfSigned: SelfSigned,
@@ -86,6 +92,18 @@ class Issuers implements IdentityProvider, TokenDiscovery {
     const subject = await chosen.provider.subjectOf(logoutToken);
     const reason = "You have signed out at the identity provider";
     if (subject !== null) this.departures.depart({ issuer: chosen.issuer, subject, reason });
+  }
+
+  probes(): readonly Probe[] {
+    return this.known.map(({ name, issuer, provider }) => ({
+      name: name === "" ? "issuer" : `issuer ${name}`,
+      // Whoever is signed in goes on without it.
+      vital: false,
+      async ask() {
+        await provider.reach();
+        return new URL(issuer).host;
+      },
+    }));
   }
 
   discovery(): ReturnType<TokenDiscovery["discovery"]> {

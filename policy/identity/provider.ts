@@ -31,15 +31,12 @@ import { LogoutTokens } from "./logout_token.ts";
 import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
 import { refusal, tryAgain } from "./provider_refusals.ts";
 import type { Who } from "./departures.ts";
-import type { StandingCheck } from "./rechecks.ts";
+import type { Watch } from "./rechecks.ts";
 import { standingOf } from "./standing.ts";
 import { serviceIdentity, serviceOf } from "./services.ts";
 import { isAccessToken, looksLikeToken, TokenVerifier } from "./token.ts";
 
 const defaultLifetimeMs = 8 * hour;
-
-/** Told of each sign-in that the issuer can be asked about again; for longer where its tokens can be renewed. */
-export type Watch = (identity: Identity, check: StandingCheck, renewable: boolean) => void;
 
 export interface ProviderDeps {
   readonly clock: Clock;
@@ -54,6 +51,8 @@ export interface ProviderDeps {
 export interface OwnProvider extends IdentityProvider, TokenDiscovery {
   /** Whose sign-in a logout token ends; null for a session that nobody here came from. Rejects with AuthFailed. */
   subjectOf(logoutToken: string): Promise<string | null>;
+  /** Rejects with AuthFailed where the issuer does not answer. */
+  reach(): Promise<void>;
 }
 
 /** Sessions at the issuer whose person is remembered, for logout tokens that name nothing else. */
@@ -224,6 +223,8 @@ class Provider implements OwnProvider {
     if (!/^[\w~+/-]+(\.[\w~+/-]+)?=*$/.test(token) || this.options.clientSecret === undefined) return false;
     return (await this.#issuer.metadata()).introspection_endpoint !== undefined;
   }
+
+  readonly reach = () => this.#issuer.reach();
 
   async discovery(): Promise<{ configurationUrl: string; scope: string }> {
     const metadata = await this.#issuer.metadata();

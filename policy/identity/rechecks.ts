@@ -15,6 +15,9 @@ export type Standing = { readonly groups: readonly string[] } | "gone" | "unknow
 /** Rejects with AuthFailed where the issuer does not answer. */
 export type StandingCheck = () => Promise<Standing>;
 
+/** Told of each sign-in that the issuer can be asked about again; for longer where its tokens can be renewed. */
+export type Watch = (identity: Identity, check: StandingCheck, renewable: boolean) => void;
+
 export interface RechecksOptions {
   /** Everybody is asked about once in this time; 0 asks about nobody. */
   readonly everyMs: number;
