@@ -68,7 +68,11 @@ targets:
         assert.equal(await count("--session", about.session!, "--type", "session.ended"), 1);
         assert.equal(await count("--from", "2100-01-01T00:00:00Z"), 0);
         assert.equal(await count("--to", "2000-01-01T00:00:00Z"), 0);
-        assert.equal(await count("--kind", "ddl", "--table", "public.nowhere"), 0);
+        const { kind, tables: [table] } = statement.judgement.statements[0]!.facts;
+        const name = `${table!.schema}.${table!.name}`;
+        assert.equal(await count("--kind", kind, "--table", name), 1);
+        assert.equal(await count("--kind", kind, "--table", `${name}_2`), 0);
+        assert.equal(await count("--kind", "ddl", "--table", name), 0);
         const wrong = await postern("audit", "export", "--kind", "nonsense");
         assert.equal(wrong.code, 1);
         assert.match(wrong.stderr, /--kind is one of/);

@@ -255,6 +255,32 @@ testNeeding(
         });
         assert.equal(stdout.trim(), "1", "it has left");
       });
+      await step(
+        "both are killed, and start at once: what waited is withdrawn once, and they go on",
+        async () => {
+          await a.start();
+          userA = await a.signIn(devin);
+          psql = await a.psql(userA, "demo");
+          const id = await hold();
+          await Promise.all([a.kill(), b.kill()]);
+          await psql.close();
+          await Promise.all([a.start(), b.start()]);
+          const [devinA, adaB] = await Promise.all([a.signIn(devin), b.signIn(ada)]);
+          await eventually(async () => (await shown(adaB, id)).state === "withdrawn", "its withdrawal");
+          const { stdout } = await runPsql({
+            connection: storeUrl(store),
+            args: [
+              "-Atc",
+              `SELECT count(*) FROM events WHERE type = 'approval.withdrawn' AND content LIKE '%"${id}"%'`,
+            ],
+          });
+          assert.equal(stdout.trim(), "1", "one end");
+          psql = await a.psql(devinA, "demo");
+          assert.equal((await adaB.decide(await hold(adaB), true)).status, 200);
+          await psql.expect("UPDATE 1\n");
+          assert.equal(await value(row), 1);
+        },
+      );
     } catch (error) {
       console.log((await a.log()).slice(-3000), "\n--- b\n", (await b.log()).slice(-3000));
       throw error;
