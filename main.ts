@@ -3,7 +3,6 @@ import { z } from "zod";
 import { gatewayReloaded, gatewayStarted, gatewayStopped } from "./policy/audit/events.ts";
 import {
   formatProblem,
-  identityFixed,
   parseConfig,
   type Parsed,
   policyChecks,
@@ -203,7 +202,7 @@ function startEvent({ targets, digest }: PolicyConfig, listeners: readonly strin
   return gatewayStarted({ version, pid: Deno.pid, policy: digest, listeners, targets: names });
 }
 
-interface ReloadedParts extends Pick<PolicyPorts, "configureOutgoing"> {
+interface ReloadedParts extends Pick<PolicyPorts, "configureOutgoing" | "prepareIdentity"> {
   readonly inForce: PolicyInForce;
   readonly proxy: Proxy;
   readonly dashboard: RunningDashboard;
@@ -220,10 +219,13 @@ function reloadingOf(config: Config, parts: ReloadedParts) {
     apply(next) {
       const policy = toPolicyConfig(next, protocols);
       const compiled = compilePolicy(policy);
-      // First what may refuse: TLS of the dashboard cannot be switched on or off. The rest cannot fail.
+      // First what may refuse: an issuer that can never be asked, and the dashboard's TLS, which cannot be switched
+      // on or off. The rest cannot fail.
+      const identityInForce = parts.prepareIdentity(policy);
       dashboard.setTls(dashboardTls(next));
       proxy.configure(proxySettings(next));
       inForce.replace(compiled);
+      identityInForce();
       parts.configureOutgoing(policy);
       journal.configureHeads(policy.heads);
     },
@@ -236,7 +238,6 @@ const restartOnly = [
   "data",
   "metrics",
   "store",
-  ...identityFixed,
   "log",
   "dashboard.listen",
   "dashboard.url",

@@ -7,7 +7,7 @@ import { limitReached } from "./limits.ts";
 import { type Grant, isActive } from "./grant.ts";
 import { mayWrite } from "./grant_scope.ts";
 import type { Grants } from "./grants.ts";
-import { departed, type Departures } from "./identity/mod.ts";
+import { departed, type Departures, noLongerKnown } from "./identity/mod.ts";
 import { recordRefusal } from "./refusal_record.ts";
 import type { Policy } from "./in_force.ts";
 import type { LiveSession } from "./live.ts";
@@ -40,6 +40,11 @@ export class Admission implements LocalSessions {
     deps.departures.subscribe(({ issuer, subject, reason }) => {
       for (const session of this.#sessions.values()) {
         if (samePerson(session.identity, { issuer, subject })) session.terminate(departed(reason));
+      }
+    });
+    deps.departures.onReview((stays) => {
+      for (const session of this.#sessions.values()) {
+        if (!stays(session.identity)) session.terminate(noLongerKnown(session.identity));
       }
     });
     // By a node that took this one for lost: what the record says is over is over.

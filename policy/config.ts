@@ -20,7 +20,7 @@ import type { Rule } from "./rules.ts";
 import type { Target } from "./types.ts";
 
 export { type Check, type Finding, policyChecks } from "./config_checks.ts";
-export { type IdentityConfig, identityFixed } from "./config_identity.ts";
+export type { IdentityConfig } from "./config_identity.ts";
 export { defaultRules } from "./config_rules.ts";
 export type { ProtocolChoice } from "./config_targets.ts";
 export type { Problem } from "./config_source.ts";

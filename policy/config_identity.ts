@@ -57,10 +57,6 @@ export const identitySchema = z.strictObject({
   shareSignIn: duration("0s", "10m").default(10_000),
 });
 
-/** What a reload leaves as it is: everything but an authority, which issuers are asked with from then on. */
-export const identityFixed: readonly string[] = Object.keys(identitySchema.shape)
-  .filter((key) => key !== "ca").map((key) => `identity.${key}`);
-
 export interface IssuerConfig {
   readonly issuer: string;
   readonly clientId: string;

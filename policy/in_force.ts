@@ -19,8 +19,7 @@ export interface Policy {
   readonly roles: PolicyConfig["roles"];
   readonly reads: ReadsRecorded;
   readonly approvals: PolicyConfig["approvals"];
-  /** PEM of an issuer's own authority, by the issuer; none where a public one is enough. */
-  readonly issuerCa: ReadonlyMap<string, string | undefined>;
+  readonly identity: PolicyConfig["identity"];
 }
 
 export function compilePolicy(config: PolicyConfig): Policy {
@@ -34,9 +33,7 @@ export function compilePolicy(config: PolicyConfig): Policy {
     roles: config.roles,
     reads: config.reads,
     approvals: config.approvals,
-    issuerCa: new Map(
-      [config.identity, ...config.identity.others].map(({ issuer, ca }) => [issuer, ca]),
-    ),
+    identity: config.identity,
   };
 }
 

@@ -8,16 +8,16 @@ import { createAdvance } from "./approval/advance.ts";
 import { Previews } from "./approval/preview.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
-import type { IssuerConfig } from "./config_identity.ts";
+import { issuersOf } from "./identity/from_config.ts";
 import { DetectionTotals } from "./detectors.ts";
 import { Grants } from "./grants.ts";
 import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
 import {
+  basisOf,
   createIssuers,
   createPresentedSignIns,
   createSignIns,
   Departures,
-  type IdentityOptions,
   type Leaving,
   OneTimePasswords,
   Rechecks,
@@ -86,6 +86,8 @@ export interface PolicyPorts {
   readonly deliveries: Deliveries;
   /** Replaces what goes out; returns at once. */
   configureOutgoing(config: OutgoingConfig): void;
+  /** Throws AuthFailed for an issuer that can never be asked; what it gives comes after the policy is in force. */
+  prepareIdentity(config: PolicyConfig): () => void;
   readonly departures: Leavers;
   readonly live: LiveSessions;
   /**
@@ -99,9 +101,19 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const { journal, url, targetQuery, secret, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
   const limits = () => inForce.current.limits;
-  const signIns = createSignIns({ url, timeoutMs: config.identity.signInTimeoutMs, limits, clock });
+  const signIns = createSignIns({
+    url,
+    timeoutMs: () => inForce.current.identity.signInTimeoutMs,
+    limits,
+    clock,
+  });
   const passwords = new OneTimePasswords({ clock, limits });
-  const { identity, departures, rechecks, recall } = identityParts(config, inForce, passwords, deps);
+  const { identity, prepareIdentity, departures, rechecks, recall } = identityParts(
+    config,
+    inForce,
+    passwords,
+    deps,
+  );
   const approvals = approvalsUnder(inForce, departures, deps);
   const detections = new DetectionTotals();
   const { accounts, grants, waits } = accessParts(inForce, deps);
@@ -128,11 +140,11 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     digestKey: digestKeyOf(secret),
     previews: new Previews({ dialectOf, query: targetQuery, secret, approvals, log }),
     startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
-      windowMs: config.identity.shareSignInMs,
+      windowMs: () => inForce.current.identity.shareSignInMs,
       clock,
     }),
     presented: createPresentedSignIns(identity, passwords, {
-      everyone: config.identity.oauthBearer === "everyone",
+      everyone: () => inForce.current.identity.oauthBearer === "everyone",
     }),
     passwords,
     clock,
@@ -155,11 +167,14 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     advance: createAdvance({ ...means, inForce, journal, clock, log }),
     inForce,
     grants,
-    cli: cliOf(config.identity),
+    get cli() {
+      return cliOf(inForce.current.identity);
+    },
     metrics,
     health: new HealthCheck(parts, clock),
     detections,
     deliveries: outgoing,
+    prepareIdentity,
     configureOutgoing: (next) => outgoing.configure(next),
     departures,
     live: new LiveEverywhere({ here: gatekeeper, journal, log }),
@@ -173,27 +188,41 @@ function identityParts(
   passwords: OneTimePasswords,
   { journal, url, clock, log }: PolicyDeps,
 ) {
-  const departures = new Departures(clock);
+  const settings = () => inForce.current.identity;
+  const departures = new Departures(clock, (identity) => basisOf(identity, settings()) !== null);
   const depart = (who: Leaving) => departures.depart(who);
-  const rechecks = new Rechecks({ everyMs: config.recheckMs, clock, log, depart });
+  const rechecks = new Rechecks({ everyMs: () => settings().recheckMs, clock, log, depart });
   departures.subscribe((who) => {
     passwords.revoke(who);
     rechecks.forget(who);
   });
+  departures.onReview((stays) => {
+    passwords.review(stays);
+    rechecks.review(stays);
+  });
   const { recall } = recordDepartures(departures, journal, clock);
-  const identity = createIssuers({
-    main: optionsOf(config, config, inForce),
-    others: config.others.map((other) => ({ name: other.name, options: optionsOf(other, config, inForce) })),
-    services: config.services,
-    url,
-  }, {
+  const certificateOf = (issuer: string) =>
+    [settings(), ...settings().others].find((one) => one.issuer === issuer)?.ca;
+  const identity = createIssuers(issuersOf(config, certificateOf), {
     clock,
     log,
     departures,
+    url,
+    services: () => settings().services,
     guessesMax: () => inForce.current.limits.failedSignInsPerAddressMax,
     ...watching(rechecks),
   });
-  return { identity, departures, rechecks, recall };
+  let before = config;
+  const prepareIdentity = ({ identity: next }: PolicyConfig) => {
+    const commit = identity.prepare(issuersOf(next, certificateOf));
+    return () => {
+      commit();
+      const left = before;
+      before = next;
+      departures.review((who) => basisOf(who, next) === basisOf(who, left));
+    };
+  };
+  return { identity, prepareIdentity, departures, rechecks, recall };
 }
 
 const watching = (rechecks: Rechecks) => ({
@@ -258,15 +287,4 @@ function accessParts(inForce: PolicyInForce, deps: PolicyDeps) {
 const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: PolicyConfig["identity"]) => ({
   issuer,
   clientId: cliClientId ?? (clientSecret === null ? clientId : null),
-});
-
-const optionsOf = (
-  { clientSecret, ca: _, ...rest }: IssuerConfig,
-  { uncheckedMs }: PolicyConfig["identity"],
-  inForce: PolicyInForce,
-): IdentityOptions => ({
-  ...rest,
-  uncheckedMs,
-  ca: () => inForce.current.issuerCa.get(rest.issuer),
-  ...(clientSecret === null ? {} : { clientSecret: clientSecret.reveal() }),
 });

@@ -211,6 +211,8 @@ export interface IdentityProvider {
 
 /** Tells who has gone: signed out at the issuer, disabled there, or without a group that they had. */
 export interface Leavers {
+  /** Called after a reload: every sign-in that does not stay is over. */
+  onReview(reviewer: (stays: (identity: Identity) => boolean) => void): void;
   subscribe(listener: (who: { readonly issuer: string; readonly subject: string }) => void): void;
 }
 

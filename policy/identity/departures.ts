@@ -31,10 +31,25 @@ export class Departures {
   readonly #gone = new Map<string, { readonly at: number; readonly reason: string }>();
   readonly #listeners: ((departure: Departure) => void)[] = [];
 
-  constructor(private readonly clock: Clock) {}
+  readonly #reviewers: ((stays: (identity: Identity) => boolean) => void)[] = [];
+
+  /** `known`: whether what a sign-in rests on is in the config at hand. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly known: (identity: Identity) => boolean = () => true,
+  ) {}
 
   subscribe(listener: (departure: Departure) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Told when the config has changed: every sign-in that does not stay is over. */
+  onReview(reviewer: (stays: (identity: Identity) => boolean) => void): void {
+    this.#reviewers.push(reviewer);
+  }
+
+  review(stays: (identity: Identity) => boolean): void {
+    for (const reviewer of this.#reviewers) reviewer(stays);
   }
 
   /** `at`: when another node learnt it; told again of what is known, it does nothing. */
@@ -64,11 +79,20 @@ export class Departures {
 
   /** Why a sign-in no longer counts; null where it does. */
   objection(identity: Identity): PosternError | null {
+    if (!this.known(identity)) return noLongerKnown(identity);
     const gone = this.#gone.get(keyOf(identity));
     if (gone === undefined || identity.signedInAt > gone.at) return null;
     return departed(gone.reason);
   }
 }
+
+/** A reload took away what the sign-in rests on, or changed it. */
+export const noLongerKnown = ({ name, method }: Identity): PosternError =>
+  departed(
+    method === "service"
+      ? `What the config says of the service account ${name} has changed`
+      : `The config no longer has the identity provider that ${name} signed in at`,
+  );
 
 export const departed = (reason: string): PosternError =>
   new PosternError("AuthFailed", reason, { hint: "Sign in again", rule: "identity" });

@@ -22,67 +22,94 @@ export interface OtherIssuer {
 export interface IssuersOptions {
   readonly main: IdentityOptions;
   readonly others: readonly OtherIssuer[];
-  readonly services: readonly ServiceAccount[];
+}
+
+/** Asked anew at each use, since a reload changes them. */
+export interface IssuersDeps extends ProviderDeps {
+  readonly departures: Departures;
+  readonly services: () => readonly ServiceAccount[];
   /** The dashboard's address: the audience of what service accounts sign by themselves. */
   readonly url: string;
+}
+
+export interface Issuers extends IdentityProvider, TokenDiscovery {
+  /**
+   * Other issuers in the place of these. One whose options are the same goes on with its keys and the sign-ins under way.
+   * Throws AuthFailed for one that can never be asked, and has changed nothing then; what it gives puts them in force.
+   */
+  prepare(options: IssuersOptions): () => void;
+  /** Whether each of them answers. */
+  probes(): readonly Probe[];
 }
 
 interface Known {
   /** Empty for the company's own. */
   readonly name: string;
   readonly issuer: string;
+  /** Of what cannot change under it. */
+  readonly digest: string;
   readonly provider: OwnProvider;
 }
 
-export interface IssuersService extends IdentityProvider, TokenDiscovery {
-  /** Whether each of them answers. */
-  probes(): readonly Probe[];
-}
-
 /** Throws AuthFailed for an issuer that can never be asked; contacts nobody yet. */
-export function createIssuers(
-  { main, others, services, url }: IssuersOptions,
-  deps: ProviderDeps & { readonly departures: Departures },
-): IssuersService {
-  const known = [{ name: "", options: { ...main, services } }, ...others].map(({ name, options }): Known => ({
-    name,
-    issuer: options.issuer,
-    provider: createIdentityProvider(options, deps),
-  }));
-  return new Issuers(known, new SelfSigned(services, url, deps.clock), deps.departures);
+export function createIssuers(options: IssuersOptions, deps: IssuersDeps): Issuers {
+  return new Several(options, deps);
 }
 
-class Issuers implements IssuersService {
-  constructor(
-    private readonly known: readonly Known[],
-    private readonly selfSigned: SelfSigned,
-    private readonly departures: Departures,
-  ) {}
+class Several implements Issuers {
+  #known: readonly Known[] = [];
+  readonly #selfSigned: SelfSigned;
+
+  constructor(options: IssuersOptions, private readonly deps: IssuersDeps) {
+    this.#selfSigned = new SelfSigned(deps.services, deps.url, deps.clock);
+    this.prepare(options)();
+  }
+
+  prepare({ main, others }: IssuersOptions): () => void {
+    const { services } = this.deps;
+    const own = {
+      ...main,
+      get services() {
+        return services();
+      },
+    };
+    const known = [{ name: "", options: own }, ...others].map(({ name, options }) => this.#of(name, options));
+    return () => this.#known = known;
+  }
+
+  /** The one at hand where nothing of it differs. */
+  #of(name: string, options: IdentityOptions): Known {
+    // Functions stay out, and so do the services: they are asked for anew.
+    const digest = JSON.stringify({ ...options, services: null });
+    const before = this.#known.find((one) => one.name === name && one.digest === digest);
+    return before ??
+      { name, digest, issuer: options.issuer, provider: createIdentityProvider(options, this.deps) };
+  }
 
   choices(): readonly IssuerChoice[] {
-    return this.known.map(({ name, issuer }) => ({ name, host: new URL(issuer).host }));
+    return this.#known.map(({ name, issuer }) => ({ name, host: new URL(issuer).host }));
   }
 
   async begin(redirectUri: string, name = ""): Promise<{ url: string; flow: string }> {
-    const at = this.known.findIndex((one) => one.name === name);
-    const chosen = this.known[at];
+    const chosen = this.#known.find((one) => one.name === name);
     if (chosen === undefined) throw authFailed(`There is no identity provider ${quoted(name)} here`);
     const { url, flow } = await chosen.provider.begin(redirectUri);
-    return { url, flow: `${at}.${flow}` };
+    return { url, flow: `${name}.${flow}` };
   }
 
   async complete(callback: URL, flow: string): Promise<Identity> {
-    const [, at = "", id = ""] = /^(\d+)\.(.+)$/.exec(flow) ?? [];
-    const chosen = this.known[Number(at)] ?? this.#own;
+    const [, name = "", id = ""] = /^([\w-]*)\.(.+)$/.exec(flow) ?? [];
+    const chosen = this.#known.find((one) => one.name === name);
+    if (chosen === undefined) throw authFailed(`There is no identity provider ${quoted(name)} here any more`);
     return marked(chosen, await chosen.provider.complete(callback, id));
   }
 
   async verifyToken(token: string, address?: string): Promise<Identity> {
-    const service = this.selfSigned.claimed(token);
-    if (service !== null) return await this.selfSigned.verify(token, service);
+    const service = this.#selfSigned.claimed(token);
+    if (service !== null) return await this.#selfSigned.verify(token, service);
     const chosen = this.#named(token);
     const identity = marked(chosen, await chosen.provider.verifyToken(token, address));
-    const objection = this.departures.objection(identity);
+    const objection = this.deps.departures.objection(identity);
     if (objection !== null) throw objection;
     return identity;
   }
@@ -91,11 +118,11 @@ class Issuers implements IssuersService {
     const chosen = this.#named(logoutToken);
     const subject = await chosen.provider.subjectOf(logoutToken);
     const reason = "You have signed out at the identity provider";
-    if (subject !== null) this.departures.depart({ issuer: chosen.issuer, subject, reason });
+    if (subject !== null) this.deps.departures.depart({ issuer: chosen.issuer, subject, reason });
   }
 
   probes(): readonly Probe[] {
-    return this.known.map(({ name, issuer, provider }) => ({
+    return this.#known.map(({ name, issuer, provider }) => ({
       name: name === "" ? "issuer" : `issuer ${name}`,
       // Whoever is signed in goes on without it.
       vital: false,
@@ -111,15 +138,15 @@ class Issuers implements IssuersService {
   }
 
   get #own(): Known {
-    return this.known[0] as Known;
+    return this.#known[0] as Known;
   }
 
   /** By the token's own word, which the issuer that it names then proves. Opaque tokens are the company's own. */
   #named(token: string): Known {
-    if (this.known.length === 1 || !looksLikeToken(token)) return this.#own;
+    if (this.#known.length === 1 || !looksLikeToken(token)) return this.#own;
     try {
       const { iss } = decodeJwt(token.trim());
-      return this.known.find(({ issuer }) => sameIssuer(issuer, iss)) ?? this.#own;
+      return this.#known.find(({ issuer }) => sameIssuer(issuer, iss)) ?? this.#own;
     } catch {
       return this.#own;
     }

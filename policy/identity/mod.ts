@@ -1,6 +1,6 @@
 /** Who is it: the issuer, browser sign-ins, one-time passwords and presented tokens. */
 export type { IdentityOptions } from "./options.ts";
-export { createIssuers } from "./issuers.ts";
+export { createIssuers, type Issuers, type IssuersOptions } from "./issuers.ts";
 export { createIdentityProvider } from "./provider.ts";
 export { createSignIns, type SignInService, type SignInsOptions } from "./sign_ins.ts";
 export {
@@ -19,5 +19,6 @@ export {
   tokenUser,
 } from "./passwords.ts";
 export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";
-export { departed, Departures, type Leaving, rememberedMs } from "./departures.ts";
+export { basisOf } from "./basis.ts";
+export { departed, Departures, type Leaving, noLongerKnown, rememberedMs } from "./departures.ts";
 export { Rechecks } from "./rechecks.ts";

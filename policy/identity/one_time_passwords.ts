@@ -146,6 +146,13 @@ export class OneTimePasswords {
   }
 
   /** The person has left: none of their passwords works any more. */
+  /** Those of sign-ins that no longer count. */
+  review(stays: (identity: Identity) => boolean): void {
+    for (const entry of this.#entries.values()) {
+      if (!stays(entry.identity)) this.#entries.delete(entry.user);
+    }
+  }
+
   revoke(identity: Pick<Identity, "issuer" | "subject">): void {
     for (const entry of this.#entries.values()) if (isOf(entry, identity)) this.#entries.delete(entry.user);
   }

@@ -36,7 +36,7 @@ export interface PresentedSignIns {
 export function createPresentedSignIns(
   provider: Pick<IdentityProvider, "verifyToken"> & TokenDiscovery,
   passwords: OneTimePasswords,
-  { everyone }: { readonly everyone: boolean },
+  { everyone }: { readonly everyone: () => boolean },
 ): PresentedSignIns {
   const verify = async (attempt: ConnectionAttempt, token: string): Promise<Identity> => {
     if (!sendsInSecret(attempt)) throw readable();
@@ -51,7 +51,13 @@ export function createPresentedSignIns(
       }
       return passwords.verify(attemptOf(attempt), password);
     },
-    bearer: { everyone, verify, discovery: () => provider.discovery() },
+    bearer: {
+      get everyone() {
+        return everyone();
+      },
+      verify,
+      discovery: () => provider.discovery(),
+    },
   };
 }
 

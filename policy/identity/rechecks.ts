@@ -20,7 +20,7 @@ export type Watch = (identity: Identity, check: StandingCheck, renewable: boolea
 
 export interface RechecksOptions {
   /** Everybody is asked about once in this time; 0 asks about nobody. */
-  readonly everyMs: number;
+  readonly everyMs: () => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly depart: (who: Leaving) => void;
@@ -43,14 +43,14 @@ const keyOf = ({ issuer, subject }: Who): string => JSON.stringify([issuer, subj
 export class Rechecks {
   /** The latest sign-in of each person. */
   readonly #watched = new Map<string, Watched>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: RechecksOptions) {}
 
   /** `renewable`: the issuer can be asked for as long as the sign-in lasts; that is not given up for less. */
   watch(identity: Identity, check: StandingCheck, renewable: boolean): void {
     const { everyMs, clock } = this.options;
-    if (everyMs === 0) return;
+    if (everyMs() === 0) return;
     const key = keyOf(identity);
     const known = this.#watched.get(key);
     if (!renewable && known?.renewable === true && known.identity.expiresAt > clock()) return;
@@ -72,16 +72,23 @@ export class Rechecks {
     this.#watched.delete(keyOf(who));
   }
 
+  /** Those whose sign-in no longer counts are asked about no more. */
+  review(stays: (identity: Identity) => boolean): void {
+    for (const [key, { identity }] of this.#watched) if (!stays(identity)) this.#watched.delete(key);
+  }
+
   start(): void {
-    const { everyMs } = this.options;
-    if (everyMs === 0) return;
     // A quarter of the time, so that nobody waits much longer than the whole of it.
-    this.#timer = setInterval(() => void this.run(), Math.max(100, Math.min(everyMs / 4, 60_000)));
+    const quarter = (this.options.everyMs() || Infinity) / 4;
+    this.#timer = setTimeout(() => {
+      void this.run();
+      this.start();
+    }, Math.max(100, Math.min(quarter, 60_000)));
     Deno.unrefTimer(Number(this.#timer));
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#watched.clear();
   }
 
@@ -89,10 +96,11 @@ export class Rechecks {
   async run(): Promise<void> {
     const { clock, everyMs } = this.options;
     const now = clock();
+    if (everyMs() === 0) return;
     const due: [string, Watched][] = [];
     for (const [key, watched] of this.#watched) {
       if (watched.identity.expiresAt <= now) this.#watched.delete(key);
-      else if (!watched.underWay && watched.askedAt + everyMs * 0.75 <= now) due.push([key, watched]);
+      else if (!watched.underWay && watched.askedAt + everyMs() * 0.75 <= now) due.push([key, watched]);
     }
     const next = due.values();
     const worker = async () => {

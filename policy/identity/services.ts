@@ -80,7 +80,7 @@ const tokenCharsMax = 8_192;
 export class SelfSigned {
   /** `audience`: the dashboard's address, so that what was signed for another program does not count here. */
   constructor(
-    private readonly services: readonly ServiceAccount[],
+    private readonly services: () => readonly ServiceAccount[],
     private readonly audience: string,
     private readonly clock: Clock,
   ) {}
@@ -90,7 +90,8 @@ export class SelfSigned {
     if (token.length > tokenCharsMax) return null;
     try {
       const { iss } = decodeJwt(token.trim());
-      return this.services.find(({ client, publicKey }) => publicKey !== undefined && client === iss) ?? null;
+      return this.services().find(({ client, publicKey }) => publicKey !== undefined && client === iss) ??
+        null;
     } catch {
       return null;
     }

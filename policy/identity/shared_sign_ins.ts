@@ -14,15 +14,17 @@ interface Shared {
 }
 
 /** `windowMs` counts from the confirmation; 0 shares nothing. */
-export function shareSignIns(start: Start, { windowMs, clock }: { windowMs: number; clock: Clock }): Start {
-  if (windowMs === 0) return start;
+export function shareSignIns(
+  start: Start,
+  { windowMs, clock }: { windowMs: () => number; clock: Clock },
+): Start {
   const pools = new Map<string, Shared>();
 
   const open = (key: string, attempt: ConnectionAttempt, target: Target): Shared => {
     const pool: Shared = { signIn: start(attempt, target), waiting: 0, confirmed: null };
     pools.set(key, pool);
     pool.signIn.identity.then((identity) => {
-      pool.confirmed = { identity, until: clock() + windowMs };
+      pool.confirmed = { identity, until: clock() + windowMs() };
     }, () => pools.delete(key));
     return pool;
   };
@@ -35,6 +37,7 @@ export function shareSignIns(start: Start, { windowMs, clock }: { windowMs: numb
 
   return (attempt, target) => {
     sweep();
+    if (windowMs() === 0) return start(attempt, target);
     const { address, user, application, tls } = attempt.client;
     const key = JSON.stringify([
       attempt.protocol,

@@ -11,7 +11,7 @@ export interface SignInsOptions {
   /** The dashboard's address, what links start with. */
   readonly url: string;
   /** How long a client waits for its person. */
-  readonly timeoutMs: number;
+  readonly timeoutMs: () => number;
   readonly clock: Clock;
   /** Waiting at the same time, in all and from one client address: the config's defaults unless told. */
   readonly limits?: () => Pick<PolicyLimits, "signInsMax" | "signInsPerAddressMax">;
@@ -53,7 +53,8 @@ class Waiting implements SignInService {
     this.#checkLimits(attempt.client.address);
     const secret = newSecret();
     const key = digestOf(secret);
-    const { timeoutMs, clock } = this.options;
+    const { clock } = this.options;
+    const timeoutMs = this.options.timeoutMs();
     const page: SignInPage = {
       code: this.#freshCode(),
       target: target?.name ?? attempt.database.split("/")[0] ?? "",

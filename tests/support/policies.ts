@@ -1,4 +1,5 @@
 /** A whole policy for tests that care about a part of it. */
+import { identitySchema, toIdentityConfig } from "../../policy/config_identity.ts";
 import { defaultLimits } from "../../policy/config_limits.ts";
 import { defaultRules } from "../../policy/config.ts";
 import { compileRules } from "../../policy/decide.ts";
@@ -24,7 +25,7 @@ export function policyInForce(
     limits: defaultLimits,
     reads: "durable",
     approvals: { retryMs: 2 * minute, transactionHoldMs: 5 * minute, advanceMs: 60 * minute },
-    issuerCa: new Map(),
+    identity: toIdentityConfig(identitySchema.parse({ issuer: "https://issuer.test", clientId: "postern" })),
     ...parts,
   });
 }

@@ -111,6 +111,13 @@ export class BrowserSessions {
     }
   }
 
+  /** Those of sign-ins that no longer count. */
+  review(stays: (identity: Identity) => boolean): void {
+    for (const session of this.#sessions.values()) {
+      if (!stays(session.identity)) this.#sessions.delete(session.id);
+    }
+  }
+
   #isAlive(session: BrowserSession): boolean {
     const now = this.clock();
     return now < session.expiresAt && now - session.seenAt < this.limits.idleMs;

@@ -28,6 +28,7 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
   const url = new URL(deps.url);
   const sessions = new BrowserSessions(deps.clock, { ...defaultBrowserLimits, ...deps.sessionLimits });
   deps.departures?.subscribe((who) => sessions.endOf(who));
+  deps.departures?.onReview((stays) => sessions.review(stays));
   const streams = new EventStreams(deps, sessions, {
     ...defaultStreamLimits,
     perSessionMax: deps.limits.eventStreams,

@@ -235,7 +235,7 @@ Deno.test("a password in the clear counts over TLS or on loopback only, an empty
     discovery: () => Promise.resolve({ configurationUrl: "https://x.example", scope: "openid" }),
   };
   const { verifyPassword: verify } = createPresentedSignIns(provider, passwords, {
-    everyone: false,
+    everyone: () => false,
   });
   const { user, password } = passwords.issue(ada, "orders");
   const from = (address: string, tls: string | null) => ({

@@ -42,7 +42,7 @@ function setUp(windowMs = 1000) {
       },
     };
   };
-  const share = shareSignIns(start, { windowMs, clock: () => now });
+  const share = shareSignIns(start, { windowMs: () => windowMs, clock: () => now });
   return { share: (one: ConnectionAttempt) => share(one, target), started, pass: (ms: number) => now += ms };
 }
 

@@ -21,7 +21,7 @@ const setUp = (options = {}) => {
   const time = { now: 1000 };
   const signIns = createSignIns({
     url: "https://postern.example/",
-    timeoutMs: 5000,
+    timeoutMs: () => 5000,
     clock: () => time.now,
     ...options,
   });
@@ -73,7 +73,7 @@ Deno.test("a refusal in the browser reaches the client with the name of who refu
 });
 
 Deno.test("nobody signs in: the wait ends at the deadline, and the link with it", async () => {
-  const { signIns, begin } = setUp({ timeoutMs: 20 });
+  const { signIns, begin } = setUp({ timeoutMs: () => 20 });
   const signIn = begin();
   await assert.rejects(signIn.identity, failed("Nobody signed in within"));
   assert.equal(signIns.find(secretOf(signIn.url)), null);
