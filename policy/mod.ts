@@ -18,6 +18,7 @@ import {
   createPresentedSignIns,
   createSignIns,
   Departures,
+  type Issuers,
   type Leaving,
   OneTimePasswords,
   Rechecks,
@@ -100,20 +101,12 @@ export interface PolicyPorts {
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPorts {
   const { journal, url, targetQuery, secret, connections, clock, log } = deps;
   const inForce = new PolicyInForce(compilePolicy(config));
-  const limits = () => inForce.current.limits;
-  const signIns = createSignIns({
-    url,
-    timeoutMs: () => inForce.current.identity.signInTimeoutMs,
-    limits,
-    clock,
-  });
-  const passwords = new OneTimePasswords({ clock, limits });
-  const { identity, prepareIdentity, departures, rechecks, recall } = identityParts(
+  const { identity, prepareIdentity, departures, rechecks, recall, ...entrances } = identityParts(
     config,
     inForce,
-    passwords,
     deps,
   );
+  const { signIns, passwords } = entrances;
   const approvals = approvalsUnder(inForce, departures, deps);
   const detections = new DetectionTotals();
   const { accounts, grants, waits } = accessParts(inForce, deps);
@@ -139,14 +132,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     meter: metrics,
     digestKey: digestKeyOf(secret),
     previews: new Previews({ dialectOf, query: targetQuery, secret, approvals, log }),
-    startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
-      windowMs: () => inForce.current.identity.shareSignInMs,
-      clock,
-    }),
-    presented: createPresentedSignIns(identity, passwords, {
-      everyone: () => inForce.current.identity.oauthBearer === "everyone",
-    }),
-    passwords,
+    ...entrances,
     clock,
     grants,
     accounts,
@@ -185,11 +171,12 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
 function identityParts(
   { identity: config }: PolicyConfig,
   inForce: PolicyInForce,
-  passwords: OneTimePasswords,
   { journal, url, clock, log }: PolicyDeps,
 ) {
+  const limits = () => inForce.current.limits;
   const settings = () => inForce.current.identity;
   const departures = new Departures(clock, (identity) => basisOf(identity, settings()) !== null);
+  const passwords = new OneTimePasswords({ clock, limits });
   const depart = (who: Leaving) => departures.depart(who);
   const rechecks = new Rechecks({ everyMs: () => settings().recheckMs, clock, log, depart });
   departures.subscribe((who) => {
@@ -222,7 +209,29 @@ function identityParts(
       departures.review((who) => basisOf(who, next) === basisOf(who, left));
     };
   };
-  return { identity, prepareIdentity, departures, rechecks, recall };
+  const passed = { identity, prepareIdentity, departures, rechecks, recall };
+  return { ...passed, ...entrancesOf(identity, passwords, settings, { url, limits, clock }) };
+}
+
+/** The ways in: by a browser, and by what a client may present. */
+function entrancesOf(
+  identity: Issuers,
+  passwords: OneTimePasswords,
+  settings: () => PolicyConfig["identity"],
+  common: Pick<PolicyDeps, "url" | "clock"> & { readonly limits: () => PolicyConfig["limits"] },
+) {
+  const signIns = createSignIns({ ...common, timeoutMs: () => settings().signInTimeoutMs });
+  return {
+    signIns,
+    passwords,
+    startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
+      windowMs: () => settings().shareSignInMs,
+      clock: common.clock,
+    }),
+    presented: createPresentedSignIns(identity, passwords, {
+      everyone: () => settings().oauthBearer === "everyone",
+    }),
+  };
 }
 
 const watching = (rechecks: Rechecks) => ({
