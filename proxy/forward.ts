@@ -1,8 +1,9 @@
 /** What `postern proxy` needs of a protocol: to sign in at a Postern for a client on this machine. */
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { asPosternError, PosternError } from "../policy/errors.ts";
 import type { Target } from "../policy/types.ts";
-import type { ConnectRequest, Stream } from "./protocol.ts";
+import type { ConnectRequest } from "./protocol.ts";
 
 export interface ForwardTo {
   /** Where the Postern listens. */
@@ -62,7 +63,7 @@ export function refusalOf(thrown: unknown): PosternError {
 }
 
 /** Bytes both ways until either side ends. */
-export function joined(one: Stream, other: Stream): Promise<void> {
+export function joined(one: Duplex, other: Duplex): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       one.destroy();

@@ -7,7 +7,7 @@ import { Capability as C } from "./constants.ts";
  * Bit 0 says "not MariaDB's extended capabilities": with it set nobody reads the extended field, so bulk
  * execution, progress reports and cached metadata are off on both sides instead of garbled. Query
  * attributes are taken from clients whatever the target, and taken out where it has none: see attributes.ts.
- * Left out on purpose: COMPRESS and zstd, LOCAL_FILES (a target could ask the client for any file),
+ * Left out on purpose: LOCAL_FILES (a target could ask the client for any file),
  * OPTIONAL_RESULTSET_METADATA (masks need the metadata), MULTI_FACTOR.
  */
 const offeredAlways = C.longPassword | C.foundRows | C.longFlag | C.connectWithDb | C.noSchema | C.odbc |
@@ -35,13 +35,16 @@ const names: readonly (readonly [number, string])[] = [
   [C.ssl, "SSL"],
 ];
 
+/** Between Postern and the client alone. */
+export const compressions = C.compress | C.zstd;
+
 export function has(flags: number, flag: number): boolean {
   return (flags & flag) !== 0;
 }
 
 /** What the greeting offers. */
 export function offered(withTls: boolean): number {
-  return withTls ? offeredAlways | C.ssl : offeredAlways;
+  return offeredAlways | compressions | (withTls ? C.ssl : 0);
 }
 
 /**

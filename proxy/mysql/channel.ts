@@ -1,8 +1,9 @@
 /** One end of a connection: bytes in with back-pressure, bytes out with waiting, and one way to interrupt both. */
 import type { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
-import type { Stream } from "../protocol.ts";
 import type { Outbox } from "../wire/outbox.ts";
+import type { Duplex } from "node:stream";
+import { type CompressedOptions, CompressedStream } from "./compression.ts";
 import { type Packet, PacketReader } from "./packets.ts";
 
 /** Read ahead while nobody asks: enough to see a disconnect, and no more than this is kept. */
@@ -10,7 +11,8 @@ const readAheadBytes = 262_144;
 
 export class Channel {
   readonly reader = new PacketReader();
-  #stream: Stream;
+  #stream: Duplex;
+  #compressed: CompressedStream | null = null;
   #ended = false;
   #failure: PosternError | null = null;
   #wake: (() => void) | null = null;
@@ -19,12 +21,12 @@ export class Channel {
   #listeners: (() => void)[] = [];
 
   /** `name` is `client` or `target`, for messages. */
-  constructor(stream: Stream, readonly name: "client" | "target") {
+  constructor(stream: Duplex, readonly name: "client" | "target") {
     this.#stream = stream;
     this.#attach();
   }
 
-  get stream(): Stream {
+  get stream(): Duplex {
     return this.#stream;
   }
 
@@ -69,7 +71,10 @@ export class Channel {
   async packet(bytesMax: number, limitName: string): Promise<Packet> {
     for (;;) {
       const packet = this.reader.next(bytesMax, limitName);
-      if (packet !== null) return packet;
+      if (packet !== null) {
+        this.#compressed?.answers(packet.raw.length);
+        return packet;
+      }
       if (!await this.more()) throw this.gone();
     }
   }
@@ -94,7 +99,7 @@ export class Channel {
   }
 
   /** Lets go of the stream for an upgrade; bytes read too far go back to it. Returns it. */
-  detach(): Stream {
+  detach(): Duplex {
     const stream = this.#stream;
     stream.off("data", this.#onData);
     stream.off("end", this.#onEnd);
@@ -107,10 +112,22 @@ export class Channel {
   }
 
   /** Goes on over the upgraded stream. */
-  attach(stream: Stream): void {
+  attach(stream: Duplex): void {
     this.#stream = stream;
     this.#paused = false;
     this.#attach();
+  }
+
+  /** Goes on in the compressed protocol. What breaks it interrupts this channel, too. */
+  compress(options: Omit<CompressedOptions, "fault">): void {
+    const fault = (error: PosternError) => this.interrupt(error);
+    this.attach(this.#compressed = new CompressedStream(this.detach(), { ...options, fault }));
+  }
+
+  /** The next packet starts a command. */
+  expectCommand(): void {
+    this.reader.expect(0);
+    this.#compressed?.rests();
   }
 
   /** Says `last` if it still can, and closes. */

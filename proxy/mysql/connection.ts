@@ -9,6 +9,7 @@ import { accessGranted } from "./access_wait.ts";
 import { Channel } from "./channel.ts";
 import { ClientAuth } from "./client_auth.ts";
 import { handleCommand } from "./commands.ts";
+import { compressionOf } from "./compression.ts";
 import { Command, ErrorCode, Status } from "./constants.ts";
 import { betweenCommands, Conversation } from "./conversation.ts";
 import { toClient } from "./errors.ts";
@@ -113,6 +114,9 @@ export class Connection {
       const status = this.#conversation?.state.status ?? Status.autocommit;
       const ok = encodeOk({ status }, said.login.capabilities);
       await this.#client.write(encodePacket(auth.nextSequence, ok));
+      const compression = compressionOf(said.login.capabilities);
+      const { statementBytesMax } = deps.limits;
+      if (compression !== null) this.#client.compress({ compression, statementBytesMax });
       this.#accepted = true;
       if (identity === null) await serveKill(this.#client, said, deps, shared);
       return identity !== null;
@@ -193,7 +197,7 @@ export class Connection {
       waiting = true;
       this.#idleSince = Date.now();
       conversation.expecting = betweenCommands;
-      this.#client.reader.expect(0);
+      this.#client.expectCommand();
       const packet = await this.#client.packet(this.deps.limits.statementBytesMax, "listen.limits.statement");
       waiting = false;
       this.#idleSince = 0;

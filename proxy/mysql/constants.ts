@@ -30,6 +30,7 @@ export const Capability = {
   canHandleExpiredPasswords: 1 << 22,
   sessionTrack: 1 << 23,
   deprecateEof: 1 << 24,
+  zstd: 1 << 26,
   queryAttributes: 1 << 27,
 } as const;
 

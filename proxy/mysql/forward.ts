@@ -8,7 +8,7 @@ import {
   joined,
   refusalOf,
 } from "../forward.ts";
-import { offered } from "./capabilities.ts";
+import { compressions, offered } from "./capabilities.ts";
 import { Channel } from "./channel.ts";
 import { Capability, Status } from "./constants.ts";
 import { has } from "./capabilities.ts";
@@ -25,6 +25,8 @@ const loginBytesMax = 10_000;
 /** What the Postern's greetings say, for the greetings of later connections. */
 const versions = new Versions();
 let lastThread = 0;
+/** Bytes go on as they come, and to this machine alone. */
+const offer = offered(false) & ~compressions;
 
 export const forward: Forward = async (client, to) => {
   client.on("error", () => {});
@@ -36,7 +38,7 @@ export const forward: Forward = async (client, to) => {
     channel.reader.expect(1);
     const { payload, sequence: answered } = await channel.packet(loginBytesMax, "a sign-in packet");
     sequence = answered;
-    await serve(channel, decodeLogin(payload, offered(false)), answered, to);
+    await serve(channel, decodeLogin(payload, offer), answered, to);
   } catch (error) {
     await channel.write(encodePacket(sequence + 1, toClient(refusalOf(error)))).catch(() => {});
   } finally {
@@ -49,7 +51,7 @@ const greeting = (): Uint8Array =>
     version: versions.forAddress(""),
     threadId: ++lastThread,
     scramble: printableScramble(),
-    capabilities: offered(false),
+    capabilities: offer,
     collation: 45,
     status: Status.autocommit,
     plugin: greetingPlugin,

@@ -30,7 +30,7 @@ export async function serveKill(
   const ok = encodeOk({ status: Status.autocommit }, login.capabilities);
   const timer = setTimeout(() => client.close(), deps.limits.startupTimeoutMs);
   try {
-    client.reader.expect(0);
+    client.expectCommand();
     const packet = await client.packet(commandBytesMax, "a KILL");
     const asked = killOf(packet.payload, has(login.capabilities, Capability.queryAttributes));
     if (asked === "quit") return;

@@ -50,6 +50,7 @@ export function decodeLogin(payload: Uint8Array, offer: number): Login {
   const attributes = has(capabilities, Capability.connectAttributes) && reader.left > 0
     ? readAttributes(reader)
     : new Map<string, string>();
+  // Behind it zstd's level may come: how hard the client tries is no reason to do the same.
   return { capabilities, maxPacketBytes, collation, user, response, database, plugin, attributes };
 }
 

@@ -1,5 +1,5 @@
 /** What is to be written, gathered so that one turn of the pump is one write. */
-import type { Stream } from "../protocol.ts";
+import type { Duplex } from "node:stream";
 
 /** Pieces up to this size together are copied into one write; larger ones are written as they are. */
 const coalesceBytes = 65_536;
@@ -35,7 +35,7 @@ export class Outbox {
   }
 
   /** Writes what was gathered. False where the stream asks to wait for its `drain`. */
-  flush(stream: Stream): boolean {
+  flush(stream: Duplex): boolean {
     const pieces = this.#pieces;
     if (pieces.length === 0) return !stream.writableNeedDrain;
     const bytes = this.#bytes;
@@ -49,7 +49,7 @@ export class Outbox {
 }
 
 /** Runs of small pieces as one write each, large ones alone. */
-function writeRuns(stream: Stream, pieces: readonly Uint8Array[]): boolean {
+function writeRuns(stream: Duplex, pieces: readonly Uint8Array[]): boolean {
   let more = true;
   let from = 0;
   let runBytes = 0;
