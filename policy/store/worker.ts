@@ -1,6 +1,6 @@
 /** The Worker that owns the store's database: takes calls one at a time, answers each. */
 /// <reference lib="deno.worker" />
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { PosternError } from "../errors.ts";
 import type { AnswerMessage, CallHandlers, CallMessage, CallName, Failure, NewsMessage } from "./calls.ts";
 import { advanceCursor, claimCursor, releaseCursor } from "./cursors.ts";
@@ -31,11 +31,11 @@ import { indexNext } from "./search_index.ts";
 declare const self: DedicatedWorkerGlobalScope;
 
 /**
- * The statements of clients go first: what this thread does nobody waits for, and a scheduler that treats it as
- * their equal lets them wait for it, some milliseconds at each turn. (On Linux a priority is the thread's own.)
+ * Once the store is open the statements of clients go first: they do not wait for this thread, and a scheduler that
+ * treats it as their equal lets them wait for it, some milliseconds at each turn. (On Linux a priority is the
+ * thread's own.) Not lower, since people at the dashboard do wait for it.
  */
-const NICENESS = 10;
-if (Deno.build.os === "linux") setPriority(0, NICENESS);
+const NICENESS = 5;
 
 let db: Database | undefined;
 let engine: Engine | undefined;
@@ -53,6 +53,7 @@ const handlers: CallHandlers = {
       : await (await import("./url_database.ts")).openUrl(options.url);
     engine = await Engine.open(db, options);
     await db.listen((news) => self.postMessage({ news } satisfies NewsMessage));
+    if (Deno.build.os === "linux" && getPriority(0) < NICENESS) setPriority(0, NICENESS);
     return await engine.freshSegment();
   },
   drain: ({ to, hashes }) => opened().drain(to, hashes),
