@@ -1,6 +1,6 @@
 /** Detectors at work: which texts of a session's results they read, what they count, what the client gets. */
 import type { CountryCode } from "libphonenumber-js";
-import { detect, type DetectorKind, maskHits } from "./detect.ts";
+import { detect, type DetectorKind, type Hit, maskHits } from "./detect.ts";
 import { maskCoarsely } from "./detect_coarse.ts";
 import { anyGlob } from "./glob.ts";
 import { safeName } from "./reasons.ts";
@@ -24,7 +24,12 @@ export interface Detection {
   readonly column: string;
   readonly kind: DetectorKind;
   readonly count: number;
+  /** The first of them, masked, without the text around it. Shown, and never recorded. */
+  readonly sample: string;
 }
+
+/** UTF-16 units of a sample. */
+const sampleLengthMax = 40;
 
 /** UTF-16 units of a value that are searched with care, so that other clients need not wait. */
 const carefulLengthMax = 16_384;
@@ -36,9 +41,11 @@ export function watches(setting: DetectorSetting | undefined, groups: readonly s
   return setting !== undefined && !groups.some(anyGlob(setting.except?.groups ?? []));
 }
 
+type Found = Pick<Detection, "count" | "sample">;
+
 /** The detectors of one session. Memory is bounded by the columns of one statement. */
 export class SessionWatcher implements Watcher {
-  #counts = new Map<string, Map<DetectorKind, number>>();
+  #counts = new Map<string, Map<DetectorKind, Found>>();
 
   /** `nameOf`: a column by its origin in the catalog, `schema.table.column`. */
   constructor(
@@ -59,7 +66,7 @@ export class SessionWatcher implements Watcher {
   take(): readonly Detection[] {
     if (this.#counts.size === 0) return [];
     const found = [...this.#counts].flatMap(([column, kinds]) =>
-      [...kinds].map(([kind, count]) => ({ column, kind, count }))
+      [...kinds].map(([kind, found]) => ({ column, kind, ...found }))
     );
     this.#counts = new Map();
     return found;
@@ -70,22 +77,26 @@ export class SessionWatcher implements Watcher {
     const careful = text.length > carefulLengthMax ? text.slice(0, carefulLengthMax) : text;
     const all = detect(careful, country === undefined ? {} : { country });
     const hits = kinds === undefined ? all : all.filter(({ kind }) => kinds.includes(kind));
-    for (const { kind } of hits) this.#count(column, kind);
+    for (const hit of hits) this.#count(column, hit, careful);
     if (mode === "audit") return text;
     // Across the border, and in what follows, anything that looks like one is taken for one.
     if (careful !== text) return maskCoarsely(text);
     return hits.length === 0 ? text : maskHits(text, hits);
   }
 
-  #count(column: string, kind: DetectorKind): void {
+  #count(column: string, { kind, start, end }: Hit, text: string): void {
     let kinds = this.#counts.get(column);
     if (kinds === undefined) {
       if (this.#counts.size >= columnsMax) return;
       this.#counts.set(column, kinds = new Map());
     }
-    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    const { count, sample } = kinds.get(kind) ?? { count: 0, sample: sampleOf(kind, text.slice(start, end)) };
+    kinds.set(kind, { count: count + 1, sample });
   }
 }
+
+const sampleOf = (kind: DetectorKind, text: string): string =>
+  maskHits(text, [{ kind, start: 0, end: text.length }]).slice(0, sampleLengthMax);
 
 /** What the detectors found in a column of a target since Postern started. */
 export interface DetectionTotal extends Detection {
@@ -111,7 +122,8 @@ export class DetectionTotals {
       const key = JSON.stringify([place.target, place.database, one.column, one.kind]);
       const before = this.#totals.get(key);
       if (before === undefined && this.#totals.size >= totalsMax) continue;
-      this.#totals.set(key, { ...place, ...one, count: one.count + (before?.count ?? 0), lastAt: at });
+      const count = one.count + (before?.count ?? 0);
+      this.#totals.set(key, { ...place, ...one, sample: before?.sample ?? one.sample, count, lastAt: at });
     }
   }
 

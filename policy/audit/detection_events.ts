@@ -17,7 +17,7 @@ export function valuesDetected(
   about: { readonly person: string; readonly session: string; readonly target: string },
   statement: string,
   masked: boolean,
-  found: readonly Detection[],
+  found: readonly Omit<Detection, "sample">[],
 ): EventDraft & { readonly type: "values.detected"; readonly data: z.infer<typeof valuesDetectedData> } {
   const data = {
     statement,

@@ -120,7 +120,7 @@ async function manyRefusals(db: Database, day: readonly string[]): Promise<Unusu
   const rows = await db.query({
     text: `SELECT person, sum(denied)::text FROM sessions
            WHERE started_at >= $1::int8 AND started_at < $2::int8
-           GROUP BY person HAVING sum(denied) >= ${REFUSALS_MANY} ORDER BY 2 DESC LIMIT ${UNUSUAL_MAX}`,
+           GROUP BY person HAVING sum(denied) >= ${REFUSALS_MANY} ORDER BY sum(denied) DESC LIMIT ${UNUSUAL_MAX}`,
     values: day,
   });
   return rows.map(([person, refusals]) => ({

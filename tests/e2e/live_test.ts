@@ -1,8 +1,16 @@
 /** Live sessions in Chromium: what real psql sessions run, wait for and have had so far; following and ending them. */
+import assert from "node:assert/strict";
 import { counts } from "../support/counts.ts";
 import { ada, devin, grace, realTest, root } from "./real_support.ts";
 
-realTest("who runs what now is seen, followed and ended", {}, async (test) => {
+const sections = `masks: [{ columns: ["*.customers.ssn"], mask: { kind: partial, keepLast: 4 } }]
+notify: { channels: { nowhere: { kind: webhook, url: "http://127.0.0.1:9/", secret: { env: HOOK_SECRET } } } }`;
+
+realTest("who runs what now is seen, followed and ended", {
+  sections,
+  inPostgresql: true,
+  env: { HOOK_SECRET: "a-secret-of-the-hook-2f" },
+}, async (test) => {
   const busy = await test.psql(devin);
   const waiting = await test.psql(devin);
   const idle = await test.psql(grace);
@@ -78,5 +86,39 @@ realTest("who runs what now is seen, followed and ended", {}, async (test) => {
     // psql looks for what has come with its next statement.
     await idle.send("SELECT 1;");
     await idle.expect(/grace@example.test ended this session: Left it open/);
+  });
+
+  await test.step("what is unusual about a day is named, each with the way to it; and what does not work", async () => {
+    const psql = await test.psql(devin);
+    // Of a month in which devin came every day, and always six hours before now.
+    await test.target.query(
+      `INSERT INTO sessions (id, node, person, target, started_at, ended_at, end_reason, started)
+       SELECT 'before-' || day, 'gone', '${devin.email}', 'demo', at, at + 60000, 'left', '{}'
+       FROM generate_series(1, 12) AS day,
+         LATERAL (SELECT (extract(epoch FROM now()) * 1000)::int8 - day * 86400000 - 21600000) AS moment (at)`,
+      { database: "record" },
+    );
+    await psql.send("SELECT n FROM generate_series(1, 12000) AS n \\g /dev/null");
+    await psql.expect(/=>/);
+    for (let at = 0; at < 5; at++) {
+      await psql.send("DROP TABLE payments;");
+      await psql.expect(/ERROR/);
+    }
+    await admin.getByRole("link", { name: "Overview" }).click();
+    const unusual = admin.getByRole("region", { name: "Unusual" }).getByRole("listitem");
+    const odd = (kind: string, text: RegExp) =>
+      unusual.filter({ hasText: kind }).filter({ hasText: text }).first();
+    await odd("Many refusals", /devin@example.test was refused 5 statements/).waitFor();
+    await odd("Many rows", /devin@example.test had 12,000 rows from demo/).waitFor();
+    await odd("Unusual hour", /devin@example.test connected to demo at .*, as never in the last month/)
+      .waitFor();
+    await odd("First time", /grace@example.test connected to demo for the first time/).waitFor();
+    assert.equal(await unusual.filter({ hasText: "First time" }).filter({ hasText: devin.email }).count(), 0);
+    const health = admin.getByRole("region", { name: "Health" }).getByRole("listitem");
+    await health.filter({ hasText: "notifications nowhere" }).getByText("Trouble").waitFor();
+    await test.looks(admin, "overview-unusual");
+    await odd("Many refusals", /devin/).getByRole("link").click();
+    await admin.locator(".hit").getByText("DROP TABLE payments").first().waitFor();
+    await counts(admin.locator(".hit"), 5);
   });
 });

@@ -5,7 +5,8 @@ import { sampleData } from "../demo/sample_data.ts";
 import { startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import type { Person } from "../support/issuer.ts";
 import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
-import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { storeUrl } from "../support/nodes.ts";
+import { type Postgresql, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 import { type PsqlSession, startPsql } from "../support/psql.ts";
 import { chromiumNeeded, findings, launchChromium, type Look } from "./dashboard_support.ts";
@@ -26,6 +27,8 @@ export const grace: Person = {
 export interface RealTest {
   readonly gateway: TestGateway;
   readonly browser: Browser;
+  /** The target `demo` itself. */
+  readonly target: Postgresql;
   /** The MariaDB, where one was asked for. */
   readonly shop: Mariadb | null;
   /** A signed-in page in a browser profile of its own. */
@@ -45,6 +48,9 @@ export interface RealOptions {
   readonly sql?: string;
   /** Statements may be run on `demo` from the dashboard. */
   readonly console?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The record is kept in a PostgreSQL database. */
+  readonly inPostgresql?: boolean;
   /** Also a MariaDB as the target `shop`, with this SQL run in it. */
   readonly shop?: string;
 }
@@ -59,14 +65,24 @@ export function realTest(
 ): void {
   const needs = ["psql", "script", postgresqlHere, chromiumNeeded];
   testNeeding(options.shop === undefined ? needs : [...needs, mariadbHere], name, async (t) => {
-    const target = await startPostgresql({ sql: sampleData + (options.sql ?? "") });
+    const target = await startPostgresql({
+      sql: sampleData + (options.sql ?? ""),
+      ...(options.inPostgresql === true ? { superuserSql: "CREATE DATABASE record OWNER app" } : {}),
+    });
+    const record = storeUrl({ ...target, database: "record" });
     const shop = options.shop === undefined ? null : await startMariadb({ sql: options.shop });
     const open = options.console === true ? "    console: true\n" : "";
     const gateway = await startTestGateway({
       targets: targetYaml("demo", "postgresql", target) +
         open + (options.target ?? "") + (shop === null ? "" : shopYaml(shop) + open),
-      sections: options.sections ?? masks,
-      env: { TARGET_PASSWORD: target.password, SHOP_PASSWORD: shop?.password ?? "" },
+      sections: (options.sections ?? masks) +
+        (options.inPostgresql === true ? "\nstore: { url: { env: RECORD_URL } }" : ""),
+      env: {
+        ...options.env,
+        RECORD_URL: record,
+        TARGET_PASSWORD: target.password,
+        SHOP_PASSWORD: shop?.password ?? "",
+      },
       people: [devin, ada, alex, grace, root],
       admins: ["db-admins"],
     });
@@ -76,6 +92,7 @@ export function realTest(
       await body({
         gateway,
         browser,
+        target,
         shop,
         page: (person, path, look = {}) => openAs(browser, gateway, person, path, look),
         psql: async (person, at = "demo") => {

@@ -117,11 +117,26 @@ realTest("what psql ran is found, linked, played and checked", { target, sql }, 
     await auditor.getByRole("img", { name: /statements today by hour/ }).waitFor();
     const unusual = auditor.getByRole("region", { name: "Unusual" });
     assert.match(await unusual.innerText(), /First time\s+devin@example.test connected to demo/);
-    assert.match(await auditor.getByRole("region", { name: "Health" }).innerText(), /Works\s+store/);
+    const health = auditor.getByRole("region", { name: "Health" });
+    assert.match(await health.innerText(), /Works\s+store/);
     const texts = auditor.getByRole("region", { name: "Found in texts" });
     await texts.getByText("public.tickets.note contained 2 card numbers").waitFor();
     assert.match(await texts.innerText(), /Shown\s+public\.tickets\.note/);
+    await texts.getByText("**** **** **** 1111", { exact: true }).waitFor();
     await texts.getByRole("button", { name: "Copy a mask for it" }).first().waitFor();
+    assert.match(await health.innerText(), /Works\s+issuer\s+127\.0\.0\.1/);
     await test.looks(auditor, "overview");
+  });
+
+  await test.step("what detectors found is linked from the rules, for who may see it", async () => {
+    await auditor.goto(`${test.gateway.dashboard}/rules`);
+    await auditor.getByRole("link", { name: "what detectors found" }).click();
+    const texts = auditor.getByRole("region", { name: "Found in texts" });
+    await texts.getByText("public.tickets.note contained 2 card numbers").waitFor();
+    await auditor.waitForFunction(() => scrollY > 0);
+    const engineer = await test.page(devin, "/rules");
+    await engineer.getByRole("heading", { name: "The rules that are for you" }).waitFor();
+    assert.equal(await engineer.getByRole("link", { name: /what detectors found|Overview/ }).count(), 0);
+    assert.equal((await (await test.gateway.signIn(devin)).api("/api/detections")).status, 403);
   });
 });

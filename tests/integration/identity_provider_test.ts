@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createIdentityProvider, type IdentityOptions } from "../../policy/identity/mod.ts";
+import {
+  createIdentityProvider,
+  createIssuers,
+  Departures,
+  type IdentityOptions,
+} from "../../policy/identity/mod.ts";
 import { type Issuer, type IssuerOptions, signInByHttp, startIssuer } from "../support/issuer.ts";
 
 const redirectUri = "http://127.0.0.1:1/auth/callback";
@@ -300,5 +305,26 @@ Deno.test("an issuer that misbehaves is refused: redirects, floods, other names,
     await assert.rejects(providerOf(url).begin(redirectUri), failed("authorization_endpoint cannot be used"));
     const token = "eyJhbGciOiJSUzI1NiJ9.e30.eA";
     await assert.rejects(providerOf(url).verifyToken(token), failed("it is a link-local address"));
+  });
+});
+
+Deno.test("whether the issuer answers is asked anew each minute", async () => {
+  let now = Date.now();
+  await withIssuer(async (issuer) => {
+    const main = { issuer: issuer.url, clientId: "postern", groupsClaim: "groups" };
+    const clock = () => now;
+    const departures = new Departures(clock);
+    const issuers = createIssuers({ main, others: [], services: [], url: "http://127.0.0.1:1" }, {
+      clock,
+      departures,
+      log: () => {},
+    });
+    const [probe] = issuers.probes();
+    assert.equal(probe?.name, "issuer");
+    assert.equal(await probe.ask(), new URL(issuer.url).host);
+    await issuer.close();
+    assert.equal(await probe.ask(), new URL(issuer.url).host, "not asked again within the minute");
+    now += 61_000;
+    await assert.rejects(async () => await probe.ask(), { code: "AuthFailed" });
   });
 });

@@ -46,8 +46,9 @@ export interface NodesOptions {
   readonly before?: readonly (readonly string[])[];
 }
 
-export const storeUrl = ({ user, password, host, port, database }: Postgresql): string =>
-  `postgres://${user}:${password}@${host}:${port}/${database}`;
+export const storeUrl = (
+  { user, password, host, port, database }: Omit<Postgresql, "database"> & { readonly database: string },
+): string => `postgres://${user}:${password}@${host}:${port}/${database}`;
 
 export async function startNodes(options: NodesOptions): Promise<Nodes> {
   await ensureBundle();

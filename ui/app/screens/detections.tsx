@@ -1,9 +1,13 @@
 /** What detectors found in texts that no rule names: where, how much, and the mask that would end it. */
+import { useEffect, useRef } from "preact/hooks";
 import type { Detections } from "../../contract.ts";
 import { Badge, CopyButton, Failure, Loading, Time } from "../parts/basics.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { useResource } from "../state/resource.ts";
+
+/** Of links that lead to this part of the overview. */
+export const foundHash = "#found";
 
 type Detection = Detections["detections"][number];
 
@@ -11,8 +15,13 @@ export function DetectionsPart() {
   const it = useResource<Detections>("detections", () => get<Detections>("/api/detections"));
   const found = it.data.value?.detections;
   const error = it.error.value;
+  const section = useRef<HTMLElement>(null);
+  const asked = location.hash === foundHash;
+  useEffect(() => {
+    if (asked && found !== undefined) section.current?.scrollIntoView();
+  }, [asked, found === undefined]);
   return (
-    <section aria-label="Found in texts">
+    <section aria-label="Found in texts" ref={section}>
       <h2 class="section">Found in texts</h2>
       {error ? <Failure error={error} retry={it.reload} /> : null}
       {found === undefined
@@ -38,7 +47,10 @@ function Found({ one }: { one: Detection }) {
     <>
       <Badge tone={one.masked ? "allow" : "hold"}>{one.masked ? "Hidden" : "Shown"}</Badge>
       <span>
-        <Marked text={one.text} /> on <Marked text={one.target} />, last at <Time at={one.lastAt} />{" "}
+        <Marked text={one.text} /> on <Marked text={one.target} />, as in{" "}
+        <code class="value">
+          <Marked text={one.sample} />
+        </code>, last at <Time at={one.lastAt} />{" "}
         {mask === null ? null : <CopyButton text={mask} label="Copy a mask for it" />}
       </span>
     </>

@@ -6,6 +6,7 @@ import { Marked } from "../parts/marked.tsx";
 import { thenLooks } from "../parts/states.ts";
 import { get } from "../state/api.ts";
 import { useResource } from "../state/resource.ts";
+import { foundHash } from "./detections.tsx";
 import { TryOut } from "./try_out.tsx";
 
 export function RulesScreen() {
@@ -35,6 +36,14 @@ export function RulesScreen() {
             ))}
           </ol>
           <Masks policy={policy} />
+          {policy.all
+            ? (
+              <p class="section-note">
+                What no mask names may still stand in texts: see{" "}
+                <a href={`/overview${foundHash}`}>what detectors found</a>.
+              </p>
+            )
+            : null}
         </>
       )}
     </section>
