@@ -314,7 +314,7 @@ Deno.test("whether the issuer answers is asked anew each minute", async () => {
     const main = { issuer: issuer.url, clientId: "postern", groupsClaim: "groups" };
     const clock = () => now;
     const departures = new Departures(clock);
-    const issuers = createIssuers({ main, others: [], services: [], url: "http://127.0.0.1:1" }, {
+    const issuers = createIssuers({ main, others: [] }, {
       clock,
       departures,
       log: () => {},
