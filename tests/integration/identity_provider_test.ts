@@ -317,6 +317,8 @@ Deno.test("whether the issuer answers is asked anew each minute", async () => {
     const issuers = createIssuers({ main, others: [] }, {
       clock,
       departures,
+      services: () => [],
+      url: "http://127.0.0.1:1",
       log: () => {},
     });
     const [probe] = issuers.probes();
