@@ -105,6 +105,8 @@ function reasonOf(error: Error): string {
   const text = `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`;
   if (/refused/i.test(text)) return "connection refused";
   if (/dns|lookup|resolve/i.test(text)) return "its name does not resolve";
-  if (/certificate|tls|handshake/i.test(text)) return "its TLS certificate is not accepted (identity.ca)";
+  if (/certificate|tls|handshake/i.test(text)) {
+    return "its TLS certificate is not accepted (identity.ca, or postern login --ca)";
+  }
   return "the connection failed";
 }

@@ -56,9 +56,9 @@ export class PublicClient {
   readonly #issuer: Issuer;
   readonly #client: Client;
 
-  /** Throws AuthFailed for an address that is not asked. Contacts nobody yet. */
-  constructor(issuer: string, clientId: string) {
-    this.#issuer = new Issuer(issuer, Date.now, nobody, () => undefined);
+  /** `ca`: PEM of authorities beside the public ones. Throws AuthFailed for an address that is not asked. Contacts nobody yet. */
+  constructor(issuer: string, clientId: string, ca?: string) {
+    this.#issuer = new Issuer(issuer, Date.now, nobody, () => ca);
     this.#client = { client_id: clientId };
   }
 

@@ -1,9 +1,12 @@
 /** A person with a second screen: opens the page of a device code (RFC 8628) and says who they are. */
 import { HttpBrowser } from "./http_browser.ts";
 
-/** `page` is the verification address with the code in it, or without, where `code` is typed in. */
-export async function approveDevice(page: string, person: string, code?: string): Promise<void> {
-  const browser = new HttpBrowser();
+/**
+ * `page` is the verification address with the code in it, or without, where `code` is typed in; `ca` an authority (PEM)
+ * that the person's browser trusts.
+ */
+export async function approveDevice(page: string, person: string, code?: string, ca?: string): Promise<void> {
+  const browser = new HttpBrowser(ca);
   const form = await browser.get(page);
   const fields = Object.fromEntries(
     [...form.text.matchAll(/name="(\w+)" value="([^"]*)"/g)].map((

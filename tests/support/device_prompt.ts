@@ -10,6 +10,7 @@ export async function runWithDevice(
   command: readonly string[],
   person: string,
   env: Readonly<Record<string, string>> = {},
+  ca?: string,
 ): Promise<Output> {
   const [name = "", ...args] = command;
   const child = new Deno.Command(name, { args, env, stdin: "null", stdout: "piped", stderr: "piped" })
@@ -24,7 +25,7 @@ export async function runWithDevice(
       const [, page, code] = /(https?:\/\/\S+)\s+and enter the code:?\s+(\S+)/.exec(stderr) ?? [];
       if (asked || page === undefined || code === undefined || !stderr.endsWith("\n")) continue;
       asked = true;
-      await approveDevice(page, person, code);
+      await approveDevice(page, person, code, ca);
     }
     const { code } = await child.status;
     if (!asked) throw new Error(`no code was shown, but: ${stderr}${await stdout}`);

@@ -7,6 +7,8 @@ const savedSchema = z.strictObject({
   issuer: z.string(),
   clientId: z.string(),
   person: z.string(),
+  /** PEM of the authorities that count for this dashboard and its issuer, beside the public ones. */
+  ca: z.string().optional(),
   tokens: z.strictObject({
     bearer: z.string(),
     accessToken: z.string(),

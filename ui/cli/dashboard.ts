@@ -30,27 +30,34 @@ export function dashboardUrl(text: string): string {
   return url.origin;
 }
 
+/** A dashboard as programs ask it: where, and the authorities (PEM) that count beside the public ones. */
+export interface Place {
+  readonly url: string;
+  readonly ca: string | undefined;
+}
+
 /** Asks once, with a time limit; redirects are not followed. Throws PosternErrors in words for a terminal. */
 export async function ask<T>(
-  url: string,
+  { url, ca }: Place,
   path: string,
   schema: z.ZodType<T>,
   init: RequestInit = {},
 ): Promise<T> {
+  const client = ca === undefined ? null : Deno.createHttpClient({ caCerts: [ca], poolMaxIdlePerHost: 0 });
   let response: Response;
   let body: unknown;
   try {
     response = await fetch(`${url}${path}`, {
       ...init,
+      ...(client === null ? {} : { client }),
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
     });
     body = await response.json().catch(() => null);
   } catch (cause) {
-    throw new PosternError("TargetUnavailable", `Postern's dashboard cannot be reached at ${url}`, {
-      hint: "Check the address, and the network or VPN",
-      cause,
-    });
+    throw unreachable(url, cause);
+  } finally {
+    client?.close();
   }
   if (response.ok) {
     const parsed = schema.safeParse(body);
@@ -72,7 +79,17 @@ export async function ask<T>(
   });
 }
 
-export const about = (url: string) => ask(url, "/.well-known/postern", aboutSchema);
+function unreachable(url: string, cause: unknown): PosternError {
+  const untrusted = /certificate/i.test(String((cause as Error).cause ?? cause));
+  return new PosternError("TargetUnavailable", `Postern's dashboard cannot be reached at ${url}`, {
+    hint: untrusted
+      ? "Its certificate is not accepted: name your company's authority with `postern login --ca FILE`"
+      : "Check the address, and the network or VPN",
+    cause,
+  });
+}
+
+export const about = (place: Place) => ask(place, "/.well-known/postern", aboutSchema);
 
 /** The signed-in person at one dashboard. */
 export class SignedIn {
@@ -109,7 +126,8 @@ export class SignedIn {
 
   async #ask<T>(path: string, schema: z.ZodType<T>, init: RequestInit = {}): Promise<T> {
     const bearer = await this.#bearer();
-    return await ask(this.url, path, schema, {
+    const { ca } = this.file.read().signIns[this.url] ?? {};
+    return await ask({ url: this.url, ca }, path, schema, {
       ...init,
       headers: { ...init.headers as Record<string, string>, authorization: `Bearer ${bearer}` },
     });
@@ -124,8 +142,8 @@ export class SignedIn {
       const current = now.signIns[this.url];
       if (current === undefined) throw notSignedIn(this.url);
       if (isFresh(current)) return [now, current.tokens.bearer];
-      const tokens = await new PublicClient(current.issuer, current.clientId).renew(current.tokens)
-        .catch((thrown) => {
+      const tokens = await new PublicClient(current.issuer, current.clientId, current.ca)
+        .renew(current.tokens).catch((thrown) => {
           const { message, rule } = asPosternError(thrown);
           throw new PosternError("AuthFailed", `Your sign-in cannot be renewed: ${message}`, {
             hint: "Run `postern login` again",

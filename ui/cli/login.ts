@@ -3,7 +3,7 @@ import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { PublicClient, type Tokens } from "../../policy/identity/public_client.ts";
 import { meSchema } from "../contract.ts";
 import { CredentialsFile } from "./credentials.ts";
-import { about, ask, dashboardUrl, notSignedIn, SignedIn } from "./dashboard.ts";
+import { about, ask, dashboardUrl, notSignedIn, type Place, SignedIn } from "./dashboard.ts";
 import { awaitRedirect } from "./loopback.ts";
 import { type Commands, say, UsageError, type Values } from "./run.ts";
 
@@ -27,7 +27,8 @@ async function login(operand: string | undefined, values: Values): Promise<numbe
     throw new UsageError("Name the dashboard: postern login https://postern.example.com:8443");
   }
   const url = dashboardUrl(named);
-  const { issuer, clientId } = await about(url);
+  const ca = authorityOf(values.ca);
+  const { issuer, clientId } = await about({ url, ca });
   if (clientId === null) {
     throw new PosternError("AuthFailed", `${url} has no client for programs at its identity provider`, {
       hint: "Whoever runs Postern: register a public client there, and name it as identity.cliClientId",
@@ -35,27 +36,47 @@ async function login(operand: string | undefined, values: Values): Promise<numbe
   }
   using stop = interruptible();
   const terminal = { show: (line: string) => console.error(line), signal: stop.signal };
-  const client = new PublicClient(issuer, clientId);
+  const client = new PublicClient(issuer, clientId, ca);
   const byDevice = values.browser !== true && await client.hasDeviceGrant();
   const tokens = byDevice
     ? await client.byDevice(terminal)
     : await client.byRedirect(terminal, awaitRedirect);
-  const person = await personOf(url, tokens);
+  const person = await personOf({ url, ca }, tokens);
   await file.update((now) => {
-    const signIns = { ...now.signIns, [url]: { issuer, clientId, person, tokens } };
+    const kept = { issuer, clientId, person, ...(ca === undefined ? {} : { ca }), tokens };
+    const signIns = { ...now.signIns, [url]: kept };
     return Promise.resolve([{ ...now, current: url, signIns }, undefined]);
   });
   return await say(`You are signed in at ${url} as ${person}`);
 }
 
+/** The text of a PEM file with certificates. Throws UsageError for any other. */
+function authorityOf(file: Values[string]): string | undefined {
+  if (typeof file !== "string") return undefined;
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(file);
+  } catch (error) {
+    throw new UsageError(`--ca: ${file} cannot be read (${(error as Error).name})`);
+  }
+  if (!/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(text)) {
+    throw new UsageError(`--ca: ${file} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)`);
+  }
+  return text;
+}
+
 /** Before anything is kept, Postern itself says whether the token counts there. */
-async function personOf(url: string, { bearer }: Tokens): Promise<string> {
+async function personOf(place: Place, { bearer }: Tokens): Promise<string> {
   const headers = { authorization: `Bearer ${bearer}` };
-  const { name } = await ask(url, "/api/me", meSchema, { headers }).catch((thrown) => {
+  const { name } = await ask(place, "/api/me", meSchema, { headers }).catch((thrown) => {
     const { message, hint } = asPosternError(thrown);
-    throw new PosternError("AuthFailed", `You signed in, but ${url} does not take the token: ${message}`, {
-      ...(hint === undefined ? {} : { hint }),
-    });
+    throw new PosternError(
+      "AuthFailed",
+      `You signed in, but ${place.url} does not take the token: ${message}`,
+      {
+        ...(hint === undefined ? {} : { hint }),
+      },
+    );
   });
   return name;
 }
@@ -80,7 +101,7 @@ async function left(file: CredentialsFile, url: string): Promise<string> {
   });
   if (saved === undefined) return `There is no sign-in at ${url}`;
   try {
-    const revoked = await new PublicClient(saved.issuer, saved.clientId).revoke(saved.tokens);
+    const revoked = await new PublicClient(saved.issuer, saved.clientId, saved.ca).revoke(saved.tokens);
     return `You are signed out of ${url}${
       revoked ? "" : ` (${saved.issuer} has no way to revoke the tokens)`
     }`;
@@ -111,9 +132,9 @@ async function targets(values: Values): Promise<number> {
 
 export const loginCommands: Commands = {
   login: {
-    usage: "[URL] [--browser]",
+    usage: "[URL] [--browser] [--ca FILE]",
     about: "signs you in at a dashboard: by a code, or in a browser on this machine",
-    options: { browser: "boolean" },
+    options: { browser: "boolean", ca: "string" },
     operands: [0, 1],
     run: ([url], values) => login(url, values),
   },
