@@ -48,6 +48,10 @@ export interface EventFilter {
   readonly kind?: StatementKind;
   readonly verdict?: Verdict;
   readonly table?: string;
+  /** Statements that a search finds by these words, this template or this rule; see StatementSearch. */
+  readonly words?: string;
+  readonly template?: string;
+  readonly rule?: string;
   /** Only events after this sequence number. */
   readonly after?: number;
   readonly limit?: number;

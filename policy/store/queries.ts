@@ -5,6 +5,7 @@ import type { EventData } from "../audit/event_data.ts";
 import type { EventFilter, SessionSummary } from "../ports.ts";
 import type { AuditEvent } from "../types.ts";
 import { column, type Database, listOf, listValue, type Row } from "./database.ts";
+import { foundBySearch } from "./search.ts";
 
 /** How many events one page holds at most, and about how many bytes of them. */
 const PAGE_EVENTS = 200;
@@ -37,6 +38,8 @@ function conditions(filter: EventFilter, values: (string | null)[]): string[] {
     // Without regard to the case of ASCII letters; any other folding would take many times as long.
     add((n) => `strpos(lower(content COLLATE "C"), lower($${n}::text COLLATE "C")) > 0`, needle);
   }
+  const search = foundBySearch(filter, values);
+  if (search !== null) found.push(search);
   return found;
 }
 
@@ -151,9 +154,12 @@ export async function readBounds(
   return row?.[0] == null ? null : { first: Number(row[0]), last: Number(row[1]) };
 }
 
-const withoutContents = (
-  { text: _text, kind: _kind, verdict: _verdict, table: _table, ...rest }: EventFilter,
-): EventFilter => rest;
+const withoutContents = ({ session, person, target, types, from, to, after }: EventFilter): EventFilter =>
+  Object.fromEntries(
+    Object.entries({ session, person, target, types, from, to, after }).filter(([, value]) =>
+      value !== undefined
+    ),
+  );
 
 const SESSION_COLUMNS = "started, ended_at::text, end_reason, statements::text, denied::text, held::text";
 

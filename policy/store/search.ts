@@ -1,7 +1,7 @@
 /** Searching the statements of the record, by the index that search_index.ts keeps. */
 import { eventData } from "../audit/event_data.ts";
 import { templateId, templateOf, wantedOf } from "../audit/template.ts";
-import type { StatementHit, StatementSearch, StatementsFound } from "../ports.ts";
+import type { EventFilter, StatementHit, StatementSearch, StatementsFound } from "../ports.ts";
 import type { AuditEvent } from "../types.ts";
 import { column, type Database, listOf, listValue, type Row } from "./database.ts";
 import { tableWord } from "./search_index.ts";
@@ -25,7 +25,7 @@ const SKEW_MS = 300_000;
 const quoted = (word: string): string => `'${word.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 
 /** The words and tables that a search wants, as a tsquery; empty where it wants none. */
-function tsquery({ text, table }: StatementSearch): string {
+function tsquery({ text, table }: Partial<StatementSearch>): string {
   const { words, beginnings } = wantedOf(text ?? "");
   return [
     ...words.map(quoted),
@@ -34,7 +34,33 @@ function tsquery({ text, table }: StatementSearch): string {
   ].join(" & ");
 }
 
-function conditions(search: StatementSearch, values: (string | null)[]): string[] {
+/** What a filter of the record wants of the index, for an event of the query around it; null where it wants nothing. */
+export function foundBySearch(
+  { words, template, rule }: EventFilter,
+  values: (string | null)[],
+): string | null {
+  if (words === undefined && template === undefined && rule === undefined) return null;
+  const wanted = {
+    ...(words === undefined ? {} : { text: words }),
+    ...(template === undefined ? {} : { template }),
+    ...(rule === undefined ? {} : { rule }),
+  };
+  const inIndex = conditions(wanted, values).join(" AND ");
+  const passages = holdsPassages(wantedOf(words ?? "").passages, values);
+  return [
+    `EXISTS (SELECT FROM statements s WHERE s.sequence = events.sequence AND ${inIndex})`,
+    ...passages,
+  ].join(" AND ");
+}
+
+/** As it stands inside canonical JSON: quotes and line breaks are escaped there. */
+const holdsPassages = (passages: readonly string[], values: (string | null)[]): string[] =>
+  passages.map((passage) => {
+    const n = values.push(JSON.stringify(passage.toWellFormed()).slice(1, -1));
+    return `strpos(lower(content COLLATE "C"), lower($${n}::text COLLATE "C")) > 0`;
+  });
+
+function conditions(search: Partial<StatementSearch>, values: (string | null)[]): string[] {
   const found: string[] = ["true"];
   const add = (sql: (n: number) => string, value: string) => found.push(sql(values.push(value)));
   for (const name of ["person", "target", "session", "verdict", "kind", "rule"] as const) {
@@ -102,11 +128,7 @@ async function holding(
   limit: number,
 ): Promise<string[]> {
   const values = [listValue(sequences), String(limit)];
-  const where = passages.map((passage) => {
-    // As it stands inside canonical JSON: quotes and line breaks are escaped there.
-    const n = values.push(JSON.stringify(passage.toWellFormed()).slice(1, -1));
-    return `strpos(lower(content COLLATE "C"), lower($${n}::text COLLATE "C")) > 0`;
-  });
+  const where = holdsPassages(passages, values);
   const rows = await db.query({
     text: `SELECT events.sequence::text FROM events
            WHERE events.sequence = ANY (${listOf(1, "int8")}) AND ${where.join(" AND ")}

@@ -51,13 +51,38 @@ realTest("what psql ran is found, linked, played and checked", { target, sql }, 
     await auditor.getByRole("button", { name: "What was refused", exact: true }).click();
     await found.getByText("DROP TABLE payments").waitFor();
     assert.equal(await found.filter({ hasNotText: "Refused" }).count(), 0);
-    const link = auditor.getByRole("link", { name: "Export the record of this verdict" });
+    const link = auditor.getByRole("link", { name: "Export the record by its verdict" });
     const file = await (await test.gateway.signIn(alex)).api((await link.getAttribute("href"))!);
     assert.equal(
       file.text.match(/"type":"statement\.judged"/g)?.length,
       2,
       "the unknown table, and the DROP",
     );
+  });
+
+  await test.step("an export is of what was found: by words and by shape", async () => {
+    const user = await test.gateway.signIn(alex);
+    const exported = async (by: string) => {
+      const link = auditor.getByRole("link", { name: `Export the record by its ${by}`, exact: true });
+      const { text } = await user.api((await link.getAttribute("href"))!);
+      return text.split("\n").filter((line) => line.includes('"type":'));
+    };
+    await auditor.goto(
+      `${test.gateway.dashboard}/search?text=${encodeURIComponent('"FROM ORDERS where" shipped')}`,
+    );
+    const found = auditor.locator(".hit");
+    await found.getByText("WHERE status = 'shipped'").waitFor();
+    const [shipped, ...others] = await exported("words");
+    assert.match(
+      shipped ?? "",
+      /"statement.judged".*status = 'shipped'|status = 'shipped'.*"statement.judged"/,
+    );
+    assert.equal(others.length, 0);
+    await auditor.goto(`${test.gateway.dashboard}/search?text=ssn`);
+    await found.filter({ hasText: "id = 4" }).getByRole("link", { name: "others of this shape" }).click();
+    await auditor.getByText("Only statements of one shape").waitFor();
+    await counts(found, 2);
+    assert.equal((await exported("shape")).length, 2);
   });
 
   await test.step("what was found leads to its statement in the replay, open and in the window", async () => {

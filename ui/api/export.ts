@@ -15,6 +15,9 @@ const exportQuery = z.strictObject({
     .optional(),
   verdict: z.enum(["allow", "approve", "deny"]).optional(),
   table: text.optional(),
+  words: z.string().min(1).max(1000).optional(),
+  template: z.string().min(1).max(20_000).optional(),
+  rule: text.optional(),
   format: z.enum(["jsonl", "csv"]).default("jsonl"),
 });
 

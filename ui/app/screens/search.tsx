@@ -75,8 +75,11 @@ function Results({ wanted }: { wanted: Wanted }) {
   );
 }
 
-/** What the record's export understands of a search, and how it is named. Words and shapes it does not know. */
+/** A search's fields as its export says them. */
 const exported = {
+  text: "words",
+  template: "shape",
+  rule: "rule",
   person: "person",
   target: "target",
   table: "table",
@@ -93,10 +96,10 @@ function Found(
   const filter = new URLSearchParams(
     Object.keys(exported).flatMap((name) => {
       const value = ask.get(name);
-      return value === null ? [] : [[name, value]];
+      return value === null || value === "" ? [] : [[name === "text" ? "words" : name, value]];
     }),
   );
-  const names = new Set(Object.entries(exported).flatMap(([name, word]) => filter.has(name) ? [word] : []));
+  const names = new Set(Object.entries(exported).flatMap(([name, word]) => ask.get(name) ? [word] : []));
   return (
     <>
       <div class="found-head">
@@ -108,7 +111,7 @@ function Found(
           ? (
             <a class="button ghost small" href={`/api/audit/export?${filter}`} download>
               {icons.download}
-              Export the record{names.size > 0 ? ` of this ${[...names].join(", ")}` : ""}
+              Export the record{names.size > 0 ? ` by its ${[...names].join(", ")}` : ""}
             </a>
           )
           : null}
