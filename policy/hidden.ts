@@ -16,20 +16,22 @@ export interface Shown {
   readonly hiddenParameters: readonly number[];
 }
 
-export function shownOf({ text, parameters, judgement }: StatementRun): Shown {
+export function shownOf({ text, parameters, judgement, rows = 1 }: StatementRun): Shown {
   const facts = judgement.statements.map((statement) => statement.facts);
   const ranges = facts.flatMap(({ maskedLiterals }) => [...maskedLiterals]).sort(([a], [b]) => a - b);
   const numbers = new Set(facts.flatMap(({ maskedParameters }) => [...maskedParameters]));
   if (ranges.length === 0 && numbers.size === 0) {
     return { text, parameters, hidden: [], hiddenParameters: [] };
   }
+  const width = parameters.length / rows;
+  const hides = (at: number) => numbers.has(rows === 1 ? at : at % width);
   return {
     ...replaced(text, ranges),
     // The length of a value tells of it, too.
     parameters: parameters.map((one, at) =>
-      numbers.has(at) && one.text !== null ? { ...one, text: hiddenMark, bytes: 0 } : one
+      hides(at) && one.text !== null ? { ...one, text: hiddenMark, bytes: 0 } : one
     ),
-    hiddenParameters: [...numbers].filter((at) => at < parameters.length).sort((a, b) => a - b),
+    hiddenParameters: parameters.flatMap((_, at) => hides(at) ? [at] : []),
   };
 }
 

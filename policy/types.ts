@@ -245,6 +245,8 @@ export interface ParameterView {
 export interface StatementRun {
   readonly text: string;
   readonly parameters: readonly ParameterView[];
+  /** Executions with as many parameters each, where one request asks for several (MariaDB's bulk execution). */
+  readonly rows?: number;
   readonly judgement: Judgement;
   readonly state: SqlState;
   readonly inTransaction: boolean;

@@ -10,7 +10,7 @@ import { violation } from "./answer_errors.ts";
 import { has } from "./capabilities.ts";
 import { Reader } from "./codec.ts";
 import { type Column, decodeColumn } from "./columns.ts";
-import { Capability, Status } from "./constants.ts";
+import { Capability, Extended, Status } from "./constants.ts";
 import { withoutText } from "./errors.ts";
 import type { ResultPlan } from "./plan.ts";
 import {
@@ -32,6 +32,8 @@ export interface AnswerOptions {
   /** As agreed with the target, and with the client. They differ in SESSION_TRACK at most. */
   readonly target: number;
   readonly client: number;
+  /** MariaDB's, as agreed by all three. */
+  readonly extended?: number;
   readonly plan: ResultPlan;
   readonly masker: Masker;
   /** Who reads the texts of rows, where the target's detectors are on. */
@@ -129,6 +131,9 @@ export class Answer {
   }
 
   #onError(payload: Uint8Array): Shown {
+    // How far the target has come, with names of stages and no data. The answer is still to come.
+    const progress = has(this.options.extended ?? 0, Extended.progress);
+    if (progress && payload[1] === 0xff && payload[2] === 0xff && this.#phase !== "done") return same;
     const { tainted, watcher, target } = this.options;
     const own = decodeError(payload, target);
     this.#phase = "done";

@@ -1,11 +1,11 @@
 /** Which capabilities are offered to a client, asked of a target, and negotiated between the two. */
 import { PosternError } from "../../policy/errors.ts";
-import { Capability as C } from "./constants.ts";
+import { Capability as C, Extended } from "./constants.ts";
 
 /**
  * What Postern can serve faithfully whatever the target: all of it is in MySQL 5.7 and MariaDB 10.2 and later.
- * Bit 0 says "not MariaDB's extended capabilities": with it set nobody reads the extended field, so bulk
- * execution, progress reports and cached metadata are off on both sides instead of garbled. Query
+ * Bit 0 says "not MariaDB's extended capabilities": with it set nobody reads the extended field. It is set unless
+ * a MariaDB target is known to have those that pass. Query
  * attributes are taken from clients whatever the target, and taken out where it has none: see attributes.ts.
  * Left out on purpose: LOCAL_FILES (a target could ask the client for any file),
  * OPTIONAL_RESULTSET_METADATA (masks need the metadata), MULTI_FACTOR.
@@ -37,6 +37,17 @@ const names: readonly (readonly [number, string])[] = [
 
 /** Between Postern and the client alone. */
 export const compressions = C.compress | C.zstd;
+
+/**
+ * MariaDB's capabilities that pass. Left out: extended metadata, and metadata that is left away where the client has
+ * it already (masks need it); results of the single rows of a bulk execution.
+ */
+export const extendedPassed = Extended.progress | Extended.bulk;
+
+/** The capabilities beside which `extended` ones are read, or not. */
+export function beside(extended: number, capabilities: number): number {
+  return (extended === 0 ? capabilities | C.longPassword : capabilities & ~C.longPassword) >>> 0;
+}
 
 export function has(flags: number, flag: number): boolean {
   return (flags & flag) !== 0;

@@ -121,6 +121,7 @@ export class Channel {
   /** Goes on in the compressed protocol. What breaks it interrupts this channel, too. */
   compress(options: Omit<CompressedOptions, "fault">): void {
     const fault = (error: PosternError) => this.interrupt(error);
+    this.reader.renumbers = true;
     this.attach(this.#compressed = new CompressedStream(this.detach(), { ...options, fault }));
   }
 

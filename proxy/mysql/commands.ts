@@ -1,6 +1,7 @@
 /** The commands of an admitted client, one at a time. (MySQL internals: "Command Phase".) */
 import { PosternError } from "../../policy/errors.ts";
 import { decodeQuery, requestFor } from "./attributes.ts";
+import { executeBulk } from "./bulk.ts";
 import { changeUser } from "./change_user.ts";
 import { decodeText, isAscii } from "./charsets.ts";
 import { label, Reader, Writer } from "./codec.ts";
@@ -64,6 +65,9 @@ export async function handleCommand(
       break;
     case Command.statementExecute:
       await executeStatement(conversation, packet);
+      break;
+    case Command.statementBulkExecute:
+      await executeBulk(conversation, packet);
       break;
     case Command.statementFetch:
       await fetchRows(conversation, packet);

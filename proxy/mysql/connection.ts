@@ -96,7 +96,7 @@ export class Connection {
     const { startupTimeoutMs } = deps.limits;
     const timer = setTimeout(() => this.end(tooSlow(startupTimeoutMs)), startupTimeoutMs);
     try {
-      const greeting = { version: shared.versions.forAddress(this.#address), threadId: this.#greetingId };
+      const greeting = { ...shared.versions.forAddress(this.#address), threadId: this.#greetingId };
       const said = await hello(this.#client, deps, greeting);
       const auth = this.#auth = new ClientAuth(this.#client, said, {
         gatekeeper: deps.gatekeeper,
@@ -149,6 +149,7 @@ export class Connection {
     const link = this.#link = await connectTarget(session.target, session.database, {
       timeoutMs: deps.limits.targetConnectTimeoutMs,
       clientCapabilities: login.capabilities,
+      clientExtended: login.extended,
       collation: login.collation,
       attributes: new Map([
         ["_client_name", "postern"],

@@ -34,6 +34,12 @@ export const Capability = {
   queryAttributes: 1 << 27,
 } as const;
 
+/** MariaDB's extended capabilities, which are read where bit 0 of the others is not set. */
+export const Extended = {
+  progress: 1 << 0,
+  bulk: 1 << 2,
+} as const;
+
 /** First byte of a command packet. */
 export const Command = {
   quit: 0x01,

@@ -186,6 +186,7 @@ export class Conversation {
       shift: exchange.shift ?? 0,
       target: link.capabilities,
       client: capabilities,
+      extended: link.extended,
       plan: exchange.plan ?? openPlan,
       masker: this.#masker,
       watcher: this.parts.session.watcher,

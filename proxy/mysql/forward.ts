@@ -38,7 +38,7 @@ export const forward: Forward = async (client, to) => {
     channel.reader.expect(1);
     const { payload, sequence: answered } = await channel.packet(loginBytesMax, "a sign-in packet");
     sequence = answered;
-    await serve(channel, decodeLogin(payload, offer), answered, to);
+    await serve(channel, decodeLogin(payload, offer, versions.forAddress("").extended), answered, to);
   } catch (error) {
     await channel.write(encodePacket(sequence + 1, toClient(refusalOf(error)))).catch(() => {});
   } finally {
@@ -48,7 +48,7 @@ export const forward: Forward = async (client, to) => {
 
 const greeting = (): Uint8Array =>
   encodeGreeting({
-    version: versions.forAddress(""),
+    ...versions.forAddress(""),
     threadId: ++lastThread,
     scramble: printableScramble(),
     capabilities: offer,
@@ -67,6 +67,7 @@ async function serve(
   const link = await connectTarget(gate, databaseOf(to.target, login.database), {
     timeoutMs: forwardTimeoutMs,
     clientCapabilities: login.capabilities,
+    clientExtended: login.extended,
     collation: login.collation,
     attributes: login.attributes,
   });

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
-import { has } from "./capabilities.ts";
+import { beside, has } from "./capabilities.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Capability } from "./constants.ts";
 import { decodeError } from "./replies.ts";
@@ -22,6 +22,8 @@ export interface Greeting {
   readonly collation: number;
   readonly status: number;
   readonly plugin: string;
+  /** MariaDB's. 0 where the target has none. */
+  readonly extended: number;
   readonly mariadb: boolean;
 }
 
@@ -39,11 +41,12 @@ export function printableScramble(): Uint8Array {
 }
 
 export function encodeGreeting(greeting: Omit<Greeting, "mariadb">): Uint8Array {
-  const { capabilities, scramble } = greeting;
+  const { extended, scramble } = greeting;
+  const capabilities = beside(extended, greeting.capabilities);
   return new Writer(128).u8(10).cstring(greeting.version).u32le(greeting.threadId)
     .raw(scramble.subarray(0, 8)).u8(0)
     .u16le(capabilities & 0xffff).u8(greeting.collation).u16le(greeting.status).u16le(capabilities >>> 16)
-    .u8(scrambleBytes + 1).zeros(10)
+    .u8(scrambleBytes + 1).zeros(6).u32le(extended)
     .raw(scramble.subarray(8)).u8(0).cstring(greeting.plugin).finish();
 }
 
@@ -67,7 +70,8 @@ export function decodeGreeting(payload: Uint8Array): Greeting {
   const status = reader.u16le();
   const capabilities = (low | reader.u16le() << 16) >>> 0;
   const dataBytes = reader.u8();
-  reader.skip(10);
+  reader.skip(6);
+  const others = reader.u32le();
   if (!has(capabilities, Capability.protocol41) || !has(capabilities, Capability.secureConnection)) {
     throw new PosternError("TargetUnavailable", "the target's version is too old: it lacks PROTOCOL_41", {
       hint: "Targets must be MySQL 5.7 or MariaDB 10.2, or later",
@@ -85,6 +89,7 @@ export function decodeGreeting(payload: Uint8Array): Greeting {
     collation,
     status,
     plugin,
+    extended: has(capabilities, Capability.longPassword) ? 0 : others,
     mariadb: /mariadb/i.test(version) || !has(capabilities, Capability.longPassword),
   };
 }

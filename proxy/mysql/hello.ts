@@ -12,6 +12,7 @@ import { encodeGreeting, printableScramble } from "./greeting.ts";
 import { decodeLogin, isSslRequest, type Login } from "./login.ts";
 import { nameTarget } from "./naming.ts";
 import { encodePacket } from "./packets.ts";
+import type { Shown } from "./versions.ts";
 
 /** The plugin that the greeting names: stock clients of the last years have it, and over TLS it can ask for a token. */
 export const greetingPlugin = "caching_sha2_password";
@@ -30,7 +31,7 @@ export interface Hello {
 export async function hello(
   channel: Channel,
   deps: ConnectionDeps,
-  greeting: { readonly version: string; readonly threadId: number },
+  greeting: Shown & { readonly threadId: number },
 ): Promise<Hello> {
   const scramble = printableScramble();
   const offer = offered(deps.tls !== null);
@@ -57,7 +58,7 @@ export async function hello(
     channel.attach(upgraded);
     packet = await channel.packet(startupFrameBytesMax, "a sign-in packet");
   }
-  const login = decodeLogin(packet.payload, offer);
+  const login = decodeLogin(packet.payload, offer, greeting.extended);
   if (tls === null && deps.tlsRequired) throw tlsMissing();
   const named = nameTarget(login.user, login.database);
   const client = {

@@ -3,7 +3,7 @@
  * (MySQL internals: "Protocol::HandshakeResponse41", "Protocol::SSLRequest", "Protocol::AuthSwitchRequest".)
  */
 import { PosternError } from "../../policy/errors.ts";
-import { has } from "./capabilities.ts";
+import { beside, has } from "./capabilities.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Capability } from "./constants.ts";
 
@@ -12,6 +12,8 @@ export const sslRequestBytes = 32;
 
 export interface Login {
   readonly capabilities: number;
+  /** MariaDB's. */
+  readonly extended: number;
   readonly maxPacketBytes: number;
   readonly collation: number;
   readonly user: string;
@@ -31,7 +33,7 @@ export function isSslRequest(payload: Uint8Array): boolean {
 }
 
 /** Capabilities that were not offered are cleared before the rest is read by them. */
-export function decodeLogin(payload: Uint8Array, offer: number): Login {
+export function decodeLogin(payload: Uint8Array, offer: number, extendedOffer = 0): Login {
   const reader = new Reader(payload, "a sign-in packet");
   const low = reader.u16le();
   if (!has(low, Capability.protocol41)) {
@@ -42,7 +44,9 @@ export function decodeLogin(payload: Uint8Array, offer: number): Login {
   const capabilities = ((low | reader.u16le() << 16) & offer) >>> 0;
   const maxPacketBytes = reader.u32le();
   const collation = reader.u8();
-  reader.skip(23);
+  reader.skip(19);
+  const others = reader.u32le();
+  const extended = has(low, Capability.longPassword) ? 0 : others & extendedOffer;
   const user = reader.cstring();
   const response = readResponse(reader, capabilities);
   const database = has(capabilities, Capability.connectWithDb) && reader.left > 0 ? reader.cstring() : "";
@@ -51,7 +55,7 @@ export function decodeLogin(payload: Uint8Array, offer: number): Login {
     ? readAttributes(reader)
     : new Map<string, string>();
   // Behind it zstd's level may come: how hard the client tries is no reason to do the same.
-  return { capabilities, maxPacketBytes, collation, user, response, database, plugin, attributes };
+  return { capabilities, extended, maxPacketBytes, collation, user, response, database, plugin, attributes };
 }
 
 function readResponse(reader: Reader, capabilities: number): Uint8Array {
@@ -71,15 +75,17 @@ function readAttributes(reader: Reader): Map<string, string> {
   return out;
 }
 
-export function encodeSslRequest(capabilities: number, collation: number): Uint8Array {
-  return new Writer(sslRequestBytes).u32le(capabilities).u32le(0xffffff).u8(collation).zeros(23).finish();
+export function encodeSslRequest(capabilities: number, extended: number, collation: number): Uint8Array {
+  return new Writer(sslRequestBytes).u32le(beside(extended, capabilities)).u32le(0xffffff).u8(collation)
+    .zeros(19)
+    .u32le(extended).finish();
 }
 
 /** `capabilities` decide which fields are there. */
 export function encodeLogin(login: Omit<Login, "maxPacketBytes">): Uint8Array {
   const { capabilities } = login;
-  const writer = new Writer(256).u32le(capabilities).u32le(0x40000000).u8(login.collation).zeros(23)
-    .cstring(login.user);
+  const writer = new Writer(256).u32le(beside(login.extended, capabilities)).u32le(0x40000000)
+    .u8(login.collation).zeros(19).u32le(login.extended).cstring(login.user);
   if (has(capabilities, Capability.pluginAuthLenenc)) writer.lenencBytes(login.response);
   else writer.u8(login.response.length).raw(login.response);
   if (has(capabilities, Capability.connectWithDb)) writer.cstring(login.database);

@@ -106,6 +106,11 @@ export class ByteQueue {
 /** Puts whole payloads together for the phases where each is looked at. */
 export class PacketReader {
   readonly queue = new ByteQueue();
+  /**
+   * Numbers are put right instead of checked. Inside the compressed protocol nobody looks at them but at those of the
+   * frames, and some clients count on over their commands.
+   */
+  renumbers = false;
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
   #expected = 0;
@@ -128,6 +133,7 @@ export class PacketReader {
       const header = this.queue.view(headerBytes);
       if (header === null) return null;
       const length = header[0]! | header[1]! << 8 | header[2]! << 16;
+      if (this.renumbers) header[3] = this.#expected;
       const sequence = header[3]!;
       if (sequence !== this.#expected) {
         throw new PosternError(

@@ -150,7 +150,7 @@ export function readNamedTypes(reader: Reader, count: number): NamedType[] {
   return readTypes(reader, count, true);
 }
 
-function readTypes(reader: Reader, count: number, named: boolean): NamedType[] {
+export function readTypes(reader: Reader, count: number, named: boolean): NamedType[] {
   return Array.from({ length: count }, () => {
     const type = reader.u8();
     return { type, unsigned: (reader.u8() & 0x80) !== 0, name: named ? reader.lenencLabel() : "" };

@@ -255,7 +255,7 @@ export class Response {
     const { answer } = this;
     const wereRows = answer.inRows;
     const shown = answer.packet(raw.subarray(headerBytes));
-    if (wereRows && answer.error === null) this.#addLastRow(out);
+    if (wereRows && !answer.inRows && answer.error === null) this.#addLastRow(out);
     switch (shown.kind) {
       case "same":
         if (this.#shift !== 0) raw[3] = this.clientSequence;

@@ -20,12 +20,15 @@ export interface TargetLink {
   readonly greeting: Greeting;
   /** As agreed. */
   readonly capabilities: number;
+  readonly extended: number;
 }
 
 export interface LinkOptions {
   readonly timeoutMs: number;
   /** What the client and Postern agreed on: the target shall answer in the same shape. */
   readonly clientCapabilities: number;
+  /** Of MariaDB's; without it none. */
+  readonly clientExtended?: number;
   /** Collation id of the connection. */
   readonly collation: number;
   /** What the target's own tables of connections show. */
@@ -78,9 +81,12 @@ async function logIn(
   const secure = wantsTls(target, greeting);
   const capabilities = towardsTarget(greeting.capabilities, options.clientCapabilities) |
     (secure ? Capability.ssl : 0) | (database === "" ? 0 : Capability.connectWithDb);
+  const extended = (options.clientExtended ?? 0) & greeting.extended;
   let sequence = 1;
   if (secure) {
-    await channel.write(encodePacket(sequence++, encodeSslRequest(capabilities, options.collation)));
+    await channel.write(
+      encodePacket(sequence++, encodeSslRequest(capabilities, extended, options.collation)),
+    );
     channel.detach();
     channel.attach(await connectTls(socket, target, { alpn: [], timeoutMs: options.timeoutMs }));
   }
@@ -88,6 +94,7 @@ async function logIn(
   const first = firstProof(greeting.plugin, greeting.scramble, account);
   const login = encodeLogin({
     capabilities,
+    extended,
     collation: options.collation,
     user: target.account.user,
     response: first.response,
@@ -97,7 +104,7 @@ async function logIn(
   });
   await channel.write(encodePacket(sequence, login));
   await proveAccount(channel, sequence, { plugin: first.plugin, scramble: greeting.scramble }, account);
-  return { channel, greeting, capabilities };
+  return { channel, greeting, capabilities, extended };
 }
 
 function wantsTls(target: Target, greeting: Greeting): boolean {

@@ -1,23 +1,29 @@
-/** Which version a greeting names, before anybody knows the target: what the client's last target said. */
+/** What a greeting says of the target, before anybody knows it: what the client's last target said. */
+import { extendedPassed } from "./capabilities.ts";
 import type { Greeting } from "./greeting.ts";
 
+export type Shown = Pick<Greeting, "version" | "extended">;
+
 /** Until a first target has been reached. Clients choose their syntax by it. */
-const versionUnknown = "8.0.36-postern";
+const unknown: Shown = { version: "8.0.36-postern", extended: 0 };
 const addressesMax = 4_096;
 
 export class Versions {
-  readonly #byAddress = new Map<string, string>();
-  #last = versionUnknown;
+  readonly #byAddress = new Map<string, Shown>();
+  #last = unknown;
 
-  forAddress(address: string): string {
+  forAddress(address: string): Shown {
     return this.#byAddress.get(address) ?? this.#last;
   }
 
   /** `address` is the client's; empty for a connection of Postern's own. */
-  learn(address: string, { version, mariadb }: Pick<Greeting, "version" | "mariadb">): void {
+  learn(address: string, { version, mariadb, extended }: Shown & Pick<Greeting, "mariadb">): void {
     const major = Number.parseInt(version, 10);
     // MariaDB before 11 says so itself: old replicas and many clients take 10 for 1.
-    const shown = mariadb && major === 10 ? `5.5.5-${version}` : version;
+    const shown = {
+      version: mariadb && major === 10 ? `5.5.5-${version}` : version,
+      extended: extended & extendedPassed,
+    };
     this.#last = shown;
     if (address === "") return;
     this.#byAddress.delete(address);

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { PosternError } from "../../policy/errors.ts";
 import { decodeQuery } from "../../proxy/mysql/attributes.ts";
+import { decodeBulk } from "../../proxy/mysql/bulk.ts";
 import { decodeColumn } from "../../proxy/mysql/columns.ts";
 import { Capability as C, Status, Type } from "../../proxy/mysql/constants.ts";
 import { decodeGreeting } from "../../proxy/mysql/greeting.ts";
@@ -39,6 +40,9 @@ Deno.test("every decoder reads or refuses", () => {
     (bytes) => decodeExecute(bytes, { parameterCount: 3, types: null, longData: new Map() }, "utf8"),
     (bytes) => decodeExecute(bytes, { parameterCount: 2, types: null, longData: new Map() }, "utf8", true),
     (bytes) => decodeQuery(bytes, true, "utf8"),
+    (bytes) => decodeBulk(bytes, { parameterCount: 2, types: null }, "utf8"),
+    (bytes) =>
+      decodeBulk(bytes, { parameterCount: 1, types: [{ type: Type.varString, unsigned: false }] }, "utf8"),
   ];
   // Bytes that mean something in most places: lengths, markers, ends.
   const byte = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 2, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff));

@@ -241,5 +241,11 @@ testNeeding(
       const both = Buffer.concat([frame(0, good, query("SELECT 1").length), quit]);
       assert.ok((await answerTo(gate, compress, both)).includes("\x011"));
       assert.equal(gate.runs.length, 1);
+      // As Connector/J counts: only the frames' own numbers start anew.
+      const counting = Buffer.from(query("SELECT 2"));
+      counting[3] = 5;
+      assert.ok(
+        (await answerTo(gate, compress, Buffer.concat([frame(0, counting), quit]))).includes("\x012"),
+      );
     }, { limits: { statementBytesMax: megabyte } }),
 );

@@ -419,7 +419,7 @@ testNeeding(
 
 testNeeding(
   [mariadbHere],
-  "what is not offered is not there: files, bulk, MariaDB's extras",
+  "what is not offered is not there: files, and MariaDB's extras before a MariaDB is known",
   () =>
     withGate({}, async (gate) => {
       const { greeting } = await WireClient.greeted(gate.port);

@@ -80,6 +80,7 @@ async function play(
     capabilities,
     collation: 45,
     status: 2,
+    extended: 0,
     plugin: script.plugin ?? "mysql_native_password",
   };
   await channel.write(encodePacket(0, encodeGreeting(greeting)));

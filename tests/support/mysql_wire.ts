@@ -20,6 +20,8 @@ export interface WireOptions {
   readonly capabilities?: number;
   /** Collation id of the connection. Default 45, utf8mb4_general_ci. */
   readonly collation?: number;
+  /** Of MariaDB's. Default: none. */
+  readonly extended?: number;
 }
 
 export const plainCapabilities = C.longPassword | C.longFlag | C.connectWithDb | C.protocol41 |
@@ -66,6 +68,7 @@ export class WireClient {
       plugin = this.greeting.plugin,
       application = "wire",
       collation = 45,
+      extended = 0,
     } = options;
     this.user = user;
     const { scramble } = this.greeting;
@@ -74,7 +77,16 @@ export class WireClient {
     const response = plugin === this.greeting.plugin ? proof(password, scramble) : new Uint8Array(0);
     const attributes = new Map([["program_name", application]]);
     const { capabilities } = this;
-    const login = encodeLogin({ capabilities, collation, user, response, database, plugin, attributes });
+    const login = encodeLogin({
+      capabilities,
+      extended,
+      collation,
+      user,
+      response,
+      database,
+      plugin,
+      attributes,
+    });
     await this.channel.write(encodePacket(1, login));
     this.channel.reader.expect(2);
     let packet = await this.channel.packet(bytesMax, "an answer");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createPrivateKey, generateKeyPairSync, privateDecrypt, sign } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { has, offered, towardsTarget } from "../../../proxy/mysql/capabilities.ts";
-import { Capability as C } from "../../../proxy/mysql/constants.ts";
+import { Capability as C, Extended } from "../../../proxy/mysql/constants.ts";
 import { ed25519Proof } from "../../../proxy/mysql/ed25519.ts";
 import { decodeGreeting, encodeGreeting, printableScramble } from "../../../proxy/mysql/greeting.ts";
 import {
@@ -46,6 +46,7 @@ Deno.test("a greeting of MySQL 5.7, from the manual, and one of Postern's own", 
     collation: 45,
     status: 2,
     plugin: "caching_sha2_password",
+    extended: 0,
   };
   assert.deepEqual(decodeGreeting(encodeGreeting(own)), {
     ...own,
@@ -77,7 +78,8 @@ Deno.test("a target that refuses, or is too old, is told apart from a broken one
 
 Deno.test("a sign-in packet is read by what was offered, not by what the client claims", () => {
   const login = {
-    capabilities: offered(true) | C.compress | C.localFiles,
+    capabilities: offered(true) | C.localFiles,
+    extended: 0,
     collation: 45,
     user: "devin",
     response: hex("01 02 03"),
@@ -90,7 +92,16 @@ Deno.test("a sign-in packet is read by what was offered, not by what the client 
   assert.equal(decoded.user, "devin");
   assert.equal(decoded.database, "orders-prod");
   assert.deepEqual([...decoded.attributes], [...login.attributes]);
-  assert.ok(!has(decoded.capabilities, C.compress | C.localFiles | C.ssl));
+  assert.ok(!has(decoded.capabilities, C.localFiles | C.ssl));
+  // MariaDB's are read where bit 0 is not set, and where they were offered.
+  const extended = encodeLogin({ ...login, extended: Extended.bulk | 1 << 4 });
+  assert.equal(
+    decodeLogin(extended, offered(false), Extended.bulk | Extended.progress).extended,
+    Extended.bulk,
+  );
+  assert.equal(decodeLogin(extended, offered(false)).extended, 0);
+  extended[0] = extended[0]! | C.longPassword;
+  assert.equal(decodeLogin(extended, offered(false), Extended.bulk).extended, 0);
   const ends = new Set<string>();
   for (let end = 0; end < bytes.length; end++) {
     try {
@@ -189,11 +200,12 @@ Deno.test("the target in the schema or in the user", () => {
 
 Deno.test("a greeting's version is that of the client's last target, else of anybody's", () => {
   const versions = new Versions();
-  assert.match(versions.forAddress("a"), /^8\.0/);
-  versions.learn("", { version: "9.7.0", mariadb: false });
-  assert.equal(versions.forAddress("a"), "9.7.0");
-  versions.learn("a", { version: "10.11.19-MariaDB", mariadb: true });
-  versions.learn("b", { version: "11.4.2-MariaDB", mariadb: true });
-  assert.equal(versions.forAddress("a"), "5.5.5-10.11.19-MariaDB");
-  assert.equal(versions.forAddress("b"), "11.4.2-MariaDB");
+  assert.match(versions.forAddress("a").version, /^8\.0/);
+  versions.learn("", { version: "9.7.0", mariadb: false, extended: 0 });
+  assert.deepEqual(versions.forAddress("a"), { version: "9.7.0", extended: 0 });
+  versions.learn("a", { version: "10.11.19-MariaDB", mariadb: true, extended: 0x3d });
+  versions.learn("b", { version: "11.4.2-MariaDB", mariadb: true, extended: 0 });
+  // Of MariaDB's own capabilities, progress reports and bulk execution pass.
+  assert.deepEqual(versions.forAddress("a"), { version: "5.5.5-10.11.19-MariaDB", extended: 5 });
+  assert.deepEqual(versions.forAddress("b"), { version: "11.4.2-MariaDB", extended: 0 });
 });
