@@ -39,9 +39,13 @@ export function createAccess({ inForce, passwords, journal, grants }: AccessDeps
           hint: "Ask for membership of one of the target's groups",
         });
       }
-      const { user, password, expiresAt } = passwords.issue(identity, name);
+      const issued = passwords.issue(identity, name);
+      const { user, password, expiresAt } = issued;
       const action = { action: "password.issued", subject: user, detail: "", address };
-      await journal.append(dashboardAction(identity.name, action, { target: name }));
+      await journal.append(dashboardAction(identity.name, action, { target: name })).catch((error) => {
+        passwords.withdraw(issued);
+        throw error;
+      });
       return { user, password, expiresAt };
     },
   };

@@ -145,7 +145,6 @@ export class OneTimePasswords {
     return challenge.succeed();
   }
 
-  /** The person has left: none of their passwords works any more. */
   /** Those of sign-ins that no longer count. */
   review(stays: (identity: Identity) => boolean): void {
     for (const entry of this.#entries.values()) {
@@ -153,6 +152,12 @@ export class OneTimePasswords {
     }
   }
 
+  /** Nobody was told it after all: it takes no place. */
+  withdraw({ user }: Pick<IssuedPassword, "user">): void {
+    this.#entries.delete(user);
+  }
+
+  /** The person has left: none of their passwords works any more. */
   revoke(identity: Pick<Identity, "issuer" | "subject">): void {
     for (const entry of this.#entries.values()) if (isOf(entry, identity)) this.#entries.delete(entry.user);
   }

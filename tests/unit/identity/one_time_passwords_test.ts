@@ -189,6 +189,16 @@ Deno.test("unused passwords are limited, and leaving revokes them", () => {
   assert.equal(passwords.verify(at(his.user), his.password).subject, "2");
 });
 
+Deno.test("a password that could not be recorded, so that nobody was told it, takes no place", () => {
+  const passwords = new OneTimePasswords({
+    clock: () => 1000,
+    limits: () => ({ ...defaultLimits, oneTimePasswordsPerPersonMax: 1 }),
+  });
+  passwords.withdraw(passwords.issue(ada, "orders"));
+  passwords.issue(ada, "orders");
+  assert.throws(() => passwords.issue(ada, "orders"), /limits\.oneTimePasswordsPerPerson/);
+});
+
 Deno.test("SCRAM verifiers are those of RFC 7677, section 3", () => {
   const salt = Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64");
   const { scram } = verifiersOf("pencil", salt);

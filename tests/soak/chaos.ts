@@ -1,0 +1,339 @@
+/**
+ * `deno run -A tests/soak/chaos.ts [--rounds 20] [--spell 10]`: clients of both protocols go on, whatever breaks, while
+ * targets, issuer and the store's Worker are killed, the network path is cut, the disk fills up, the clock jumps and
+ * file descriptors run out. Afterwards what the targets logged is compared with the record. As root on Linux.
+ */
+import assert from "node:assert/strict";
+import { parseArgs } from "node:util";
+import { openJournal } from "../../policy/store/journal.ts";
+import { type CutRelay, startCutRelay } from "../support/cut_relay.ts";
+import type { Daemon } from "../support/daemons.ts";
+import { DashboardUser, devin } from "../support/gateway.ts";
+import { signInByHttp } from "../support/http_browser.ts";
+import { type Issuer, startIssuer } from "../support/issuer.ts";
+import { storeFolder } from "../support/journals.ts";
+import {
+  compared,
+  eventually,
+  type Lab,
+  loggedMarks,
+  mysqlClient,
+  postgresClient,
+  recordedMarks,
+  startPostern,
+  withLab,
+} from "../support/marked_load.ts";
+
+export interface ChaosOptions {
+  readonly rounds: number;
+  /** How long a fault lasts. */
+  readonly spellMs: number;
+  readonly report: (line: string) => void;
+  /** A part of the faults' names; all where left out. */
+  readonly only?: RegExp;
+}
+
+export interface ChaosResult {
+  readonly answered: number;
+  /** Holds that the record never ends. */
+  readonly forgotten: readonly string[];
+  /** MB resident after warming up, and after each round. */
+  readonly resident: readonly number[];
+}
+
+interface Fault {
+  readonly name: string;
+  readonly begin: () => unknown;
+  readonly end: () => unknown;
+}
+
+const kinds = ["pg", "my"] as const;
+const clientsOfEach = 3;
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const rules = `  - name: held
+    what: { kinds: [write], verbs: [DELETE] }
+    then: approve
+    approvers: { groups: [db-approvers] }
+    deadline: 10s`;
+
+async function sh(...command: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(command[0]!, { args: command.slice(1) }).output();
+  if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+/** Clients that connect again whenever they are cut off, and send one statement after another. */
+class Crowd {
+  readonly answered = { pg: 0, my: 0 };
+  /** Statements that were answered with an error, and connections that were lost or not had. */
+  refused = 0;
+  lost = 0;
+  /** A statement of each kind is held by each, now and then. */
+  held = 0;
+  /** What errors said since somebody asked. */
+  readonly said = new Set<string>();
+  #over = false;
+  readonly #all: Promise<unknown>;
+
+  constructor(private readonly lab: Lab, private readonly user: DashboardUser) {
+    const each = Array.from({ length: clientsOfEach }, (_, at) => at);
+    this.#all = Promise.all(kinds.flatMap((kind) => each.map((at) => this.#goOn(kind, at))));
+    for (const kind of kinds) void this.#hold(kind);
+  }
+
+  /** Those that wait for approval are left waiting. */
+  async end(): Promise<void> {
+    this.#over = true;
+    await this.#all;
+  }
+
+  #connect(kind: "pg" | "my") {
+    return kind === "pg" ? postgresClient(this.lab, this.user) : mysqlClient(this.lab, this.user);
+  }
+
+  async #goOn(kind: "pg" | "my", at: number): Promise<void> {
+    for (let life = 0; !this.#over; life++) {
+      try {
+        const run = await this.#connect(kind);
+        let wrong = 0;
+        for (let i = 0; !this.#over && wrong < 3; i++) {
+          const mark = `mark-${kind}-${at}-${life}-${i}`;
+          const text = i % 3 === 0
+            ? `INSERT INTO marks (mark) VALUES ('${mark}')`
+            : `SELECT count(*), '${mark}' FROM marks WHERE mark = 'x'`;
+          await within(run(text), 10_000).then(() => {
+            this.answered[kind]++;
+            wrong = 0;
+          }, (error) => {
+            this.said.add(wordsOf(error));
+            this.refused++;
+            wrong++;
+          });
+          await pause(10);
+        }
+      } catch (error) {
+        this.said.add(wordsOf(error));
+        await pause(200);
+      }
+      this.lost++;
+    }
+  }
+
+  /** Holds a statement until it is refused by its deadline, or by whatever breaks. */
+  async #hold(kind: "pg" | "my"): Promise<void> {
+    while (!this.#over) {
+      try {
+        const run = await this.#connect(kind);
+        this.held++;
+        await within(run("DELETE FROM marks WHERE mark = 'nothing'"), 15_000);
+      } catch {
+        await pause(500);
+      }
+    }
+  }
+}
+
+const wordsOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").slice(0, 70);
+
+function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  return Promise.race([
+    promise,
+    pause(ms).then(() => {
+      throw new Error("no answer");
+    }),
+  ]);
+}
+
+const residentMb = (pid: number) =>
+  Math.round(Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) / 1024);
+
+interface World {
+  readonly lab: Lab;
+  readonly postern: Daemon;
+  readonly relays: readonly CutRelay[];
+  /** A folder on the disk of the record. */
+  readonly disk: string;
+  issuer: Issuer;
+}
+
+function faultsOf(world: World): readonly Fault[] {
+  const { lab, postern, relays, disk } = world;
+  const inside = async (fault: string) => {
+    await Deno.writeTextFile(`${lab.folder}/fault`, fault);
+    Deno.kill(postern.pid, "SIGUSR2");
+  };
+  const knocks: Deno.TcpConn[] = [];
+  const descriptors = (most: string) => sh("prlimit", "--pid", String(postern.pid), `--nofile=${most}`);
+  const open = () => [...Deno.readDirSync(`/proc/${postern.pid}/fd`)].length;
+  return [
+    { name: "PostgreSQL killed", begin: () => lab.orders.crash(), end: () => lab.orders.start() },
+    { name: "MariaDB killed", begin: () => lab.shop.crash(), end: () => lab.shop.start() },
+    {
+      name: "issuer killed",
+      begin: () => world.issuer.close(),
+      end: async () =>
+        void (world.issuer = await startIssuer({ ...lab.issuerOptions, port: lab.issuer.port })),
+    },
+    { name: "store's Worker killed", begin: () => inside("worker"), end: () => {} },
+    {
+      name: "network path cut",
+      begin: () => relays.forEach((relay) => relay.cut()),
+      end: () => relays.forEach((relay) => relay.mend()),
+    },
+    {
+      name: "disk full",
+      begin: () => sh("sh", "-c", `dd if=/dev/zero of=${disk}/ballast bs=1M 2>/dev/null || true`),
+      end: () => Deno.remove(`${disk}/ballast`),
+    },
+    { name: "clock ten minutes ahead", begin: () => inside("600000"), end: () => inside("0") },
+    {
+      name: "file descriptors used up",
+      // With others at the door, whom it cannot accept.
+      async begin() {
+        await descriptors(`${open()}:`);
+        const { postgresql, mysql, dashboard } = lab.ports;
+        const all = [postgresql, mysql, dashboard].flatMap((port) => Array.from({ length: 5 }, () => port));
+        knocks.push(...await Promise.all(all.map((port) => Deno.connect({ hostname: "127.0.0.1", port }))));
+      },
+      async end() {
+        for (const knock of knocks.splice(0)) knock.close();
+        await descriptors("4096:");
+      },
+    },
+  ];
+}
+
+/** Each fault for its time, and until clients of both protocols are answered again. */
+async function round(
+  world: World,
+  crowd: Crowd,
+  { spellMs, report, only = /./ }: ChaosOptions,
+): Promise<void> {
+  for (const { name, begin, end } of faultsOf(world).filter(({ name }) => only.test(name))) {
+    const before = { ...crowd.answered, refused: crowd.refused, lost: crowd.lost };
+    crowd.said.clear();
+    await begin();
+    await pause(spellMs);
+    const during = crowd.answered.pg + crowd.answered.my - before.pg - before.my;
+    await end();
+    const { pg, my } = crowd.answered;
+    await eventually(
+      () => crowd.answered.pg > pg + 3 && crowd.answered.my > my + 3,
+      `answers after: ${name}`,
+    );
+    assert.ok(world.postern.running, `Postern ended: ${world.postern.obituary()}`);
+    const cells = [
+      during,
+      crowd.refused - before.refused,
+      crowd.lost - before.lost,
+      residentMb(world.postern.pid),
+    ];
+    report(
+      `| ${name.padEnd(24)} | ${cells.map((cell) => String(cell).padStart(8)).join(" | ")} | ${
+        [...crowd.said].join("; ")
+      } |`,
+    );
+  }
+}
+
+/** Requests for approval of which the record has no end. */
+async function forgottenHolds(data: string): Promise<string[]> {
+  const journal = await openJournal({ folder: data });
+  try {
+    const open = new Set<string>();
+    for await (
+      const { type, data } of journal.export({
+        types: ["approval.requested", "approval.decided", "approval.withdrawn"],
+      })
+    ) {
+      const { id, state } = data as { id: string; state?: string };
+      if (type === "approval.requested") open.add(id);
+      else if (state !== "pending") open.delete(id);
+    }
+    return [...open];
+  } finally {
+    await journal.close();
+  }
+}
+
+async function under(
+  lab: Lab,
+  relays: readonly CutRelay[],
+  disk: string,
+  data: string,
+  options: ChaosOptions,
+): Promise<ChaosResult> {
+  const postern = await startPostern(lab);
+  const world: World = { lab, postern, relays, disk, issuer: lab.issuer };
+  try {
+    const base = `http://127.0.0.1:${lab.ports.dashboard}`;
+    const { browser } = await signInByHttp(`${base}/auth/login?next=/`, devin.email);
+    const crowd = new Crowd(lab, new DashboardUser(browser, base));
+    await eventually(() => crowd.answered.pg > 50 && crowd.answered.my > 50, "answers");
+    const resident = [residentMb(postern.pid)];
+    options.report(
+      "| fault                    | answered |  refused |     lost | MB after | clients were told |",
+    );
+    for (let done = 0; done < options.rounds; done++) {
+      await round(world, crowd, options);
+      resident.push(residentMb(postern.pid));
+    }
+    await crowd.end();
+    await postern.stop("SIGTERM");
+    compared(await loggedMarks(lab), await recordedMarks(data));
+    const answered = crowd.answered.pg + crowd.answered.my;
+    options.report(`${answered} statements answered, ${crowd.held} held`);
+    return { answered, forgotten: await forgottenHolds(data), resident };
+  } finally {
+    const logTo = Deno.env.get("CHAOS_LOG");
+    if (logTo !== undefined) await Deno.copyFile(`${lab.folder}/log`, logTo);
+    await postern.stop("SIGKILL");
+    await world.issuer.close();
+  }
+}
+
+export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
+  const disk = await Deno.makeTempDir({ prefix: "postern-chaos-disk-" });
+  await sh("mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", disk);
+  const relays: CutRelay[] = [];
+  try {
+    const { folder: data } = await storeFolder(disk);
+    let result: ChaosResult | null = null;
+    await withLab(data, async (lab) => void (result = await under(lab, relays, disk, data, options)), {
+      rules,
+      run: ["--preload", new URL("./fault_points.ts", import.meta.url).pathname],
+      async through(port) {
+        const relay = await startCutRelay(port);
+        relays.push(relay);
+        return relay.port;
+      },
+    });
+    return result!;
+  } finally {
+    for (const relay of relays) relay.close();
+    await sh("umount", "-l", disk);
+    await Deno.remove(disk);
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: "string", default: "20" },
+      spell: { type: "string", default: "10" },
+      only: { type: "string", default: "." },
+    },
+  });
+  const { forgotten, resident } = await chaos({
+    rounds: Number(values.rounds),
+    spellMs: Number(values.spell) * 1000,
+    report: console.log,
+    only: new RegExp(values.only),
+  });
+  console.log(
+    `resident after each round, in MB: ${resident.join(", ")}; holds forgotten: ${forgotten.length}`,
+  );
+  Deno.exit(forgotten.length === 0 ? 0 : 1);
+}
