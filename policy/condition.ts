@@ -1,11 +1,16 @@
 /** Conditions in CEL (`if:` of a rule): compiled and type-checked at load, evaluated on what a statement is. */
 import { type ASTNode, Environment } from "@marcbachmann/cel-js";
 import { globMatcher } from "./glob.ts";
+import type { Estimate } from "./sql/dialect.ts";
 import type { Identity, StatementFacts } from "./types.ts";
 
 /** What a condition sees. `time` is a timestamp: `time.getHours("Europe/Berlin") < 18`. */
 export interface ConditionInput {
   readonly facts: StatementFacts;
+  /** Of the message that the statement came in. */
+  readonly statements: number;
+  /** Of the target's planner; null where it is not known. */
+  readonly estimate: Estimate | null;
   readonly identity: Identity;
   readonly target: { readonly name: string; readonly database: string; readonly environment: string };
   readonly client: { readonly address: string };
@@ -14,7 +19,11 @@ export interface ConditionInput {
 }
 
 /** `error` where it could not be evaluated: the rule then counts to the strict side. */
-export type Condition = (input: ConditionInput) => boolean | "error";
+export interface Condition {
+  (input: ConditionInput): boolean | "error";
+  /** It mentions the target's estimate, which somebody must ask for before. */
+  readonly asksEstimate: boolean;
+}
 
 export interface ConditionProblem {
   readonly message: string;
@@ -22,7 +31,7 @@ export interface ConditionProblem {
   readonly at: number;
 }
 
-const glossary = "the variables are facts, identity, target, client and time";
+const glossary = "the variables are facts, estimate, identity, target, client and time";
 
 // Every loop over a statement's lists multiplies, so that the size of an expression bounds its time.
 const limits = { maxAstNodes: 500, maxDepth: 32, maxListElements: 200, maxMapEntries: 50 };
@@ -42,14 +51,18 @@ const environment = new Environment({ limits })
       writes: "list<string>",
       columns: "list<string>",
       functions: "list<string>",
+      volatile: "list<string>",
+      operators: "list<string>",
       settings: "list<string>",
       locks: "list<string>",
       masked: "list<string>",
       unsafe: "list<string>",
+      statements: "int",
       missingWhere: "bool",
       catalogOnly: "bool",
     },
   })
+  .registerVariable({ name: "estimate", schema: { rows: "int", cost: "double" } })
   .registerVariable({
     name: "identity",
     schema: {
@@ -84,7 +97,7 @@ export function compileCondition(source: string): Condition | ConditionProblem {
         at: 0,
       };
     }
-    return (input) => {
+    const evaluate = (input: ConditionInput): boolean | "error" => {
       try {
         const result: unknown = program(contextOf(input));
         return typeof result === "boolean" ? result : "error";
@@ -92,6 +105,7 @@ export function compileCondition(source: string): Condition | ConditionProblem {
         return "error";
       }
     };
+    return Object.assign(evaluate, { asksEstimate: names(program.ast, "estimate") });
   } catch (error) {
     return problemOf(error);
   }
@@ -104,6 +118,13 @@ function problemOf(error: unknown): ConditionProblem {
   return { message, at: range?.start ?? 0 };
 }
 
+function names(node: unknown, variable: string): boolean {
+  if (Array.isArray(node)) return node.some((one) => names(one, variable));
+  if (typeof node !== "object" || node === null || !("op" in node)) return false;
+  const { op, args } = node as ASTNode;
+  return (op === "id" && args as unknown === variable) || names(args, variable);
+}
+
 /** CEL's matches() is JavaScript's RegExp here, which a chosen text can keep busy for ever. */
 function callsRegExp(node: unknown): boolean {
   if (Array.isArray(node)) return node.some(callsRegExp);
@@ -113,7 +134,16 @@ function callsRegExp(node: unknown): boolean {
   return callsRegExp(args);
 }
 
-function contextOf({ facts, identity, target, client, at }: ConditionInput): Record<string, unknown> {
+/** What is not known is left out: whatever asks for it fails, and counts to the strict side. */
+const known = (estimate: Estimate | null) =>
+  estimate === null ? {} : {
+    rows: BigInt(Math.round(estimate.rows)),
+    ...(estimate.cost === null ? {} : { cost: estimate.cost }),
+  };
+
+function contextOf(
+  { facts, statements, estimate, identity, target, client, at }: ConditionInput,
+): Record<string, unknown> {
   const named = facts.tables.map(({ schema, name, access }) => ({ text: `${schema}.${name}`, access }));
   const lists = [facts.tables, facts.columns, facts.functions, facts.masked, facts.unsafe];
   if (lists.some((list) => list.length > listLengthMax)) throw new RangeError("too long for a condition");
@@ -127,10 +157,13 @@ function contextOf({ facts, identity, target, client, at }: ConditionInput): Rec
       writes: named.filter(({ access }) => access === "write").map(({ text }) => text),
       columns: facts.columns,
       functions: facts.functions,
+      volatile: facts.volatile ?? [],
+      operators: facts.operators ?? [],
       settings: facts.settings ?? [],
       locks: facts.locks ?? [],
       masked: facts.masked,
       unsafe: facts.unsafe.map(({ code }) => code),
+      statements: BigInt(statements),
       missingWhere: facts.missingWhere,
       catalogOnly: facts.catalogOnly,
     },
@@ -141,6 +174,7 @@ function contextOf({ facts, identity, target, client, at }: ConditionInput): Rec
       method: identity.method,
       groups: identity.groups,
     },
+    estimate: known(estimate),
     target,
     client,
     time: new Date(at),

@@ -105,7 +105,15 @@ function coveredBy(rules: readonly Map[], at: number): Finding[] {
 function covers(earlier: Map, later: Map, rules: readonly Map[]): boolean {
   const [before, after] = [mapOf(earlier.what), mapOf(later.what)];
   if (earlier.when !== undefined || earlier.if !== undefined) return false;
-  const narrower = [before.columns, before.functions, before.verbs, before.settings, before.locks];
+  const narrower = [
+    before.columns,
+    before.functions,
+    before.verbs,
+    before.settings,
+    before.locks,
+    before.volatile,
+    before.operators,
+  ];
   if (narrower.some((list) => listOf(list).length > 0)) return false;
   if (earlier.then !== later.then) {
     // Letters' case does not count alike, and for a denial a table's use counts beside the statement's kind.

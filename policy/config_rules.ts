@@ -70,6 +70,8 @@ export const ruleSchema = z.strictObject({
     verbs: names.optional(),
     settings: names.optional(),
     locks: names.optional(),
+    volatile: z.array(namePattern("schema.function")).min(1).optional(),
+    operators: names.optional(),
     unsafe: z.array(z.string().min(1)).optional(),
     missingWhere: z.boolean().optional(),
   }).optional(),

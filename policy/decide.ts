@@ -19,14 +19,14 @@
  * - `columns`, `functions`: `allow` needs all that are touched to be listed (and at least one function), `deny`
  *   needs one. An `approve` that fits only by some of them, or only by how a table is used, asks for approval
  *   on top of what later rules say.
- * - `verbs`: the statement's verb. `settings`, `locks`: as `functions`.
+ * - `verbs`: the statement's verb. `settings`, `locks`, `volatile`, `operators`: as `functions`.
  * - `unsafe`, `missingWhere`: a permissive rule fits such statements only if it names them.
  * - `if`: a condition that fails to evaluate counts as true for `deny` and `approve`, as false for `allow`.
  */
 import { commonTerms } from "./approval/terms.ts";
 import { askFirst, denied, list, offer, safeName, safeText, seen, touched } from "./reasons.ts";
 import type { CompiledRule, CompiledRules, Place } from "./rules.ts";
-import type { NotUnderstood, Understood } from "./sql/dialect.ts";
+import type { Estimate, NotUnderstood, Understood } from "./sql/dialect.ts";
 import { type Fit, fitOf, type Part, partsOf, Situation } from "./situation.ts";
 import type {
   ApprovalTerms,
@@ -45,13 +45,14 @@ type Ruling = Pick<JudgedStatement, "verdict" | "rule" | "reason" | "hint" | "te
 
 const severity: Readonly<Record<Verdict, number>> = { allow: 0, approve: 1, deny: 2 };
 
-/** `at` in epoch milliseconds. Pass the same `who` and `where` objects through a session: they are cache keys. */
+/** `at` in epoch milliseconds; `estimate` where one is known of a message with one statement. Pass the same `who` and `where` objects through a session: they are cache keys. */
 export function decide(
   input: readonly Understood[] | NotUnderstood,
   who: Identity,
   where: Place,
   at: number,
   rules: CompiledRules,
+  estimate: Estimate | null = null,
 ): Judgement {
   if ("refused" in input) {
     const { reason, hint } = input.refused;
@@ -60,7 +61,10 @@ export function decide(
   }
   const candidates = rules.applicable(who, where).filter((rule) => rule.when(at));
   return merge(input.map((understood) => {
-    const situation = new Situation(understood.facts, who, where, at);
+    const situation = new Situation(understood.facts, who, where, at, {
+      statements: input.length,
+      estimate: input.length === 1 ? estimate : null,
+    });
     return { ...understood, ...rulingOn(situation, candidates) };
   }));
 }

@@ -1,6 +1,6 @@
 /** Decisions of one session, remembered as long as nothing that they depend on changes. */
 import { type CompiledRules, decide, type Place } from "./decide.ts";
-import type { NotUnderstood, Understood } from "./sql/dialect.ts";
+import type { Estimate, NotUnderstood, Understood } from "./sql/dialect.ts";
 import type { Identity, Judgement } from "./types.ts";
 
 type Input = readonly Understood[] | NotUnderstood;
@@ -25,11 +25,11 @@ export class Decisions {
   ) {}
 
   /** The same judgement again for the same facts, rules and minute. */
-  on(input: Input, at: number, rules: CompiledRules): Judgement {
+  on(input: Input, at: number, rules: CompiledRules, estimate: Estimate | null = null): Judgement {
     const minute = Math.floor(at / 60_000);
     const known = this.#known.get(input);
     if (known !== undefined && known.minute === minute && known.rules === rules) return known.judgement;
-    const decided = decide(input, this.who, this.where, at, rules);
+    const decided = decide(input, this.who, this.where, at, rules, estimate);
     const judgement = this.within?.(decided) ?? decided;
     if (!this.#more(rules)) this.#known.set(input, { rules, minute, judgement });
     return judgement;

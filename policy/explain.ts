@@ -129,14 +129,27 @@ function judgeFor(deps: ExplainDeps): () => (text: string) => Judgement {
   }
   const analyst = catalog.analyst(masks.key, masks.lookup);
   const where: Place = { target: target.name, database, environment: target.environment, clientAddress };
+  const asksEstimate = rules.applicable(who, where).some(({ condition }) => condition?.asksEstimate === true);
   return () => {
     let current = state;
     return (text) => {
       const judgement = decide(analyst.analyse(text, current), who, where, at, rules);
       current = analyst.after?.(text, current) ?? current;
-      return judgement;
+      return asksEstimate ? withoutEstimate(judgement) : judgement;
     };
   };
+}
+
+/** A target is asked for its estimate only by a session: here it counts to the strict side, as wherever it is not known. */
+function withoutEstimate(judgement: Judgement): Judgement {
+  const said = <T extends { readonly verdict: Verdict; readonly hint: string }>(one: T): T =>
+    one.verdict === "allow" ? one : {
+      ...one,
+      hint:
+        `${one.hint} (A rule asks for the target's estimate, which is not known here: it counts as strict.)`
+          .trimStart(),
+    };
+  return { ...said(judgement), statements: judgement.statements.map(said) };
 }
 
 /** Each statement of a plain text, by its place; the message itself where there are none, or it is refused whole. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { anyGlob } from "./glob.ts";
 import { columnMatcher } from "./rules.ts";
 import type { MaskLookup } from "./sql/dialect.ts";
+import type { PortableMasks } from "./sql/large_texts.ts";
 import type { MaskKind } from "./types.ts";
 
 export { maskKey, maskText } from "./mask_text.ts";
@@ -24,6 +25,8 @@ export interface MaskSetting {
 export interface MaskSet {
   readonly key: string;
   readonly lookup: MaskLookup;
+  /** The same as plain data: compileMasks(settings)([], "", unmask) gives it again. */
+  readonly portable: PortableMasks;
 }
 
 /** `masksFor(groups, target, unmask)`: `unmask` are globs `schema.table.column` that a grant shows as they are. */
@@ -31,6 +34,7 @@ export type MaskSets = (groups: readonly string[], target: string, unmask?: read
 
 export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
   const compiled = settings.map((setting) => ({
+    setting,
     digest: createHash("sha256").update(JSON.stringify([setting.columns, setting.tags, setting.mask])).digest(
       "hex",
     ),
@@ -48,7 +52,15 @@ export function compileMasks(settings: readonly MaskSetting[]): MaskSets {
     let set = sets.get(key);
     if (set === undefined) {
       const lookup = lookupOf(effective);
-      sets.set(key, set = { key, lookup: unmask.length === 0 ? lookup : withoutMasks(lookup, unmask) });
+      const plain = effective.map(({ setting: { targets: _targets, except: _except, ...rest } }) => rest);
+      sets.set(
+        key,
+        set = {
+          key,
+          lookup: unmask.length === 0 ? lookup : withoutMasks(lookup, unmask),
+          portable: { settings: plain, unmask: [...unmask] },
+        },
+      );
     }
     return set;
   };

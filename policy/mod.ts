@@ -5,6 +5,8 @@ import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
 import { createAdvance } from "./approval/advance.ts";
+import { Estimates } from "./estimates.ts";
+import { LargeTexts } from "./sql/large_texts.ts";
 import { Previews } from "./approval/preview.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
@@ -121,17 +123,17 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const outgoing = new Outgoing(config, { journal, inForce, url, file: deps.file, clock, log });
   const others = () => [identity, outgoing].flatMap((one) => one.probes());
   const parts = () => [storeProbe(journal), ...targetProbes(inForce, catalogs), ...others()];
+  const judging = judgingParts(approvals, deps);
   const gatekeeper = createGatekeeper({
     inForce,
     detections,
-    probes: new Probes({ dialectOf, query: targetQuery, clock, log }),
+    ...judging,
     journal,
     recorder: new Recorder(journal, () => inForce.current.reads, log),
     approvals,
     catalogs,
     meter: metrics,
     digestKey: digestKeyOf(secret),
-    previews: new Previews({ dialectOf, query: targetQuery, secret, approvals, log }),
     ...entrances,
     clock,
     grants,
@@ -143,7 +145,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const access = createAccess({ inForce, passwords, journal, grants });
   const means = { catalogs, approvals, digestKey: digestKeyOf(secret), dialectOf, query: targetQuery };
   return {
-    ...lifeOf({ grants, accounts, rechecks, recall, outgoing: [outgoing] }),
+    ...lifeOf({ grants, accounts, rechecks, recall, outgoing: [outgoing, judging.largeTexts] }),
     gatekeeper,
     identity,
     signIns,
@@ -164,6 +166,16 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     configureOutgoing: (next) => outgoing.configure(next),
     departures,
     live: new LiveEverywhere({ here: gatekeeper, journal, log }),
+  };
+}
+
+/** What judging a statement asks of others: of its target, and of a Worker. */
+function judgingParts(approvals: ApprovalService, { targetQuery: query, secret, clock, log }: PolicyDeps) {
+  return {
+    probes: new Probes({ dialectOf, query, clock, log }),
+    estimates: new Estimates({ dialectOf, query, clock, log }),
+    previews: new Previews({ dialectOf, query, secret, approvals, log }),
+    largeTexts: new LargeTexts(log),
   };
 }
 

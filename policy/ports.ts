@@ -146,6 +146,11 @@ export interface Session {
   readonly ended: AbortSignal;
   /** Total and synchronous: what cannot be judged is denied. Never throws. */
   judge(text: string, state: SqlState): Judgement;
+  /**
+   * What judge() of this text should wait for, so that it keeps nobody else waiting and knows what conditions ask
+   * for; null or absent for nothing, which is nearly always. Never rejects; ask again after it.
+   */
+  ahead?(text: string, state: SqlState): Promise<void> | null;
   /** The mask of a column by its origin in the target's catalog (PostgreSQL: table OID, column number). */
   maskOf(origin: string): MaskRule | null;
   /** Who reads the texts of this session's results; null or absent where its target's detectors are off. */

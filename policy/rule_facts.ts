@@ -1,4 +1,6 @@
-/** What a rule says of a statement beside its kind, tables, columns and functions: verbs, settings and locks. */
+/**
+ * What a rule says of a statement beside its kind, tables, columns and functions: verbs, settings, locks,
+ * operators, and functions by their volatility. */
 import { anyGlob } from "./glob.ts";
 import type { Rule } from "./rules.ts";
 import type { Fit } from "./situation.ts";
@@ -7,7 +9,7 @@ import type { StatementFacts } from "./types.ts";
 export type FactsMatcher = (facts: StatementFacts) => Fit;
 
 /**
- * null where the rule says nothing of them. An `allow` needs every setting or lock to be listed, and at least one;
+ * null where the rule says nothing of them. An `allow` needs every setting, lock, … to be listed, and at least one;
  * a `deny` needs one; an `approve` that fits some asks on top of what later rules say.
  */
 export function factsMatcher({ what = {}, then }: Rule): FactsMatcher | null {
@@ -16,7 +18,7 @@ export function factsMatcher({ what = {}, then }: Rule): FactsMatcher | null {
     const verb = anyGlob(what.verbs, { ignoreCase: true });
     matchers.push((facts) => verb(facts.verb) ? "fully" : "no");
   }
-  for (const key of ["settings", "locks"] as const) {
+  for (const key of ["settings", "locks", "volatile", "operators"] as const) {
     const globs = what[key];
     if (globs === undefined || globs.length === 0) continue;
     const matches = anyGlob(globs, { ignoreCase: true });

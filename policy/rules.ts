@@ -35,6 +35,8 @@ export interface Rule {
     readonly settings?: readonly string[];
     /** `FOR UPDATE`, `LOCK TABLE` */
     readonly locks?: readonly string[];
+    readonly volatile?: readonly string[];
+    readonly operators?: readonly string[];
     /** Codes of the built-in floor. */
     readonly unsafe?: readonly string[];
     readonly missingWhere?: boolean;

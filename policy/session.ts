@@ -5,9 +5,9 @@ import { resultRecorded } from "./audit/result_events.ts";
 import { valuesDetected } from "./audit/detection_events.ts";
 import type { Place } from "./decide.ts";
 import { Decisions } from "./decisions.ts";
+import { Foresight } from "./estimates.ts";
 import { SessionWatcher, watches } from "./detectors.ts";
 import { PosternError } from "./errors.ts";
-import type { Account } from "./account_ports.ts";
 import { guarded } from "./guarded.ts";
 import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
 import { scopeFilter } from "./grant_scope.ts";
@@ -15,10 +15,16 @@ import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
 import type { Hold, Recordable, Session } from "./ports.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
-import { changesCatalog, isRead, type JudgedData, sentBytes, SessionEvents } from "./session_events.ts";
+import {
+  changesCatalog,
+  isRead,
+  type JudgedData,
+  type Running,
+  sentBytes,
+  SessionEvents,
+} from "./session_events.ts";
 import type {
   ApprovalRequest,
-  ClientInfo,
   Identity,
   Judgement,
   MaskRule,
@@ -27,23 +33,9 @@ import type {
   StatementRun,
   Target,
 } from "./types.ts";
-import type { SessionDeps } from "./session_deps.ts";
+import type { SessionDeps, SessionPlace } from "./session_deps.ts";
 
-export type { SessionDeps } from "./session_deps.ts";
-
-/** Who and where, settled at admission. */
-export interface SessionPlace {
-  readonly id: string;
-  readonly identity: Identity;
-  readonly target: Target;
-  readonly database: string;
-  readonly client: ClientInfo;
-  readonly readOnly: boolean;
-  /** What let them in for a time; null where membership is enough. */
-  readonly grant: SessionGrant | null;
-  /** This session's own on the target; null where all share the target's. */
-  readonly account: Account | null;
-}
+export type { SessionDeps, SessionPlace } from "./session_deps.ts";
 
 export class GatedSession implements Session {
   readonly id: string;
@@ -59,14 +51,11 @@ export class GatedSession implements Session {
   readonly #decisions: Decisions;
   readonly #where: Place;
   readonly #about: { readonly person: string; readonly session: string; readonly target: string };
-  /** Forwarded and not finished: when it began, and whether the catalog may differ after it. */
-  readonly #running = new Map<
-    string,
-    { readonly at: number; readonly sent: number; readonly changesCatalog: boolean }
-  >();
-  /** How long an approved request had waited, by its id. */
+  readonly #running = new Map<string, Running>();
+  /** By request: how long it had waited. */
   readonly #waited = new Map<string, number>();
   readonly #analyst: SessionAnalyst;
+  readonly #foresight: Foresight;
   readonly #track = new LiveTrack();
   readonly #startedAt: number;
   readonly #listeners: ((notice: SessionNotice) => void)[] = [];
@@ -95,6 +84,7 @@ export class GatedSession implements Session {
       clientAddress: place.client.address,
     };
     this.#analyst = new SessionAnalyst(deps, place);
+    this.#foresight = new Foresight(deps, this.#analyst, place.identity, this.#where, place.target);
     const { detectors } = place.target;
     this.watcher = detectors !== undefined && watches(detectors, place.identity.groups)
       ? new SessionWatcher(detectors, (origin) => this.#analyst.nameOf(origin))
@@ -112,9 +102,14 @@ export class GatedSession implements Session {
     const { clock, inForce, meter } = this.deps;
     const began = performance.now();
     const understood = this.#analyst.analyse(text, state);
-    const judgement = this.#decisions.on(understood, clock(), inForce.current.rules);
+    const { rules } = inForce.current;
+    const judgement = this.#decisions.on(understood, clock(), rules, this.#foresight.estimate(text, state));
     meter.judged(performance.now() - began);
     return judgement;
+  }
+
+  ahead(text: string, state: SqlState): Promise<void> | null {
+    return this.#foresight.ahead(text, state);
   }
 
   maskOf(origin: string): MaskRule | null {

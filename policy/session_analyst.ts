@@ -2,6 +2,7 @@
 import type { Catalogs } from "./catalogs.ts";
 import type { SessionGrant } from "./grant_ports.ts";
 import type { Policy, PolicyInForce } from "./in_force.ts";
+import { type LargeTexts, type PortableMasks, shortTextMax } from "./sql/large_texts.ts";
 import type { Analyst, Catalog, NotUnderstood, Understood } from "./sql/dialect.ts";
 import type { Identity, MaskRule, SqlState, Target } from "./types.ts";
 
@@ -21,13 +22,30 @@ interface Analysts {
   readonly own: Analyst;
   /** By everybody's masks, where some do not count for whoever asks: for what the record hides. */
   readonly strict: Analyst | null;
+  readonly masks: { readonly own: PortableMasks; readonly strict: PortableMasks };
+}
+
+type Answer = readonly Understood[] | NotUnderstood;
+
+/** A long text that was understood ahead of its judgement. */
+interface Ahead {
+  readonly text: string;
+  readonly state: SqlState;
+  readonly analysts: Analysts;
+  readonly own: Answer;
+  readonly strict: Answer;
 }
 
 export class SessionAnalyst {
   #analysts: Analysts | null = null;
+  #ahead: Ahead | null = null;
 
   constructor(
-    private readonly deps: { readonly catalogs: Catalogs; readonly inForce: PolicyInForce },
+    private readonly deps: {
+      readonly catalogs: Catalogs;
+      readonly inForce: PolicyInForce;
+      readonly largeTexts: LargeTexts | null;
+    },
     private readonly place: {
       readonly identity: Identity;
       readonly target: Target;
@@ -39,9 +57,34 @@ export class SessionAnalyst {
   analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
     const analysts = this.#current();
     if (analysts === null) return noCatalog;
-    const understood = analysts.own.analyse(text, state);
+    const ahead = this.#aheadOf(text, state, analysts);
+    const understood = ahead?.own ?? analysts.own.analyse(text, state);
     if (analysts.strict === null || "refused" in understood) return understood;
-    return hiddenBy(understood, analysts.strict.analyse(text, state));
+    return hiddenBy(understood, ahead?.strict ?? analysts.strict.analyse(text, state));
+  }
+
+  /** Settles once analyse() of this text takes no time; null where it takes none anyway. Never rejects. */
+  ahead(text: string, state: SqlState): Promise<void> | null {
+    const { largeTexts } = this.deps;
+    if (text.length <= shortTextMax || largeTexts === null) return null;
+    const analysts = this.#current();
+    if (analysts === null || this.#aheadOf(text, state, analysts) !== null) return null;
+    const { target, database } = this.place;
+    const { catalog, masks } = analysts;
+    const place = JSON.stringify([target.name, database]);
+    const ask = (portable: PortableMasks) =>
+      largeTexts.analyse({ dialect: target.protocol, place, catalog, masks: portable, text, state });
+    return (async () => {
+      const own = await ask(masks.own);
+      const strict = analysts.strict === null ? own : await ask(masks.strict);
+      this.#ahead = { text, state, analysts, own, strict };
+    })();
+  }
+
+  #aheadOf(text: string, state: SqlState, analysts: Analysts): Ahead | null {
+    const known = this.#ahead;
+    if (known === null || known.analysts !== analysts || known.state !== state) return null;
+    return known.text === text ? known : null;
   }
 
   /** By everybody's masks, whoever asks. */
@@ -80,6 +123,7 @@ export class SessionAnalyst {
         policy,
         own: catalog.analyst(masks.key, masks.lookup),
         strict: all.key === masks.key ? null : catalog.analyst(all.key, all.lookup),
+        masks: { own: masks.portable, strict: all.portable },
       };
     }
     return this.#analysts;

@@ -43,6 +43,14 @@ export interface Approved {
   readonly waitedMs: number | null;
 }
 
+/** What was forwarded and is not finished. */
+export interface Running {
+  readonly at: number;
+  readonly sent: number;
+  /** The catalog may differ after it. */
+  readonly changesCatalog: boolean;
+}
+
 export class SessionEvents {
   readonly #known = new WeakMap<Judgement, Known>();
   readonly #finished: EventTemplate;

@@ -27,6 +27,8 @@ export class Situation {
     readonly who: Identity,
     private readonly where: Place,
     private readonly at: number,
+    /** How many its message has, and what the target expects of it. */
+    private readonly more: Pick<ConditionInput, "statements" | "estimate">,
   ) {}
 
   /** Evaluated at most once per statement. */
@@ -37,6 +39,7 @@ export class Situation {
       const { target: name, database, environment, clientAddress: address } = this.where;
       const input: ConditionInput = {
         facts: this.facts,
+        ...this.more,
         identity: this.who,
         target: { name, database, environment },
         client: { address },

@@ -29,7 +29,7 @@ export function traceOf(
   at: number,
   rules: CompiledRules,
 ): RuleTrace[] {
-  const situation = new Situation(facts, who, where, at);
+  const situation = new Situation(facts, who, where, at, { statements: 1, estimate: null });
   const parts = partsOf(facts);
   const open = new Set(parts);
   return rules.rules.map((candidate) => {

@@ -132,6 +132,10 @@ export interface StatementFacts {
   readonly columns: readonly string[];
   /** `schema.function`, lower case. */
   readonly functions: readonly string[];
+  /** Those of `functions` that may do more than compute, or give something else each time, as the catalog says. */
+  readonly volatile?: readonly string[];
+  /** `schema.operator`; all that a name without a schema may mean. PostgreSQL only. */
+  readonly operators?: readonly string[];
   /** Names of session settings that it changes, lower case. */
   readonly settings?: readonly string[];
   /** `FOR UPDATE`, `FOR SHARE`, `LOCK TABLE`: what it locks beyond its own need. */

@@ -70,6 +70,23 @@ export interface ProbeQuestion {
   readonly text: string;
 }
 
+/** What a target's planner expects. */
+export interface Estimate {
+  /** Returned, or changed. */
+  readonly rows: number;
+  /** In the planner's own unit; null where the target tells none. */
+  readonly cost: number | null;
+}
+
+/** A statement to be planned. */
+export interface EstimateInput {
+  readonly target: Target;
+  readonly database: string;
+  readonly query: TargetQuery;
+  readonly text: string;
+  readonly state: SqlState;
+}
+
 export interface Dialect {
   /** The same id as its protocol's in proxy/. */
   readonly id: string;
@@ -85,6 +102,8 @@ export interface Dialect {
   split(text: string, state: SqlState): readonly string[] | null;
   /** What a held statement would do: an estimate, without running it. */
   impact(input: ImpactInput): Promise<Impact>;
+  /** Of one statement, whatever its parameters will be. Rejects, or gives null, where there is none. */
+  estimate(input: EstimateInput): Promise<Estimate | null>;
   /** What a role without rights on masked columns is asked to plan, for a second opinion; null where it cannot be. */
   probe(
     text: string,

@@ -120,6 +120,11 @@ export class Conversation {
     return this.attributed && !has(this.parts.link.capabilities, Capability.queryAttributes);
   }
 
+  /** Before judge(): what that would keep other connections waiting for, or does not know yet. */
+  async ready(text: string, state = this.state.sql): Promise<void> {
+    await this.parts.session.ahead?.(text, state);
+  }
+
   judge(text: string, state = this.state.sql): Judgement {
     return withDiagnostics(this.parts.session.judge(text, state), text, this.#taintedDiagnostics);
   }

@@ -19,6 +19,7 @@ export async function prepareStatement(
   const { prepared, state, gate } = conversation;
   prepared.forgetLast();
   prepared.checkRoom(text);
+  await conversation.ready(text);
   const judgement = conversation.judge(text);
   // Throws: the refusal is recorded as that of the statement.
   if (judgement.verdict === "deny") await gate.pass(conversation.run(text, judgement));
@@ -43,6 +44,7 @@ export async function executeStatement(conversation: Conversation, packet: Packe
   const charset = conversation.state.charset ?? "ascii";
   const execution = decodeExecute(packet.payload, known, charset, conversation.attributed);
   statement.types = execution.types;
+  await conversation.ready(statement.text, statement.state);
   const judgement = conversation.judge(statement.text, statement.state);
   const { parameters } = execution;
   const run = conversation.run(statement.text, judgement, { parameters, state: statement.state });

@@ -34,7 +34,7 @@ export interface ClientPumpDeps {
 }
 
 /** What the next message waits for. */
-type Wait = "drained" | "copy" | "room" | "record" | "hold" | "end";
+type Wait = "ready" | "drained" | "copy" | "room" | "record" | "hold" | "end";
 
 /** Bytes of a waiting client that are read ahead, so that its going away is still noticed. */
 const readAheadBytes = 262_144;
@@ -67,11 +67,7 @@ export class ClientPump {
         if (!this.#closed) this.progress();
       },
     });
-    this.#side = new ClientSide(
-      this.#c,
-      (text, state) => deps.session.judge(text, state),
-      deps.limits.preparedStatementsMax,
-    );
+    this.#side = new ClientSide(this.#c, deps.session, deps.limits.preparedStatementsMax);
   }
 
   get holding(): boolean {
@@ -225,6 +221,13 @@ export class ClientPump {
       case "refuse":
         return this.#refuse(step.run, step.place, toClient(step.error, step), step.error.rule ?? "protocol");
       case "wait":
+        if (step.until === "ready") {
+          this.#waitFor("ready", type, frame);
+          return void step.ready.then(() => {
+            this.#wait = null;
+            this.pump();
+          });
+        }
         for (const item of step.items ?? []) this.#c.outgoing.push(item);
         this.#sender.release();
         return this.#waitFor(step.until, type, frame);

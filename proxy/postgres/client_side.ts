@@ -4,7 +4,8 @@
  * again at Execute, where parameters and the session's state are the ones that count.
  */
 import { PosternError } from "../../policy/errors.ts";
-import type { Judgement, SqlState, StatementRun } from "../../policy/types.ts";
+import type { Session } from "../../policy/ports.ts";
+import type { Judgement, StatementRun } from "../../policy/types.ts";
 import {
   type Conversation,
   forget,
@@ -31,7 +32,7 @@ import {
   unknownName,
   unlessUnreadable,
 } from "./refusals.ts";
-import { unsettled } from "./state.ts";
+import { unready, unsettled } from "./state.ts";
 import type { Place, Prepared, Step } from "./steps.ts";
 
 const drop: Step = { kind: "drop" };
@@ -46,7 +47,7 @@ export class ClientSide {
 
   constructor(
     private readonly c: Conversation,
-    private readonly judge: (text: string, state: SqlState) => Judgement,
+    private readonly session: Pick<Session, "judge" | "ahead">,
     private readonly preparedMax: number,
   ) {}
 
@@ -125,10 +126,10 @@ export class ClientSide {
   #query(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    const wait = unsettled(c);
-    if (wait !== null) return wait;
     const text = decodeQuery(frame);
-    const judgement = this.judge(text, c.state);
+    const wait = unsettled(c) ?? unready(this.session, text, c);
+    if (wait !== null) return wait;
+    const judgement = this.session.judge(text, c.state);
     return this.#ruled(judgement, "query", text, [], () => {
       const execution = new Execution(judgement);
       const ends = c.portals.get("")?.execution ?? null;
@@ -147,14 +148,14 @@ export class ClientSide {
   #parse(frame: Uint8Array): Step {
     const { c } = this;
     this.releaseKept();
-    const wait = unsettled(c);
-    if (wait !== null) return wait;
     const { statement: name, text, types } = decodeParse(frame);
+    const wait = unsettled(c) ?? unready(this.session, text, c);
+    if (wait !== null) return wait;
     const full = preparedLimit(c.statements, this.preparedMax, name, text);
     if (full !== null) {
       return { kind: "refuse", run: protocolRun(text, full, c), error: full, place: "pipeline" };
     }
-    const judgement = this.judge(text, c.state);
+    const judgement = this.session.judge(text, c.state);
     if (judgement.verdict === "deny") {
       const run = { text, parameters: [], judgement, state: c.state, inTransaction: c.inTransaction };
       return { kind: "refuse", run, error: refusalOf(judgement), place: "pipeline" };
@@ -211,10 +212,10 @@ export class ClientSide {
       const { execution, statement } = portal;
       return this.#send(frame, replyTo(c, "execute", { portal, execution, tainted: statement.tainted }));
     }
-    const wait = unsettled(c);
-    if (wait !== null) return wait;
     const { statement } = portal;
-    const judgement = this.judge(statement.text, c.state);
+    const wait = unsettled(c) ?? unready(this.session, statement.text, c);
+    if (wait !== null) return wait;
+    const judgement = this.session.judge(statement.text, c.state);
     return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, () => {
       const execution = portal.execution = new Execution(judgement);
       const items: Outgoing[] = [];
@@ -273,7 +274,7 @@ export class ClientSide {
     const { c } = this;
     const run = { text, parameters, judgement, state: c.state, inTransaction: c.inTransaction };
     if (judgement.verdict === "deny") return { kind: "refuse", run, error: refusalOf(judgement), place };
-    const problem = refersProblem(judgement, c, this.judge);
+    const problem = refersProblem(judgement, c, (text, state) => this.session.judge(text, state));
     if (problem !== null) {
       return { kind: "refuse", run: protocolRun(text, problem, c), error: problem, place };
     }

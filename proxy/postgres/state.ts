@@ -1,4 +1,5 @@
 /** What texts mean on a session: settings that a target reports, or has to be asked for. */
+import type { Session } from "../../policy/ports.ts";
 import type { Judgement } from "../../policy/types.ts";
 import { type Conversation, type Outgoing, replyTo } from "./conversation.ts";
 import { Execution } from "./execution.ts";
@@ -60,4 +61,10 @@ export function unsettled(c: Conversation): Step | null {
   }
   c.asked = true;
   return { kind: "wait", until: "drained", items: askState(c) };
+}
+
+/** null where `text` can be judged now, without keeping others waiting. */
+export function unready(session: Pick<Session, "ahead">, text: string, c: Conversation): Step | null {
+  const ready = session.ahead?.(text, c.state) ?? null;
+  return ready === null ? null : { kind: "wait", until: "ready", ready };
 }

@@ -30,8 +30,9 @@ export type Step =
   }
   /**
    * Look at the message again when everything before it is answered, or (`copy`) when the target asks for COPY
-   * data. `items` are Postern's own messages.
+   * data, or (`ready`) once `ready` settles. `items` are Postern's own messages.
    */
+  | { readonly kind: "wait"; readonly until: "ready"; readonly ready: Promise<void> }
   | { readonly kind: "wait"; readonly until: "drained" | "copy"; readonly items?: readonly Outgoing[] }
   | { readonly kind: "terminate" };
 

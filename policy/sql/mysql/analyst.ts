@@ -17,11 +17,11 @@ import { templateOf } from "./template.ts";
 import { isTrivia, type Token } from "./tokens.ts";
 import { Walk } from "./walk.ts";
 
-/** UTF-16 units. Parsing is synchronous: longer texts would keep other clients waiting. */
-const textLengthMax = 524_288;
+/** UTF-16 units. */
+const textLengthMax = 4_194_304;
 /** Tokens of a statement; of one whose rows are mostly literals, which are passed over without a tree. */
 const tokensMax = 50_000;
-const rowTokensMax = 300_000;
+const rowTokensMax = 1_000_000;
 const statementsMax = 100;
 
 export class MysqlAnalyst implements Analyst {

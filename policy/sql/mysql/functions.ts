@@ -98,3 +98,10 @@ export const dangers: Readonly<Record<string, string>> = {
   source_pos_wait: "it waits",
   wait_for_executed_gtid_set: "it waits",
 };
+
+const changing: ReadonlySet<string> = new Set(words(
+  "rand random_bytes uuid uuid_short sys_guid sysdate last_insert_id row_count found_rows",
+));
+
+/** Another value at each call, or an effect: what nobody vouches for may have any. */
+export const isVolatile = (name: string): boolean => changing.has(name) || !isVouched(name);

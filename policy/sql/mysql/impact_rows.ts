@@ -16,7 +16,7 @@ export function bound({ parameters }: ImpactInput, text: string, tokens: readonl
 }
 
 /** Settings of the preview's own connection. MariaDB limits statements by seconds, MySQL reads by milliseconds. */
-export function before({ state }: ImpactInput): string[] {
+export function before({ state }: Pick<ImpactInput, "state">): string[] {
   const mode = state.sql_mode ?? "";
   const limit = state.flavour === "mariadb"
     ? "SET SESSION max_statement_time = 2"

@@ -3,6 +3,7 @@ import type { ResultMasks, SqlState, StatementFacts, StatementKind } from "../..
 import type { Understood } from "../dialect.ts";
 import { isSystemSchema } from "./catalog_data.ts";
 import { maskOfFlow } from "./flow.ts";
+import { isVolatile } from "./functions.ts";
 import { hiddenOf } from "./hidden.ts";
 import type { Reader } from "./reader.ts";
 import { frame, type Output, ruler, type Scope } from "./scope.ts";
@@ -44,6 +45,7 @@ export function understood(walk: Walk, reader: Reader, judged: Judged): Understo
     tables,
     columns: [...walk.columns],
     functions: [...walk.functions],
+    ...volatileOf(walk.functions),
     ...(walk.settings.size === 0 ? {} : { settings: [...walk.settings] }),
     ...(walk.locks === "" ? {} : { locks: [`FOR ${walk.locks}`] }),
     missingWhere: judged.missingWhere,
@@ -55,4 +57,10 @@ export function understood(walk: Walk, reader: Reader, judged: Judged): Understo
     refers: judged.refers,
   };
   return { facts, result: judged.result, tainted: walk.tainted };
+}
+
+/** Of a stored routine the catalog does not tell: it counts as one that may do anything. */
+function volatileOf(functions: ReadonlySet<string>): Pick<StatementFacts, "volatile"> {
+  const volatile = [...functions].filter((name) => !name.startsWith("builtin.") || isVolatile(name.slice(8)));
+  return volatile.length === 0 ? {} : { volatile };
 }

@@ -141,7 +141,7 @@ function distinct(walk: Walk, outputs: readonly Output[]): void {
 export function walkItems(walk: Walk, items: Select["items"], scope: Scope): void {
   scope.list = items;
   for (const item of items) {
-    if (isStar(item)) scope.outputs.push(...expandStar(walk, item.star, scope));
+    if (isStar(item)) { for (const column of expandStar(walk, item.star, scope)) scope.outputs.push(column); }
     else scope.outputs.push(selected(walk, item.expr, item.alias ?? nameOf(item.expr), scope));
   }
   const { outputs } = scope;

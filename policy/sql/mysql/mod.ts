@@ -5,6 +5,7 @@ import type { Analyst, Catalog, Dialect, MaskLookup } from "../dialect.ts";
 import { MysqlAnalyst } from "./analyst.ts";
 import { type CatalogData, CatalogModel } from "./catalog_data.ts";
 import { split, startState } from "./split.ts";
+import { estimateOf } from "./estimate.ts";
 import { impactOf } from "./impact.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { parseCatalogData, readCatalogData } from "./catalog_read.ts";
@@ -50,6 +51,7 @@ export const mysqlDialect: Dialect = {
   probe: (text, _parameters, facts, state) => probeText(text, facts, state),
   probeAnswer,
   impact: impactOf,
+  estimate: estimateOf,
   startState,
   split,
   catalogFromJson: (json: string) => new MysqlCatalog(parseCatalogData(json)),

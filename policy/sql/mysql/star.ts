@@ -1,9 +1,23 @@
 /** `*` and `t.*` -> columns, in the order in which the target sends them. */
 import { objections } from "./objections.ts";
+import { Refusal } from "./refusal.ts";
 import { type Output, output, type Scope, type Source } from "./scope.ts";
 import type { Walk } from "./walk.ts";
 
+/** More columns than this the target refuses in a result; here they would multiply. */
+const columnsMax = 4_096;
+
 export function expandStar(walk: Walk, star: readonly string[], scope: Scope): Output[] {
+  const columns = columnsOf(walk, star, scope);
+  if (scope.outputs.length + columns.length <= columnsMax) return columns;
+  throw new Refusal(
+    "too-complex",
+    `The statement gives more than ${columnsMax} columns, more than the target has in a result`,
+    "Name the columns that you need",
+  );
+}
+
+function columnsOf(walk: Walk, star: readonly string[], scope: Scope): Output[] {
   const [table, schema] = [...star].reverse();
   if (table === undefined) {
     for (const source of scope.sources) note(walk, source);

@@ -14,6 +14,10 @@ export class Findings {
   readonly hidden = new Set<Node>();
   readonly statements = new Set<string>();
   readonly cursors = new Set<string>();
+  /** Of the functions, those that the catalog calls volatile. */
+  readonly volatile = new Set<string>();
+  /** `schema.operator`. */
+  readonly operatorsUsed = new Set<string>();
   /** Operators used by their name alone. */
   readonly operators = new Set<string>();
   readonly settings = new Set<string>();
@@ -62,6 +66,8 @@ export class Findings {
       if (use.access === "write" || !this.tables.has(key)) this.tables.set(key, use);
     }
     for (const name of other.functions) this.functions.add(name);
+    for (const name of other.volatile) this.volatile.add(name);
+    for (const name of other.operatorsUsed) this.operatorsUsed.add(name);
     for (const use of other.unsafe.values()) this.add(use);
     for (const type of other.types) this.types.add(type);
     for (const lock of other.locks) this.locks.add(lock);

@@ -82,6 +82,7 @@ function noteBuiltin(schema: string, name: string, walk: Walk): void {
   const { catalog, found } = walk;
   const information = !catalog.steady.has(name) && !catalog.volatile.has(name);
   found.functions.add(`${information ? "information_schema" : schema}.${name}`);
+  if (catalog.volatile.has(name)) found.volatile.add(`${schema}.${name}`);
   if (information || isVouchedBuiltin(name, catalog.steady.has(name))) {
     if (writing.has(name)) found.writes = true;
     return;
@@ -107,6 +108,7 @@ export function noteRoutine(routine: Routine, walk: Walk): void {
   const { found } = walk;
   const full = `${routine.schema}.${routine.name}`;
   found.functions.add(full.toLowerCase());
+  if (routine.volatility === "v") found.volatile.add(full.toLowerCase());
   if (isVouchedRoutine(routine)) return;
   found.murky ||= walk.masks.any;
   if (routine.volatility === "v") found.writes = true;

@@ -1,10 +1,11 @@
 /** The impact of a statement on PostgreSQL: EXPLAIN (never ANALYZE), and what the catalog says of its tables. */
 import { counted, gather, type Impact, type ImpactInput, type Part } from "../impact.ts";
+import type { Estimate, EstimateInput } from "../dialect.ts";
 import { parsePath } from "./catalog.ts";
 import { parse } from "./parser.ts";
 import { kindOf, type NodeKind } from "./ast.ts";
 import { locksOf } from "./impact_locks.ts";
-import { planPart } from "./impact_plan.ts";
+import { plannedCost, planPart } from "./impact_plan.ts";
 import { countPart, samplesPart } from "./impact_rows.ts";
 import { tablesPart } from "./impact_tables.ts";
 import { name } from "./impact_sql.ts";
@@ -45,6 +46,17 @@ export async function impactOf(input: ImpactInput): Promise<Impact> {
   return rewritesSized(await gather(input, parts));
 }
 
+/** By a plan that holds for any parameters. */
+export async function estimateOf(input: EstimateInput): Promise<Estimate | null> {
+  const settings = [...before(input), "SET plan_cache_mode = force_generic_plan"];
+  const count = Math.max(
+    0,
+    ...Array.from(input.text.matchAll(/\$(\d{1,5})/g), ([, number]) => Number(number)),
+  );
+  const parameters = Array.from({ length: count }, () => ({ text: null, type: "unknown", bytes: 0 }));
+  return await plannedCost(input, parameters, settings);
+}
+
 /** A rewrite or a scan under a lock is as long as the table is large. */
 function rewritesSized(impact: Impact): Impact {
   const largest = Math.max(0, ...impact.tables.map(({ rows }) => rows ?? 0));
@@ -58,7 +70,7 @@ function rewritesSized(impact: Impact): Impact {
 }
 
 /** Settings of the preview's own connection: the statement's search_path, and limits that end it soon. */
-function before({ state, target }: ImpactInput): readonly string[] {
+function before({ state, target }: Pick<ImpactInput, "state" | "target">): readonly string[] {
   const path = state.search_path;
   return [
     "SET statement_timeout = '2s'",

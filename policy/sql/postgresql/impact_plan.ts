@@ -1,6 +1,7 @@
 /** PostgreSQL's plan in words: what is read how, and about how many rows. Conditions stay out: they hold values. */
 import { z } from "zod";
 import { counted, type ImpactInput, type Part } from "../impact.ts";
+import type { Estimate, EstimateInput } from "../dialect.ts";
 import { prepared } from "./impact_sql.ts";
 
 interface PlanNode {
@@ -11,6 +12,7 @@ interface PlanNode {
   readonly "Index Name"?: string | undefined;
   readonly "Join Type"?: string | undefined;
   readonly "Plan Rows"?: number | undefined;
+  readonly "Total Cost"?: number | undefined;
   readonly Plans?: readonly PlanNode[] | undefined;
 }
 
@@ -23,17 +25,35 @@ const planNode: z.ZodType<PlanNode> = z.lazy(() =>
     "Index Name": z.string().optional(),
     "Join Type": z.string().optional(),
     "Plan Rows": z.number().optional(),
+    "Total Cost": z.number().optional(),
     Plans: z.array(planNode).optional(),
   })
 );
 const planSchema = z.array(z.object({ Plan: planNode })).min(1);
 
-export async function planPart(input: ImpactInput, before: readonly string[]): Promise<Part> {
-  const { target, database, query, text, parameters } = input;
+async function planned(
+  { target, database, query, text }: EstimateInput,
+  parameters: ImpactInput["parameters"],
+  before: readonly string[],
+): Promise<PlanNode> {
   const { prepare, run } = prepared(text, parameters);
   const rows = await query(target, database, `EXPLAIN (FORMAT JSON) ${run}`, [...before, prepare]);
   const [first] = planSchema.parse(JSON.parse(rows.map(([line]) => line ?? "").join("\n")));
-  const plan = first!.Plan;
+  return first!.Plan;
+}
+
+export async function plannedCost(
+  input: EstimateInput,
+  parameters: ImpactInput["parameters"],
+  before: readonly string[],
+): Promise<Estimate | null> {
+  const plan = await planned(input, parameters, before);
+  const rows = rowsOf(plan);
+  return rows === null ? null : { rows, cost: plan["Total Cost"] ?? null };
+}
+
+export async function planPart(input: ImpactInput, before: readonly string[]): Promise<Part> {
+  const plan = await planned(input, input.parameters, before);
   const lines: string[] = [];
   const warnings: string[] = [];
   describe(plan, 0, lines, warnings);

@@ -5,7 +5,7 @@ import { PostgresqlAnalyst } from "./analyst.ts";
 import { CatalogIndex } from "./catalog.ts";
 import { catalogSchema } from "./catalog_schema.ts";
 import { type Section, sections } from "./catalog_sql.ts";
-import { impactOf } from "./impact.ts";
+import { estimateOf, impactOf } from "./impact.ts";
 import { split, startState } from "./split.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
 import { postgresqlColours } from "./colours.ts";
@@ -28,6 +28,7 @@ export const postgresqlDialect: Dialect = {
   },
 
   impact: impactOf,
+  estimate: estimateOf,
   startState,
   split,
 

@@ -46,6 +46,8 @@ function factsOf({ kind, verb, catalogOnly }: Outcome, found: Findings, hidden: 
     tables: [...found.tables.values()],
     columns: [...found.columns],
     functions: [...found.functions],
+    ...(found.volatile.size === 0 ? {} : { volatile: [...found.volatile] }),
+    ...(found.operatorsUsed.size === 0 ? {} : { operators: [...found.operatorsUsed] }),
     ...(found.settings.size === 0 ? {} : { settings: [...found.settings] }),
     ...(found.locks.size === 0 ? {} : { locks: [...found.locks] }),
     missingWhere: found.missingWhere,

@@ -7,12 +7,12 @@ import type { NotUnderstood } from "../dialect.ts";
 
 export const limits = {
   /** UTF-16 code units. */
-  lengthMax: 524_288,
+  lengthMax: 4_194_304,
   commentDepthMax: 32,
   /** Operator characters in a row: PostgreSQL itself refuses names over 63 bytes. */
   operatorRunMax: 64,
   /** Names, numbers, strings, parameters, operators and semicolons. */
-  tokensMax: 30_000,
+  tokensMax: 150_000,
   /** How deep the tree can get at most: open brackets, and operators and joins that may nest within them. */
   depthMax: 600,
 } as const;

@@ -57,6 +57,8 @@ function noteCheck(check: string | null, walk: Walk): void {
 export function noteOperator(names: readonly string[], walk: Walk): void {
   const name = names.at(-1) ?? "";
   const schema = names.length > 1 ? names.at(-2) : undefined;
+  // Of a name alone, the built-in one is among what it may mean.
+  walk.found.operatorsUsed.add(`${schema ?? "pg_catalog"}.${name}`);
   if (schema === "pg_catalog") return;
   if (schema === undefined) {
     if (walk.catalog.operatorsNamed(name).length > 0) walk.found.operators.add(name);
@@ -82,7 +84,9 @@ export function settleTypes(walk: Walk): void {
   };
   for (const name of found.operators) {
     for (const operator of catalog.operatorsNamed(name)) {
-      if (chosen(operator)) noteRoutineOf(operator.routine, walk);
+      if (!chosen(operator)) continue;
+      found.operatorsUsed.add(`${operator.schema}.${name}`);
+      noteRoutineOf(operator.routine, walk);
     }
   }
   const runs = ({ source, target, context }: Cast) => {

@@ -169,3 +169,12 @@ Deno.test("any text is read and answered", () => {
     for (const { verdict } of answers) assert.ok(["allow", "approve", "deny"].includes(verdict));
   }));
 });
+
+Deno.test("what only the target's estimate could tell counts as strict, and the answer says so", () => {
+  const rules = compileRules([
+    { name: "small-reads", what: { kinds: ["read"] }, if: "estimate.rows < 10", then: "allow" },
+  ]);
+  const [answer] = explain(readQuestions("read"), { ...deps, rules });
+  assert.equal(answer?.verdict, "deny");
+  assert.match(answer?.hint ?? "", /estimate, which is not known here/);
+});

@@ -14,6 +14,11 @@ const rules: readonly Rule[] = [
     then: "approve",
     approvers: { groups: ["dbas"], quorum: 1 },
   },
+  { name: "no-chance", what: { volatile: ["*.random", "builtin.rand", "builtin.sleep"] }, then: "deny" },
+  { name: "no-patterns", what: { operators: ["pg_catalog.~*"] }, then: "deny" },
+  { name: "one-by-one", if: "facts.statements > 2", then: "deny" },
+  { name: "no-clock", if: "'pg_catalog.clock_timestamp' in facts.volatile", then: "deny" },
+  { name: "no-shift", if: "'pg_catalog.<<' in facts.operators", then: "deny" },
   { name: "no-analyze", what: { verbs: ["explain analyze*"] }, then: "deny" },
   {
     name: "few-settings",
@@ -48,14 +53,28 @@ Deno.test("settings, locks and verbs can be matched, in both dialects", () => {
       ["EXPLAIN ANALYZE SELECT 1", "deny no-analyze"],
       ["EXPLAIN SELECT 1", "allow cel"],
       ["SELECT 1", "allow cel"],
+      ["SELECT random()", "deny no-chance"],
+      ["SELECT clock_timestamp()", "deny no-clock"],
+      ["SELECT now(), lower('x')", "allow cel"],
+      ["SELECT id FROM orders WHERE note ~* 'x'", "deny no-patterns"],
+      ["SELECT id FROM orders WHERE note OPERATOR(pg_catalog.~*) 'x'", "deny no-patterns"],
+      ["SELECT id FROM orders WHERE note ILIKE 'x'", "deny no-patterns"],
+      ["SELECT id FROM orders WHERE note = 'x'", "allow cel"],
+      ["SELECT 1 << 2", "deny no-shift"],
     ] as const
   ) assert.equal(ruled(understood(text)), expected, text);
+  const three = ["SELECT 1", "SELECT 2", "SELECT 3"].map((text) => understood(text));
+  const compiled = compileRules(rules);
+  assert.equal(decide(three, ann, place, noon, compiled).rule, "one-by-one");
+  assert.equal(decide(three.slice(1), ann, place, noon, compiled).verdict, "allow");
   for (
     const [text, expected] of [
       ["SET autocommit = 1", "allow few-settings"],
       ["SET autocommit = 1, sql_mode = 'STRICT_TRANS_TABLES'", "deny default-deny"],
       ["SELECT id FROM orders FOR UPDATE", "approve ask-for-locks"],
       ["SELECT id FROM orders", "allow cel"],
+      ["SELECT RAND()", "deny no-chance"],
+      ["SELECT NOW()", "allow cel"],
     ] as const
   ) assert.equal(ruled(understand(text)), expected, text);
 });

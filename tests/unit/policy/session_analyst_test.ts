@@ -29,7 +29,11 @@ const target = {
 
 function analystFor(groups: readonly string[]): SessionAnalyst {
   const inForce = policyInForce({ masksFor });
-  return new SessionAnalyst({ catalogs, inForce }, { identity: { ...ann, groups }, target, database: "app" });
+  return new SessionAnalyst({ catalogs, inForce, largeTexts: null }, {
+    identity: { ...ann, groups },
+    target,
+    database: "app",
+  });
 }
 
 Deno.test("what somebody writes who may see the column is hidden from those who read the record", () => {

@@ -41,7 +41,7 @@ const texts: Readonly<Record<string, readonly [string, string]>> = {
   "many OR terms": [`SELECT 1 FROM orders WHERE ${repeat("id = 1 OR ", 1_000)}id = 2`, "understood"],
   "a long IN list": [`SELECT 1 FROM orders WHERE id IN (${repeat("1,", 20_000)}1)`, "understood"],
   "too long an IN list": [
-    `SELECT 1 FROM orders WHERE id IN (${repeat("1,", 100_000)}1)`,
+    `SELECT 1 FROM orders WHERE id IN (${repeat("1,", 160_000)}1)`,
     "text-too-many-tokens",
   ],
   "as many columns as PostgreSQL has": [`SELECT ${repeat("id,", 1_663)}id FROM orders`, "understood"],

@@ -1,0 +1,161 @@
+/**
+ * Long texts are understood in a Worker, one at a time, within a limit of time: a text that keeps the parser busy
+ * keeps nobody else waiting. What is not understood by then is refused.
+ */
+import type { MaskSetting } from "../masking.ts";
+import type { SqlState } from "../types.ts";
+import type { Catalog, NotUnderstood, Understood } from "./dialect.ts";
+
+/** UTF-16 units of a text that is understood at once. */
+export const shortTextMax = 8_192;
+
+/** From the moment that the Worker begins with it. */
+const answerMs = 5_000;
+/** Texts that wait for their turn. */
+const waitingMax = 64;
+
+export interface PortableMasks {
+  readonly settings: readonly MaskSetting[];
+  readonly unmask: readonly string[];
+}
+
+export interface LargeText {
+  readonly dialect: string;
+  /** Names a database of a target. */
+  readonly place: string;
+  readonly catalog: Catalog;
+  readonly masks: PortableMasks;
+  readonly text: string;
+  readonly state: SqlState;
+}
+
+export interface WorkerQuestion {
+  readonly id: number;
+  readonly dialect: string;
+  /** `json` is null where the Worker has that catalog. */
+  readonly catalog: { readonly place: string; readonly id: number; readonly json: string | null };
+  readonly masks: PortableMasks;
+  readonly text: string;
+  readonly state: SqlState;
+}
+
+export interface WorkerAnswer {
+  readonly id: number;
+  /** null where it could not be had. */
+  readonly answer: Answer | null;
+}
+
+type Answer = readonly Understood[] | NotUnderstood;
+
+interface Waiting {
+  readonly question: LargeText;
+  readonly resolve: (answer: Answer) => void;
+}
+
+export class LargeTexts {
+  readonly #waiting: Waiting[] = [];
+  #worker: Worker | null = null;
+  #current: { readonly id: number; readonly waiting: Waiting } | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lastId = 0;
+  /** What the Worker has, by place. */
+  #sent = new Map<string, Catalog>();
+  readonly #catalogIds = new WeakMap<Catalog, number>();
+
+  constructor(
+    private readonly log: (level: "warn", message: string, fields?: Record<string, unknown>) => void,
+    private readonly limitMs = answerMs,
+  ) {}
+
+  /** Never rejects. */
+  analyse(question: LargeText): Promise<Answer> {
+    if (this.#waiting.length >= waitingMax) {
+      return Promise.resolve(
+        refused("too many long statements wait to be understood", "Try again in a moment"),
+      );
+    }
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    this.#waiting.push({ question, resolve });
+    this.#next();
+    return promise;
+  }
+
+  /** Ends the Worker; what waits is refused. */
+  close(): Promise<void> {
+    for (const { resolve } of this.#waiting.splice(0)) {
+      resolve(refused("Postern is shutting down", "Connect again"));
+    }
+    this.#end();
+    return Promise.resolve();
+  }
+
+  #next(): void {
+    if (this.#current !== null) return;
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) return;
+    const id = ++this.#lastId;
+    this.#current = { id, waiting };
+    this.#timer = setTimeout(() => this.#failed(`it took more than ${this.limitMs} ms`), this.limitMs);
+    try {
+      this.#worker ??= this.#spawn();
+      this.#worker.postMessage(this.#portable(id, waiting.question));
+    } catch (error) {
+      this.#failed(String(error));
+    }
+  }
+
+  #portable(id: number, { dialect, place, catalog, masks, text, state }: LargeText): WorkerQuestion {
+    let catalogId = this.#catalogIds.get(catalog);
+    if (catalogId === undefined) this.#catalogIds.set(catalog, catalogId = id);
+    const json = this.#sent.get(place) === catalog ? null : catalog.json;
+    this.#sent.set(place, catalog);
+    return { id, dialect, catalog: { place, id: catalogId, json }, masks, text, state };
+  }
+
+  #spawn(): Worker {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+      name: "long texts",
+    });
+    worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+      if (data.id !== this.#current?.id) return;
+      if (data.answer === null) this.#sent.clear();
+      this.#answered(data.answer ?? refused("its catalog changed meanwhile", "Try again"));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#failed(event.message);
+    };
+    return worker;
+  }
+
+  #failed(problem: string): void {
+    this.log("warn", "a long statement was not understood", { problem });
+    this.#end();
+    this.#next();
+  }
+
+  #end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#sent = new Map();
+    this.#answered(
+      refused(
+        `Postern did not understand this long statement within ${this.limitMs / 1000} s`,
+        "Send it in parts, for example fewer rows per INSERT",
+      ),
+    );
+  }
+
+  #answered(answer: Answer): void {
+    clearTimeout(this.#timer);
+    const current = this.#current;
+    this.#current = null;
+    current?.waiting.resolve(answer);
+    if (this.#worker !== null) this.#next();
+  }
+}
+
+function refused(reason: string, hint: string): NotUnderstood {
+  return { refused: { code: "too-complex", reason, hint } };
+}

@@ -1,0 +1,36 @@
+/** The Worker that understands long texts, so that other clients need not wait for it. */
+/// <reference lib="deno.worker" />
+import { compileMasks } from "../masking.ts";
+import type { Analyst, Catalog } from "./dialect.ts";
+import type { WorkerAnswer, WorkerQuestion } from "./large_texts.ts";
+import { dialectOf } from "./mod.ts";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+/** The newest catalog of each database that was asked about. */
+const catalogs = new Map<string, { readonly id: number; readonly catalog: Catalog }>();
+const catalogsMax = 20;
+
+async function analystFor({ dialect: id, catalog, masks }: WorkerQuestion): Promise<Analyst | null> {
+  const dialect = dialectOf(id);
+  if (dialect === undefined) return null;
+  await dialect.ready();
+  if (catalog.json !== null) {
+    if (catalogs.size >= catalogsMax) catalogs.clear();
+    catalogs.set(catalog.place, { id: catalog.id, catalog: dialect.catalogFromJson(catalog.json) });
+  }
+  const known = catalogs.get(catalog.place);
+  if (known?.id !== catalog.id) return null;
+  const { key, lookup } = compileMasks(masks.settings)([], "", masks.unmask);
+  return known.catalog.analyst(key, lookup);
+}
+
+self.onmessage = async ({ data }: MessageEvent<WorkerQuestion>) => {
+  const analyst = await analystFor(data);
+  self.postMessage(
+    {
+      id: data.id,
+      answer: analyst === null ? null : analyst.analyse(data.text, data.state),
+    } satisfies WorkerAnswer,
+  );
+};

@@ -1,0 +1,52 @@
+/** Long texts are understood in a Worker as they are here, and one that takes too long is refused. */
+import assert from "node:assert/strict";
+import { compileMasks } from "../../../policy/masking.ts";
+import { LargeTexts } from "../../../policy/sql/large_texts.ts";
+import { catalog } from "./postgresql_fixture.ts";
+
+const { key, lookup, portable: masks } = compileMasks([
+  { columns: ["*.users.ssn"], mask: { kind: "null" }, targets: ["shop"], except: { groups: ["dbas"] } },
+])([], "shop");
+const question = (text: string) => ({
+  dialect: "postgresql",
+  place: "shop",
+  catalog,
+  masks,
+  text,
+  state: {},
+});
+
+Deno.test("the Worker gives what the analyst here gives, masks included", async () => {
+  const largeTexts = new LargeTexts(() => assert.fail("nothing goes wrong"));
+  const here = catalog.analyst(key, lookup);
+  try {
+    for (
+      const text of [
+        `SELECT ssn, name FROM users /*${"x".repeat(20_000)}*/`,
+        `UPDATE users SET ssn = '${"1".repeat(20_000)}' WHERE id = 1`,
+        `INSERT INTO orders (note) VALUES ${"('x'), ".repeat(4_000)}('y')`,
+        `SELECT ${"(".repeat(10_000)}`,
+      ]
+    ) assert.deepEqual(await largeTexts.analyse(question(text)), here.analyse(text, {}), text.slice(0, 40));
+  } finally {
+    await largeTexts.close();
+  }
+});
+
+Deno.test("a text that is not understood in time is refused, and the next ones are served", async () => {
+  const problems: unknown[] = [];
+  const largeTexts = new LargeTexts((...problem) => problems.push(problem), 1);
+  try {
+    const answers = await Promise.all(
+      ["SELECT 1", "SELECT 2"].map((text) => largeTexts.analyse(question(text))),
+    );
+    for (const answer of answers) {
+      assert.ok("refused" in answer);
+      assert.match(answer.refused.reason, /did not understand this long statement within 0.001 s/);
+      assert.match(answer.refused.hint, /fewer rows/);
+    }
+    assert.equal(problems.length, 2);
+  } finally {
+    await largeTexts.close();
+  }
+});
