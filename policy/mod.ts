@@ -5,14 +5,12 @@ import { createAccess } from "./access.ts";
 import { AccessWaits } from "./access_waits.ts";
 import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.ts";
 import { createAdvance } from "./approval/advance.ts";
-import { Estimates } from "./estimates.ts";
-import { LargeTexts } from "./sql/large_texts.ts";
-import { Previews } from "./approval/preview.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
 import { issuersOf } from "./identity/from_config.ts";
 import { DetectionTotals } from "./detectors.ts";
 import { Grants } from "./grants.ts";
+import { judgingParts } from "./judging_parts.ts";
 import { createGatekeeper, type GatekeeperService } from "./gatekeeper.ts";
 import {
   basisOf,
@@ -42,7 +40,6 @@ import type {
   LiveSessions,
   TargetQuery,
 } from "./ports.ts";
-import { Probes } from "./probes.ts";
 import { recordDepartures } from "./departures_recorded.ts";
 import { LiveEverywhere, serveNodes } from "./live_everywhere.ts";
 import { Outgoing, type OutgoingConfig } from "./outgoing.ts";
@@ -166,16 +163,6 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     configureOutgoing: (next) => outgoing.configure(next),
     departures,
     live: new LiveEverywhere({ here: gatekeeper, journal, log }),
-  };
-}
-
-/** What judging a statement asks of others: of its target, and of a Worker. */
-function judgingParts(approvals: ApprovalService, { targetQuery: query, secret, clock, log }: PolicyDeps) {
-  return {
-    probes: new Probes({ dialectOf, query, clock, log }),
-    estimates: new Estimates({ dialectOf, query, clock, log }),
-    previews: new Previews({ dialectOf, query, secret, approvals, log }),
-    largeTexts: new LargeTexts(log),
   };
 }
 

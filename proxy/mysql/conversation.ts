@@ -2,7 +2,7 @@
 import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { maskKey, maskText } from "../../policy/masking.ts";
 import type { Session } from "../../policy/ports.ts";
-import type { Judgement, StatementKind, StatementOutcome, StatementRun } from "../../policy/types.ts";
+import type { Judgement, StatementKind, StatementRun } from "../../policy/types.ts";
 import { keepsRows, ShownRows } from "../../policy/shown_rows.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import { ResultLimits } from "../result_limits.ts";
@@ -12,10 +12,10 @@ import { has } from "./capabilities.ts";
 import type { Channel } from "./channel.ts";
 import { Capability, ErrorCode } from "./constants.ts";
 import { Remarks, withDiagnostics } from "./diagnostics.ts";
-import { refusedAs, replyOf } from "./errors.ts";
 import { Gate } from "./gate.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import type { KillKind } from "./live.ts";
+import { broken, outcomeOf } from "./outcome.ts";
 import { JudgedPlan, openPlan, type ResultPlan } from "./plan.ts";
 import { encodeOk } from "./replies.ts";
 import { encodePacket, type Packet } from "./packets.ts";
@@ -275,29 +275,4 @@ const keepsState: ReadonlySet<StatementKind> = new Set([
 /** Whether it failed or not: of several statements the first may have run. */
 function mayChangeState({ statements }: Judgement): boolean {
   return statements.some(({ facts }) => !keepsState.has(facts.kind));
-}
-
-function outcomeOf(run: StatementRun, response: Response): StatementOutcome {
-  const { answer, rows, bytes, failure } = response;
-  const verb = run.judgement.statements[0]?.facts.verb ?? "";
-  if (failure !== null) {
-    const { code, message } = replyOf(failure, refusedAs(failure));
-    return { rows, bytes, error: { code: String(code), message }, tag: "" };
-  }
-  if (answer.error !== null) {
-    const { code, message } = answer.error;
-    return { rows, bytes, error: { code: String(code), message }, tag: "" };
-  }
-  const count = rows > 0 || answer.hadRows ? rows : Number(answer.affectedRows);
-  return { rows: count, bytes, error: null, tag: `${verb} ${count}`.trim() };
-}
-
-function broken(error: PosternError, response: Response | null): StatementOutcome {
-  const { code, message } = replyOf(error);
-  return {
-    rows: response?.rows ?? null,
-    bytes: response?.bytes ?? 0,
-    error: { code: String(code), message },
-    tag: "",
-  };
 }
