@@ -1,4 +1,5 @@
 /** The identity provider against a real issuer: sign-in, its refusals, key rotation, and an issuer that misbehaves. */
+import { gzipSync } from "node:zlib";
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -273,6 +274,12 @@ Deno.test("an issuer that misbehaves is refused: redirects, floods, other names,
   const answers: [string, RequestListener, string][] = [
     ["a redirect", (_, res) => res.writeHead(302, { location: "http://127.0.0.1:1/" }).end(), "a redirect"],
     ["too much", (_, res) => res.end("x".repeat(600_000)), "larger than 512 kB"],
+    [
+      "a bomb",
+      (_, res) =>
+        res.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(new Uint8Array(64_000_000))),
+      "larger than 512 kB",
+    ],
     ["HTML", (_, res) => res.end("<html>"), "does not answer as an OpenID Connect issuer"],
     ["an error", (_, res) => res.writeHead(500).end("{}"), "(HTTP 500)"],
     [

@@ -29,7 +29,7 @@ export type DashboardLimits = z.output<typeof dashboardLimitsSchema>;
 export const defaultDashboardLimits: DashboardLimits = dashboardLimitsSchema.parse({});
 
 /** Refuses a body that is too large, and one that does not come in time. */
-export function wholeBody({ body, arrival }: DashboardLimits): readonly MiddlewareHandler<DashboardEnv>[] {
+export function wholeBody({ body, arrival }: DashboardLimits): MiddlewareHandler<DashboardEnv> {
   const tooLarge = bodyLimit({
     maxSize: body,
     onError: () => {
@@ -40,7 +40,7 @@ export function wholeBody({ body, arrival }: DashboardLimits): readonly Middlewa
       );
     },
   });
-  const inTime: MiddlewareHandler<DashboardEnv> = async (c, next) => {
+  return async (c, next) => {
     if (c.req.raw.body !== null) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<never>((_, reject) => {
@@ -51,14 +51,16 @@ export function wholeBody({ body, arrival }: DashboardLimits): readonly Middlewa
             "Send it again",
           )), arrival);
       });
+      // Read once, and kept for the route. One of no announced length is read by the check of its size already.
+      const whole = Promise.resolve(tooLarge(c, async () => void await c.req.arrayBuffer()));
+      // It may fail later, when nobody waits for it any more.
+      whole.catch(() => {});
       try {
-        // Read once, and kept for the route.
-        await Promise.race([c.req.arrayBuffer(), late]);
+        await Promise.race([whole, late]);
       } finally {
         clearTimeout(timer);
       }
     }
     await next();
   };
-  return [tooLarge, inTime];
 }

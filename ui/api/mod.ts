@@ -50,7 +50,7 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
   });
   app.use(securityHeaders(url), rightHost(url), rateLimit(deps.limits.requestsPerMinute, deps.clock));
   app.use(rightOrigin(url));
-  app.use(...wholeBody(deps.limits));
+  app.use(wholeBody(deps.limits));
   const bearers = new BearerSessions(deps.identity, deps.clock);
   const guard = { sessions, bearers, roles: () => deps.roles, url };
   for (const route of routes) app.on(route.method, route.path, admitted(route, guard), route.handle);

@@ -55,6 +55,27 @@ Deno.test("files are kept for good by browsers, compressed as they like, and fou
   await harness.close();
 });
 
+Deno.test("no path leads to a file that is not the dashboard's own", async () => {
+  const harness = startHarness({ assets: await assets() });
+  const browser = harness.browser();
+  for (
+    const path of [
+      "/assets/..%2f..%2f..%2fetc%2fpasswd",
+      "/assets/%2e%2e/main.ts",
+      "/assets/....//main.ts",
+      "/assets/..%5c..%5cmain.ts",
+      "/assets/%2fetc%2fpasswd",
+      "/assets/build.json%00.js",
+      "/assets/__proto__",
+    ]
+  ) {
+    const answer = await browser.fetch(path);
+    assert.equal(answer.status, 404, path);
+    assert.doesNotMatch(await answer.text(), /root:|import /, path);
+  }
+  await harness.close();
+});
+
 Deno.test("what failed at sign-in is in the page as text, whatever it holds", async () => {
   const it = await assets();
   const message = `"><script>alert(1)</script>&'$&`;

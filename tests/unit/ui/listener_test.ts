@@ -128,7 +128,7 @@ async function served(
   const logged: string[] = [];
   const app = new Hono<DashboardEnv>();
   app.onError((thrown, c) => c.json(refusalOf(thrown).body, refusalOf(thrown).status as 429));
-  app.use(...wholeBody({ ...defaultDashboardLimits, arrival: 300 }));
+  app.use(wholeBody({ ...defaultDashboardLimits, arrival: 300 }));
   app.get("/address", (c) => c.text(addressOf(c)));
   app.post("/echo", async (c) => c.text(await c.req.text()));
   app.get("/slow", async (c) => {
@@ -194,6 +194,12 @@ Deno.test("slow-loris between requests and in a body: cut, while slow answers an
     const body = ["POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n", ...drip.slice(0, 60)];
     const refused = await said(port, body, 20);
     assert.match(refused, /^HTTP\/1\.1 408[^]*dashboard\.limits\.arrival/);
+    const chunked = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    const trickle = Array.from({ length: 60 }, () => "1\r\nx\r\n");
+    assert.match(
+      await said(port, [chunked, ...trickle], 20),
+      /^HTTP\/1\.1 408[^]*dashboard\.limits\.arrival/,
+    );
     const whole = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
     assert.match(await said(port, [whole]), /hello$/);
   });
