@@ -2,7 +2,8 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import type { GrantView, MyAccess, Place } from "../../contract.ts";
-import { Empty, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
+import { Empty, FocusHeading } from "../parts/basics.tsx";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
@@ -23,25 +24,24 @@ export function AccessScreen() {
     onChange((change) => {
       if (change === null || change.type.startsWith("access.")) page.reload();
     }), [page]);
-  const mine = page.data.value;
-  const error = page.error.value;
   return (
     <section class="page">
       <FocusHeading subject="access">My access</FocusHeading>
-      {error ? <Failure error={error} retry={page.reload} /> : null}
-      {mine === null ? (error ? null : <Loading lines={4} />) : (
-        <Mine
-          mine={mine}
-          target={query.target}
-          wait={query.wait}
-          onAsked={(grant) => {
-            announcement.value = grant.state === "granted"
-              ? `You have access to ${grant.target} ${(grant.startsAt ?? 0) > now.value ? "later" : "now"}`
-              : `Your request for ${grant.target} waits for a decision`;
-            page.reload();
-          }}
-        />
-      )}
+      <Loaded it={page} lines={4}>
+        {(mine) => (
+          <Mine
+            mine={mine}
+            target={query.target}
+            wait={query.wait}
+            onAsked={(grant) => {
+              announcement.value = grant.state === "granted"
+                ? `You have access to ${grant.target} ${(grant.startsAt ?? 0) > now.value ? "later" : "now"}`
+                : `Your request for ${grant.target} waits for a decision`;
+              page.reload();
+            }}
+          />
+        )}
+      </Loaded>
     </section>
   );
 }

@@ -2,7 +2,8 @@
 import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
 import type { RequestAnswer, Submit, Targets } from "../../contract.ts";
-import { Empty, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
+import { Empty, Failure, FocusHeading } from "../parts/basics.tsx";
+import { Loaded } from "../parts/loaded.tsx";
 import { type ApiError, asApiError, get, post } from "../state/api.ts";
 import { useResource } from "../state/resource.ts";
 
@@ -10,17 +11,19 @@ const TEXT_LENGTH_MAX = 60_000;
 
 export function AdvanceScreen() {
   const it = useResource<Targets>("targets", () => get<Targets>("/api/targets"));
-  const targets = it.data.value?.targets;
-  const error = it.error.value;
   return (
     <section class="page">
       <FocusHeading subject="advance">Ask in advance</FocusHeading>
-      {error ? <Failure error={error} retry={it.reload} /> : null}
-      {targets === undefined
-        ? (error ? null : <Loading lines={4} />)
-        : targets.length === 0
-        ? <Empty title="No target is open to you">Ask for membership of a group that a target names.</Empty>
-        : <AdvanceForm names={targets.map(({ name }) => name)} />}
+      <Loaded it={it} lines={4}>
+        {({ targets }) =>
+          targets.length === 0
+            ? (
+              <Empty title="No target is open to you">
+                Ask for membership of a group that a target names.
+              </Empty>
+            )
+            : <AdvanceForm names={targets.map(({ name }) => name)} />}
+      </Loaded>
     </section>
   );
 }

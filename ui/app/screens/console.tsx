@@ -2,9 +2,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { ConsoleTargets } from "../../contract.ts";
-import { Badge, Empty, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
+import { Badge, Empty, Failure, FocusHeading } from "../parts/basics.tsx";
 import { left } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now } from "../state/clock.ts";
@@ -16,22 +17,20 @@ import { ResultGrid } from "./result_grid.tsx";
 
 export function ConsoleScreen() {
   const it = useResource<ConsoleTargets>("console", () => get<ConsoleTargets>("/api/console"));
-  const targets = it.data.value?.targets;
-  const error = it.error.value;
   return (
     <section class="page wide">
       <FocusHeading subject="console">Console</FocusHeading>
-      {error ? <Failure error={error} retry={it.reload} /> : null}
-      {targets === undefined
-        ? (error ? null : <Loading lines={4} />)
-        : targets.length === 0
-        ? (
-          <Empty title="No target is open here">
-            A target takes statements from the dashboard where its config says{" "}
-            <code>console: true</code>, and your groups may reach it.
-          </Empty>
-        )
-        : <Console targets={targets} />}
+      <Loaded it={it} lines={4}>
+        {({ targets }) =>
+          targets.length === 0
+            ? (
+              <Empty title="No target is open here">
+                A target takes statements from the dashboard where its config says{" "}
+                <code>console: true</code>, and your groups may reach it.
+              </Empty>
+            )
+            : <Console targets={targets} />}
+      </Loaded>
     </section>
   );
 }

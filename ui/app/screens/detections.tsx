@@ -1,7 +1,8 @@
 /** What detectors found in texts that no rule names: where, how much, and the mask that would end it. */
 import { useEffect, useRef } from "preact/hooks";
 import type { Detections } from "../../contract.ts";
-import { Badge, CopyButton, Failure, Loading, Time } from "../parts/basics.tsx";
+import { Badge, CopyButton, Time } from "../parts/basics.tsx";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { useResource } from "../state/resource.ts";
@@ -14,7 +15,6 @@ type Detection = Detections["detections"][number];
 export function DetectionsPart() {
   const it = useResource<Detections>("detections", () => get<Detections>("/api/detections"));
   const found = it.data.value?.detections;
-  const error = it.error.value;
   const section = useRef<HTMLElement>(null);
   const asked = location.hash === foundHash;
   useEffect(() => {
@@ -23,20 +23,24 @@ export function DetectionsPart() {
   return (
     <section aria-label="Found in texts" ref={section}>
       <h2 class="section">Found in texts</h2>
-      {error ? <Failure error={error} retry={it.reload} /> : null}
-      {found === undefined
-        ? (error ? null : <Loading lines={2} />)
-        : found.length === 0
-        ? <p class="none">Nothing was found since the start. Detectors are switched on target by target.</p>
-        : (
-          <ul class="unusual">
-            {found.map((one) => (
-              <li key={`${one.target} ${one.database} ${one.column} ${one.kind}`}>
-                <Found one={one} />
-              </li>
-            ))}
-          </ul>
-        )}
+      <Loaded it={it} lines={2}>
+        {({ detections }) =>
+          detections.length === 0
+            ? (
+              <p class="none">
+                Nothing was found since the start. Detectors are switched on target by target.
+              </p>
+            )
+            : (
+              <ul class="unusual">
+                {detections.map((one) => (
+                  <li key={`${one.target} ${one.database} ${one.column} ${one.kind}`}>
+                    <Found one={one} />
+                  </li>
+                ))}
+              </ul>
+            )}
+      </Loaded>
     </section>
   );
 }

@@ -1,9 +1,9 @@
 /** What was decided, expired or withdrawn, newest first. */
 import { useEffect } from "preact/hooks";
 import type { History, RequestCard } from "../../contract.ts";
-import { LoadMore } from "../parts/blocks.tsx";
-import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { Badge, Empty, FocusHeading, Time } from "../parts/basics.tsx";
 import { tableList, verbList } from "../parts/format.ts";
+import { LoadedPages } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
 import { requestLooks } from "../parts/states.ts";
@@ -27,21 +27,19 @@ export function HistoryScreen() {
         pages.refresh();
       }
     }), [pages]);
-  const items = pages.items.value;
-  const error = pages.error.value;
   return (
     <section class="page">
       <FocusHeading subject="history">Decided</FocusHeading>
-      {error ? <Failure error={error} retry={pages.refresh} /> : null}
-      {items === null
-        ? (error ? null : <Loading lines={6} />)
-        : items.length === 0
-        ? (
+      <LoadedPages
+        pages={pages}
+        further="Show older ones"
+        empty={
           <Empty title="Nothing was decided yet">
             Approved, denied, expired and withdrawn requests are kept here.
           </Empty>
-        )
-        : (
+        }
+      >
+        {(items) => (
           <ul class="ledger">
             {items.map((request) => (
               <li key={request.id}>
@@ -50,13 +48,7 @@ export function HistoryScreen() {
             ))}
           </ul>
         )}
-      {pages.more.value
-        ? (
-          <LoadMore load={pages.loadMore} busy={pages.busy.value} failed={error !== null}>
-            Show older ones
-          </LoadMore>
-        )
-        : null}
+      </LoadedPages>
     </section>
   );
 }

@@ -1,9 +1,10 @@
 /** Who runs what now: every connected client by its person, what waits and what runs, and the way to end it. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Live, LiveSession } from "../../contract/live.ts";
-import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { Badge, Empty, FocusHeading, Time } from "../parts/basics.tsx";
 import { bytes, count, counted, duration, left } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
 import { get } from "../state/api.ts";
@@ -24,24 +25,22 @@ export function LiveScreen() {
   });
   useEffect(() => calmly(it.reload), [it]);
   usePolling(it);
-  const sessions = it.data.value?.sessions;
-  const error = it.error.value;
   const wide = hasRole("approver", "auditor", "admin");
   return (
     <section class="page wide">
       <FocusHeading subject="live">{wide ? "Live" : "My live sessions"}</FocusHeading>
-      {error ? <Failure error={error} retry={it.reload} /> : null}
-      {sessions === undefined
-        ? (error ? null : <Loading lines={5} />)
-        : sessions.length === 0
-        ? (
-          <Empty title="Nobody is connected">
-            {wide
-              ? "A session that you may see shows up here by itself, with what it runs."
-              : "Your sessions show up here while they are connected."}
-          </Empty>
-        )
-        : <Sessions sessions={sessions} onEnded={it.reload} />}
+      <Loaded it={it} lines={5}>
+        {({ sessions }) =>
+          sessions.length === 0
+            ? (
+              <Empty title="Nobody is connected">
+                {wide
+                  ? "A session that you may see shows up here by itself, with what it runs."
+                  : "Your sessions show up here while they are connected."}
+              </Empty>
+            )
+            : <Sessions sessions={sessions} onEnded={it.reload} />}
+      </Loaded>
     </section>
   );
 }

@@ -2,8 +2,9 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import type { Overview, Unusual } from "../../contract.ts";
-import { Badge, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { Badge, FocusHeading, Time } from "../parts/basics.tsx";
 import { count, counted, duration, zone } from "../parts/format.ts";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
@@ -31,14 +32,17 @@ export function OverviewScreen() {
     }, REFRESH_MS);
     return () => clearInterval(timer);
   }, [it]);
-  const day = it.data.value;
-  const error = it.error.value;
   return (
     <section class="page wide">
       <FocusHeading subject="overview">Today</FocusHeading>
-      {error ? <Failure error={error} retry={it.reload} /> : null}
-      {day === null ? (error ? null : <Loading lines={6} />) : <Day day={day} />}
-      {day === null ? null : <DetectionsPart />}
+      <Loaded it={it} lines={6}>
+        {(day) => (
+          <>
+            <Day day={day} />
+            <DetectionsPart />
+          </>
+        )}
+      </Loaded>
     </section>
   );
 }

@@ -1,7 +1,8 @@
 /** The policy as it stands, in words and in order; and what it would say to a statement, and why. */
 import type { PolicyAnswer, RuleView } from "../../contract.ts";
-import { Badge, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
+import { Badge, FocusHeading } from "../parts/basics.tsx";
 import { counted, listed } from "../parts/format.ts";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { thenLooks } from "../parts/states.ts";
 import { get } from "../state/api.ts";
@@ -11,41 +12,40 @@ import { TryOut } from "./try_out.tsx";
 
 export function RulesScreen() {
   const it = useResource<PolicyAnswer>("policy", () => get<PolicyAnswer>("/api/policy"));
-  const policy = it.data.value;
-  const error = it.error.value;
   return (
     <section class="page wide">
       <FocusHeading subject="rules">Rules</FocusHeading>
-      {error ? <Failure error={error} retry={it.reload} /> : null}
-      {policy === null ? (error ? null : <Loading lines={6} />) : (
-        <>
-          <TryOut policy={policy} />
-          <h2 class="section">
-            {policy.all ? "The policy as it stands" : "The rules that are for you"}
-          </h2>
-          <p class="section-note">
-            Each table that a statement touches is judged by the first rule that fits; the statement gets the
-            strictest of these verdicts. What no rule fits is refused.{" "}
-            {counted(policy.rules.length, "rule")}, policy <code>{policy.digest.slice(0, 12)}</code>.
-          </p>
-          <ol class="rules">
-            {policy.rules.map((rule, at) => (
-              <li key={rule.name} class="rule" id={`rule-${rule.name}`}>
-                <Rule rule={rule} at={at + 1} all={policy.all} />
-              </li>
-            ))}
-          </ol>
-          <Masks policy={policy} />
-          {policy.all
-            ? (
-              <p class="section-note">
-                What no mask names may still stand in texts: see{" "}
-                <a href={`/overview${foundHash}`}>what detectors found</a>.
-              </p>
-            )
-            : null}
-        </>
-      )}
+      <Loaded it={it} lines={6}>
+        {(policy) => (
+          <>
+            <TryOut policy={policy} />
+            <h2 class="section">
+              {policy.all ? "The policy as it stands" : "The rules that are for you"}
+            </h2>
+            <p class="section-note">
+              Each table that a statement touches is judged by the first rule that fits; the statement gets
+              the strictest of these verdicts. What no rule fits is refused.{" "}
+              {counted(policy.rules.length, "rule")}, policy <code>{policy.digest.slice(0, 12)}</code>.
+            </p>
+            <ol class="rules">
+              {policy.rules.map((rule, at) => (
+                <li key={rule.name} class="rule" id={`rule-${rule.name}`}>
+                  <Rule rule={rule} at={at + 1} all={policy.all} />
+                </li>
+              ))}
+            </ol>
+            <Masks policy={policy} />
+            {policy.all
+              ? (
+                <p class="section-note">
+                  What no mask names may still stand in texts: see{" "}
+                  <a href={`/overview${foundHash}`}>what detectors found</a>.
+                </p>
+              )
+              : null}
+          </>
+        )}
+      </Loaded>
     </section>
   );
 }

@@ -2,10 +2,10 @@
 import { useLocation } from "preact-iso";
 import { useSignal } from "@preact/signals";
 import type { SearchAnswer, StatementHit } from "../../contract.ts";
-import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
-import { LoadMore } from "../parts/blocks.tsx";
+import { Badge, Empty, FocusHeading, Time } from "../parts/basics.tsx";
 import { count, counted, zone } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { LoadedPages } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { verdictLooks } from "../parts/states.ts";
 import { Preview } from "../parts/statement.tsx";
@@ -44,29 +44,21 @@ function Results({ wanted }: { wanted: Wanted }) {
     },
     idOf: ({ sequence }) => String(sequence),
   });
-  const items = pages.items.value;
-  const error = pages.error.value;
   return (
     <>
-      {error ? <Failure error={error} retry={pages.refresh} /> : null}
-      {items === null
-        ? (error ? null : <Loading lines={6} />)
-        : items.length === 0 && !pages.more.value
-        ? (
+      <LoadedPages
+        pages={pages}
+        further="Look further back"
+        empty={
           <Empty title={key === "" ? "Nothing was run yet" : "No statement fits"}>
             {key === ""
               ? "Every statement that goes through Postern can be found here."
               : "Words are found whatever their case is. Leave a field out to find more."}
           </Empty>
-        )
-        : <Found hits={items} wanted={wanted} more={pages.more.value} />}
-      {pages.more.value
-        ? (
-          <LoadMore load={pages.loadMore} busy={pages.busy.value} failed={error !== null}>
-            Look further back
-          </LoadMore>
-        )
-        : null}
+        }
+      >
+        {(items) => <Found hits={items} wanted={wanted} more={pages.more.value} />}
+      </LoadedPages>
       <p class="zone">
         Times are in {zone()}.{" "}
         {behind.value > 0 ? `The newest ${counted(behind.value, "event")} can be found in a moment.` : ""}

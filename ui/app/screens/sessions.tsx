@@ -2,10 +2,10 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import type { SessionRow, Sessions } from "../../contract.ts";
-import { LoadMore } from "../parts/blocks.tsx";
-import { Badge, Empty, Failure, FocusHeading, Loading, Time } from "../parts/basics.tsx";
+import { Badge, Empty, FocusHeading, Time } from "../parts/basics.tsx";
 import { count, duration } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
+import { LoadedPages } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
@@ -30,33 +30,25 @@ export function SessionsScreen() {
     idOf: (session) => session.id,
   });
   useEffect(() => calmly(pages.refresh), [pages]);
-  const items = pages.items.value;
-  const error = pages.error.value;
   return (
     <section class="page wide">
       <FocusHeading subject="sessions">
         {hasRole("approver", "auditor", "admin") ? "Sessions" : "My sessions"}
       </FocusHeading>
       {hasRole("approver", "auditor", "admin") ? <Filters key={key} filter={key} /> : null}
-      {error ? <Failure error={error} retry={pages.refresh} /> : null}
-      {items === null
-        ? (error ? null : <Loading lines={6} />)
-        : items.length === 0
-        ? (
+      <LoadedPages
+        pages={pages}
+        further="Show older ones"
+        empty={
           <Empty title="No sessions">
             {key
               ? "None fits the filter."
               : "When somebody connects through Postern, their session shows up here."}
           </Empty>
-        )
-        : <Table sessions={items} />}
-      {pages.more.value
-        ? (
-          <LoadMore load={pages.loadMore} busy={pages.busy.value} failed={error !== null}>
-            Show older ones
-          </LoadMore>
-        )
-        : null}
+        }
+      >
+        {(items) => <Table sessions={items} />}
+      </LoadedPages>
     </section>
   );
 }

@@ -1,7 +1,8 @@
 /** What one may reach, the lines to copy, and one-time passwords for clients that cannot show a link. */
 import { useEffect, useState } from "preact/hooks";
 import type { ConnectLine, OneTimePassword, ReachableTarget, Targets } from "../../contract.ts";
-import { CopyButton, Countdown, Empty, Failure, FocusHeading, Loading } from "../parts/basics.tsx";
+import { CopyButton, Countdown, Empty, Failure, FocusHeading } from "../parts/basics.tsx";
+import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { type ApiError, asApiError, get, post } from "../state/api.ts";
 import { now, setTime } from "../state/clock.ts";
@@ -10,35 +11,33 @@ import { useResource } from "../state/resource.ts";
 
 export function TargetsScreen() {
   const page = useResource("targets", () => get<Targets>("/api/targets"));
-  const targets = page.data.value?.targets;
-  const error = page.error.value;
   return (
     <section class="page">
       <FocusHeading subject="connect">Connect</FocusHeading>
-      {error ? <Failure error={error} retry={page.reload} /> : null}
-      {targets === undefined
-        ? (error ? null : <Loading lines={4} />)
-        : targets.length === 0
-        ? (
-          <Empty title="No target is open to you">
-            Targets open by your groups at the identity provider. Ask for membership of one of a target's
-            groups, then sign in again.
-          </Empty>
-        )
-        : (
-          <>
-            <p class="targets-lead">
-              Use the client that you know. What you run is judged and recorded under your own name.
-            </p>
-            <ul class="targets">
-              {targets.map((target) => (
-                <li key={target.name}>
-                  <TargetCard target={target} />
-                </li>
-              ))}
-            </ul>
-          </>
-        )}
+      <Loaded it={page} lines={4}>
+        {({ targets }) =>
+          targets.length === 0
+            ? (
+              <Empty title="No target is open to you">
+                Targets open by your groups at the identity provider. Ask for membership of one of a target's
+                groups, then sign in again.
+              </Empty>
+            )
+            : (
+              <>
+                <p class="targets-lead">
+                  Use the client that you know. What you run is judged and recorded under your own name.
+                </p>
+                <ul class="targets">
+                  {targets.map((target) => (
+                    <li key={target.name}>
+                      <TargetCard target={target} />
+                    </li>
+                  ))}
+                </ul>
+              </>
+            )}
+      </Loaded>
     </section>
   );
 }
