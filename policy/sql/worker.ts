@@ -2,7 +2,7 @@
 /// <reference lib="deno.worker" />
 import { compileMasks } from "../masking.ts";
 import type { Analyst, Catalog } from "./dialect.ts";
-import type { WorkerAnswer, WorkerQuestion } from "./large_texts.ts";
+import type { WorkerAnswer, WorkerBegins, WorkerQuestion } from "./large_texts.ts";
 import { dialectOf } from "./mod.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -26,11 +26,9 @@ async function analystFor({ dialect: id, catalog, masks }: WorkerQuestion): Prom
 }
 
 self.onmessage = async ({ data }: MessageEvent<WorkerQuestion>) => {
+  const { id, text, state } = data;
   const analyst = await analystFor(data);
-  self.postMessage(
-    {
-      id: data.id,
-      answer: analyst === null ? null : analyst.analyse(data.text, data.state),
-    } satisfies WorkerAnswer,
-  );
+  self.postMessage({ id, begins: true } satisfies WorkerBegins);
+  const answer = analyst?.analyse(text, state) ?? null;
+  self.postMessage({ id, begins: false, answer } satisfies WorkerAnswer);
 };
