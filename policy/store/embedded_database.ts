@@ -1,54 +1,11 @@
 /** The store's database in a folder: PGlite, driven by its wire protocol so that statements stay prepared. */
 import { PGlite, protocol } from "@electric-sql/pglite";
-import { NodeFS } from "@electric-sql/pglite/nodefs";
-import { fdatasyncSync, statfsSync } from "node:fs";
 import { copyFolder } from "./backup.ts";
 import { type Database, type Row, type Statement, vacuumText } from "./database.ts";
+import { SyncedFolder } from "./embedded_files.ts";
 import { partNames } from "./parts.ts";
 
 const { serialize } = protocol;
-
-/** The parts of Emscripten's module that are set here. */
-interface EmscriptenModule {
-  NODEFS: { stream_ops: { fsync?: (stream: { nfd: number }) => number } };
-  onAbort?: () => void;
-}
-
-/**
- * PGlite's file system has no fsync, so PGlite runs without it: a commit would survive kill -9 (the bytes are
- * the kernel's) but a power loss could tear the data files. With it, the log is on the disk before what it
- * describes, as on any PostgreSQL.
- */
-class SyncedFolder extends NodeFS {
-  /** The database stopped itself (PANIC), as when its log finds the disk full. Any further call would hang. */
-  aborted = false;
-
-  get folder(): string {
-    return this.rootDir;
-  }
-
-  get freeBytes(): number {
-    const { bavail, bsize } = statfsSync(this.rootDir);
-    return bavail * bsize;
-  }
-
-  override async init(...[pg, options]: Parameters<NodeFS["init"]>): ReturnType<NodeFS["init"]> {
-    const { emscriptenOpts } = await super.init(pg, options);
-    const before = emscriptenOpts.preRun ?? [];
-    const hooks = (module: unknown) => {
-      const { NODEFS } = module as EmscriptenModule;
-      NODEFS.stream_ops.fsync = ({ nfd }) => {
-        fdatasyncSync(nfd);
-        return 0;
-      };
-      (module as EmscriptenModule).onAbort = () => {
-        this.aborted = true;
-      };
-    };
-    const preRun = [...(Array.isArray(before) ? before : [before]), hooks];
-    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
-  }
-}
 
 const settings = {
   // Emscripten's fdatasync() does nothing at all; its fsync() asks the file system.
@@ -200,7 +157,7 @@ class EmbeddedDatabase implements Database {
     const frames: Uint8Array[] = [];
     for (const { text, values } of statements) {
       const statement = this.#prepared.get(text) ?? await this.#prepare(text, values.length);
-      frames.push(serialize.bind({ statement, values: [...values] }), serialize.execute({}));
+      frames.push(serialize.bind({ statement, values: values.map(boundAs) }), serialize.execute({}));
     }
     return await this.#execute(frames, statements.length);
   }
@@ -235,6 +192,12 @@ const FREEZE_AGE = 500_000_000;
 
 const TEXT_OID = 25;
 const textTypes = (count: number) => Array<number>(count).fill(TEXT_OID);
+
+const encoder = new TextEncoder();
+
+/** PostgreSQL's binary form of a text is its bytes. PGlite goes through a string's characters one by one, twice. */
+const boundAs = (value: string | null) =>
+  value === null || value.length < 1000 ? value : encoder.encode(value);
 
 /** The folder needs no copying after a statement: PGlite wrote to it already. */
 const NO_FILE_SYNC = { syncToFs: false };
