@@ -1,5 +1,6 @@
 /** The record in Chromium: found by search, linked to a statement, played, filtered and checked; from real psql. */
 import assert from "node:assert/strict";
+import pg from "pg";
 import { counts } from "../support/counts.ts";
 import { ada, alex, devin, realTest } from "./real_support.ts";
 
@@ -163,5 +164,22 @@ realTest("what psql ran is found, linked, played and checked", { target, sql }, 
     await engineer.getByRole("heading", { name: "The rules that are for you" }).waitFor();
     assert.equal(await engineer.getByRole("link", { name: /what detectors found|Overview/ }).count(), 0);
     assert.equal((await (await test.gateway.signIn(devin)).api("/api/detections")).status, 403);
+  });
+
+  await test.step("500 columns, emoji and letters from right to left stay in their places", async () => {
+    const client = new pg.Client({ connectionString: await (await test.gateway.signIn(devin)).url("demo") });
+    await client.connect();
+    const columns = Array.from({ length: 500 }, (_, at) => `${at} AS c${at}`).join(", ");
+    await client.query(`SELECT ${columns}, 'שלום 😀 مرحبا \u202e gnp' AS "עמודה"`);
+    await client.end();
+    await auditor.goto(`${test.gateway.dashboard}/sessions`);
+    await auditor.getByRole("link", { name: devin.email }).first().click();
+    const step = (text: string) => auditor.locator(".step-head").filter({ hasText: text });
+    await step("0 AS c0").click();
+    const grid = auditor.getByRole("region", { name: "Recorded result 1" });
+    await grid.getByRole("columnheader", { name: "c499" }).waitFor({ state: "attached" });
+    await grid.getByRole("columnheader", { name: "עמודה" }).scrollIntoViewIfNeeded();
+    await grid.getByText("U+202E").waitFor();
+    await test.looks(auditor, "replay-odd");
   });
 });
