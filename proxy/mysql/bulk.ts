@@ -79,6 +79,7 @@ export async function executeBulk(conversation: Conversation, packet: Packet): P
   const charset = conversation.state.charset ?? "ascii";
   const { types, parameters, rows } = decodeBulk(packet.payload, statement, charset);
   statement.types = types;
+  await conversation.ready(statement.text, statement.state);
   const judgement = conversation.judge(statement.text, statement.state);
   const run = conversation.run(statement.text, judgement, { parameters, rows, state: statement.state });
   const { bytes, ...numbers } = asItCame(packet);
