@@ -36,7 +36,7 @@ const NEXT = `
 const INSERT = `
   INSERT INTO statements (sequence, at, person, session, target, verdict, kind, rule, template, words)
   SELECT d.sequence, d.at, d.person, d.session, d.target, d.verdict, d.kind, d.rule, d.template,
-    array_to_tsvector(string_to_array(d.words, E'\\x02'))
+    coalesce(array_to_tsvector(string_to_array(d.words, E'\\x02')), ''::tsvector)
   FROM unnest(${listOf(1, "int8")}, ${listOf(2, "int8")}, ${listOf(3)}, ${listOf(4)}, ${listOf(5)},
     ${listOf(6)}, ${listOf(7)}, ${listOf(8)}, ${listOf(9)}, ${listOf(10)})
     AS d (sequence, at, person, session, target, verdict, kind, rule, template, words)
@@ -81,7 +81,8 @@ function indexed(sequence: string, content: string): Indexed | null {
     kind: data.kind,
     rule: data.rule,
     template: templateId(template),
-    templateText: template.replace(/\p{Cc}/gu, "\ufffd").slice(0, TEMPLATE_CHARS_MAX),
+    // A list of one empty text is an empty list to the database.
+    templateText: template.replace(/\p{Cc}/gu, "\ufffd").slice(0, TEMPLATE_CHARS_MAX) || " ",
     words: [...words].join(SEPARATOR),
   };
 }

@@ -118,6 +118,25 @@ async function contract(journal: EvidenceJournal): Promise<void> {
 
 Deno.test("search on the embedded database", () => withJournal(contract));
 
+Deno.test("a refused statement without any word in its record holds up the search of no other", () =>
+  withJournal(async (journal) => {
+    const run: StatementRun = {
+      ...sample,
+      text: "",
+      parameters: [],
+      judgement: { ...sample.judgement, verdict: "deny", statements: [] },
+    };
+    const about = { person: "mia", session: "of-mia", target: "shop" };
+    await journal.append(statementJudged(about, { id: "empty", run, policy: "p" }));
+    // Indexed by itself: a list of one empty text.
+    assert.equal((await journal.search({ limit: 5 })).hits.length, 1);
+    await journal.append(eventOf(ran[0]!, "next"));
+    const { hits } = await journal.search({ text: "orders", limit: 5 });
+    assert.deepEqual(hits.map(({ text }) => text), [ran[0]!.text]);
+    const all = await journal.search({ limit: 5 });
+    assert.deepEqual([all.hits.length, all.indexedTo], [2, all.recordedTo]);
+  }));
+
 testNeeding([postgresqlHere], "search on a PostgreSQL by URL, indexed by two nodes at once", async () => {
   const database = await startPostgresql();
   const folder = await Deno.makeTempDir({ prefix: "postern-search-" });
