@@ -41,7 +41,7 @@ realTest(
       assert.equal(await form.getByLabel("Statements").inputValue(), change);
       await test.looks(page, "advance");
       await form.getByRole("button", { name: "Ask for approval" }).click();
-      await page.getByText("in advance: approved, 2 statements may run").waitFor();
+      await page.getByText("2 statements, each once, within").waitFor();
       id = new URL(page.url()).pathname.split("/").at(-1)!;
     });
 
