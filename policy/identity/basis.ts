@@ -7,10 +7,11 @@ import type { Identity } from "../types.ts";
  * it, its key included. null where the config knows of no such thing.
  */
 export function basisOf(
-  { method, issuer, name, subject }: Identity,
+  { targets, issuer, name, subject }: Identity,
   config: Pick<IdentityConfig, "issuer" | "others" | "services">,
 ): string | null {
-  if (method === "service") {
+  // Bound to targets: a service account, also by a one-time password.
+  if (targets !== undefined) {
     const service = config.services.find((one) =>
       one.name === name && (one.subject ?? one.client) === subject
     );

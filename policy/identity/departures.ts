@@ -87,9 +87,9 @@ export class Departures {
 }
 
 /** A reload took away what the sign-in rests on, or changed it. */
-export const noLongerKnown = ({ name, method }: Identity): PosternError =>
+export const noLongerKnown = ({ name, targets }: Identity): PosternError =>
   departed(
-    method === "service"
+    targets !== undefined
       ? `What the config says of the service account ${name} has changed`
       : `The config no longer has the identity provider that ${name} signed in at`,
   );
