@@ -72,6 +72,10 @@ async function tryPsql(place: Place): Promise<DashboardUser> {
     await psql.expect("orders=>");
     await psql.send("SELECT name, ssn FROM people;");
     await psql.expect(/Boris \|.*1120\n/);
+    // Long enough for the Worker, which a binary must have in it.
+    const lines = Array.from({ length: 4 }, () => "-- ".padEnd(3_000, "x"));
+    await psql.send(`SELECT ssn\n${lines.join("\n")}\nFROM people;`);
+    await psql.expect(/ \*{3}-\*{2}-1120\n\(1 row/);
     await psql.send("DROP TABLE people;");
     await psql.expect(/ERROR:/);
     assert.ok(!psql.transcript.includes("900-11-1120"), "the masked value is nowhere in the terminal");
