@@ -45,8 +45,7 @@ export async function limitedFetch(
   }
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = init.signal ? AbortSignal.any([timeout, init.signal]) : timeout;
-  // Of its own for each request: these are few, and what a reload brings counts for the next one.
-  const client = ca === undefined ? null : Deno.createHttpClient({ caCerts: [ca], poolMaxIdlePerHost: 0 });
+  const client = clientTrusting(ca);
   try {
     const own = client === null ? {} : { client };
     const response = await fetch(url, { ...init, ...own, redirect: "manual", signal });
@@ -75,6 +74,14 @@ export async function limitedFetch(
   } finally {
     client?.close();
   }
+}
+
+/**
+ * For one request, to be closed after it: these are few, and what a reload brings counts for the next one. null where
+ * the public authorities are enough.
+ */
+export function clientTrusting(ca: string | undefined): Deno.HttpClient | null {
+  return ca === undefined ? null : Deno.createHttpClient({ caCerts: [ca], poolMaxIdlePerHost: 0 });
 }
 
 async function readLimited(response: Response, place: string): Promise<Uint8Array<ArrayBuffer>> {

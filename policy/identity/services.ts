@@ -29,6 +29,9 @@ export interface ServiceAccount {
 export const partyOf = (claims: Claims): unknown =>
   claims.client_id ?? claims.azp ?? claims.cid ?? claims.appid;
 
+/** What its tokens say in `sub`. */
+export const subjectOf = ({ subject, client }: ServiceAccount): string => subject ?? client;
+
 /**
  * The service account that the claims, already verified, are its own of; null for a person's. Throws AuthFailed
  * for what a service account's client was given on behalf of somebody else: that is neither.
@@ -37,7 +40,7 @@ export function serviceOf(claims: Claims, services: readonly ServiceAccount[]): 
   const party = partyOf(claims);
   const service = services.find(({ client, publicKey }) => publicKey === undefined && client === party);
   if (service === undefined) return null;
-  if (claims.sub === (service.subject ?? service.client)) return service;
+  if (claims.sub === subjectOf(service)) return service;
   throw authFailed(
     `The token was issued to the service account ${quoted(service.client)}, on behalf of somebody else`,
     "A service account signs in with client credentials, as itself",
@@ -63,7 +66,7 @@ export function serviceIdentity(
     );
   }
   return {
-    subject: service.subject ?? service.client,
+    subject: subjectOf(service),
     issuer,
     name: service.name,
     groups: service.groups,
@@ -102,7 +105,7 @@ export class SelfSigned {
     const checks = {
       algorithms: [...algorithms],
       issuer: service.client,
-      subject: service.subject ?? service.client,
+      subject: subjectOf(service),
       audience: this.audience,
       clockTolerance: 60,
       currentDate: new Date(this.clock()),

@@ -9,6 +9,8 @@ import type { CursorClaim } from "./cursors.ts";
 import type { Removal } from "../ports_evidence.ts";
 import type { Channel } from "./database.ts";
 import type { AskedQuestion, Beat, Follow, Followed, LostNode, readAnswer } from "./nodes.ts";
+import type { Ranges } from "../audit/removal_events.ts";
+import type { Wiped } from "./parts.ts";
 import type { Removable } from "./removal.ts";
 import type { Drained, EngineOptions } from "./engine.ts";
 import type { GrantFilter } from "./grants.ts";
@@ -62,11 +64,8 @@ export interface Calls {
   releaseCursor: { argument: { name: string; node: string }; answer: null };
   overview: { argument: OverviewAsked; answer: OverviewFigures };
   removable: { argument: { removal: Removal; after: number }; answer: Removable };
-  wipe: { argument: readonly (readonly [number, number])[]; answer: null };
-  reclaim: {
-    argument: { ranges: readonly (readonly [number, number])[]; erased: boolean };
-    answer: null;
-  };
+  wipe: { argument: Ranges; answer: null };
+  reclaim: { argument: Wiped; answer: null };
   search: { argument: StatementSearch; answer: StatementsFound };
   /** Brings the search index forward by at most so many events; how many it went through. */
   index: { argument: number; answer: number };

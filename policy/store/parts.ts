@@ -4,8 +4,10 @@
  * end. What older schemas recorded is in `events_0`. Contents that go leave their part's files without the others
  * being touched.
  */
-import { type Database, listOf, listValue } from "./database.ts";
+import type { Ranges } from "../audit/removal_events.ts";
+import type { Database } from "./database.ts";
 import { chainLock } from "./migrations.ts";
+import { IN_RANGES, rangeValues } from "./removal.ts";
 
 /** The name of the part for events of this time (epoch milliseconds); names sort by time. */
 export function partOf(at: number): string {
@@ -55,24 +57,22 @@ const PAGE_BYTES = 8192;
 /** About what a row takes beside its content: columns, header, links. */
 const ROW_BYTES = 350;
 
+/** Whose contents were taken out, and whether by an erasure. */
+export interface Wiped {
+  readonly ranges: Ranges;
+  readonly erased: boolean;
+}
+
 /**
  * Gives back the room of contents that were taken out of these ranges. After an erasure each part concerned is written
  * anew, so that no byte of it stays in the files. After a retirement, which comes every day, the room is reused first,
  * and a part that takes no more events is written anew once half of its files are free.
  */
-export async function reclaim(
-  db: Database,
-  { ranges, erased }: { readonly ranges: readonly (readonly [number, number])[]; readonly erased: boolean },
-): Promise<null> {
+export async function reclaim(db: Database, { ranges, erased }: Wiped): Promise<null> {
   const [newest] = await partNames(db);
   const concerned = await db.query({
-    text: `SELECT DISTINCT events.tableoid::regclass::text FROM events
-           JOIN unnest(${listOf(1, "int8")}, ${listOf(2, "int8")}) AS r (first, last)
-           ON sequence BETWEEN r.first AND r.last`,
-    values: [
-      listValue(ranges.map(([first]) => String(first))),
-      listValue(ranges.map(([, last]) => String(last))),
-    ],
+    text: `SELECT DISTINCT tableoid::regclass::text FROM events WHERE ${IN_RANGES}`,
+    values: rangeValues(ranges),
   });
   for (const [part] of concerned) {
     const anew = erased || (part !== newest && await isMostlyFree(db, part!));

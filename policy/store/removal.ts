@@ -2,6 +2,7 @@
  * Takes contents out of the record and leaves their digests, so that the chain still verifies: what is searched, listed
  * and shown of them goes in the same transaction. What was said about it before is in the record already.
  */
+import type { Ranges } from "../audit/removal_events.ts";
 import type { Removal } from "../ports_evidence.ts";
 import type { ApprovalRequest } from "../types.ts";
 import { column, type Database, listOf, listValue, type Row, type Statement } from "./database.ts";
@@ -56,17 +57,20 @@ export async function findRemovable(db: Database, removal: Removal, after: numbe
   return { sequences: rows.map(([sequence]) => Number(sequence)), next: over ? null : after + STEP };
 }
 
-const IN_RANGES = `EXISTS (
+/** Of events or statements: in the ranges that rangeValues() gives as $1 and $2. */
+export const IN_RANGES = `EXISTS (
   SELECT 1 FROM unnest(${listOf(1, "int8")}, ${listOf(2, "int8")}) AS r (first, last)
   WHERE sequence BETWEEN r.first AND r.last)`;
 
+export const rangeValues = (ranges: Ranges): string[] => [
+  listValue(ranges.map(([first]) => String(first))),
+  listValue(ranges.map(([, last]) => String(last))),
+];
+
 /** Takes out what these places hold, once the record says so. Again does nothing. */
-export async function wipe(db: Database, ranges: readonly (readonly [number, number])[]): Promise<null> {
+export async function wipe(db: Database, ranges: Ranges): Promise<null> {
   if (ranges.length === 0) return null;
-  const values = [
-    listValue(ranges.map(([first]) => String(first))),
-    listValue(ranges.map(([, last]) => String(last))),
-  ];
+  const values = rangeValues(ranges);
   const rows = await db.query({
     text: `SELECT type, content FROM events
            WHERE type IN ('session.started', 'approval.requested', 'access.requested') AND content <> '' AND ${IN_RANGES}`,

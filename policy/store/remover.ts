@@ -5,13 +5,14 @@
 import { type Ranges, recordErased, recordRetired } from "../audit/removal_events.ts";
 import type { EvidenceJournal, Removal } from "../ports.ts";
 import type { AuditEvent } from "../types.ts";
+import type { Wiped } from "./parts.ts";
 import type { Removable } from "./removal.ts";
 
 export interface RemoverDeps {
   readonly find: (removal: Removal, after: number) => Promise<Removable>;
   readonly wipe: (ranges: Ranges) => Promise<unknown>;
   /** Gives the room back that wiped contents took. */
-  readonly reclaim: (wiped: { readonly ranges: Ranges; readonly erased: boolean }) => Promise<unknown>;
+  readonly reclaim: (wiped: Wiped) => Promise<unknown>;
   /** Signs the head: what is checked at a start begins behind it, and so never with what was taken out. */
   readonly sign: () => Promise<void>;
   readonly journal: Pick<EvidenceJournal, "append" | "events" | "cursors">;

@@ -1,7 +1,7 @@
 /** The dashboard's API, as commands on a person's own machine use it: with the token of `postern login`. */
 import { z } from "zod";
 import { asPosternError, PosternError } from "../../policy/errors.ts";
-import { isPlainLoopback } from "../../policy/identity/fetch_limits.ts";
+import { clientTrusting, isPlainLoopback } from "../../policy/identity/fetch_limits.ts";
 import { PublicClient } from "../../policy/identity/public_client.ts";
 import {
   aboutSchema,
@@ -43,7 +43,7 @@ export async function ask<T>(
   schema: z.ZodType<T>,
   init: RequestInit = {},
 ): Promise<T> {
-  const client = ca === undefined ? null : Deno.createHttpClient({ caCerts: [ca], poolMaxIdlePerHost: 0 });
+  const client = clientTrusting(ca);
   let response: Response;
   let body: unknown;
   try {

@@ -83,6 +83,15 @@ export function Empty({ title, children }: { title: string; children: ComponentC
   );
 }
 
+export function NoTargets() {
+  return (
+    <Empty title="No target is open to you">
+      Targets open by your groups at the identity provider. Ask for membership of one of a target's groups,
+      then sign in again.
+    </Empty>
+  );
+}
+
 function OpenGate() {
   return (
     <svg

@@ -2,7 +2,7 @@
 import { useLocation } from "preact-iso";
 import { useEffect, useState } from "preact/hooks";
 import type { GrantView, MyAccess, Place } from "../../contract.ts";
-import { Empty, FocusHeading } from "../parts/basics.tsx";
+import { FocusHeading, NoTargets } from "../parts/basics.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
@@ -69,28 +69,21 @@ function Mine({ mine, target, wait, onAsked }: MineProps) {
   return (
     <>
       <GrantList title="Open now, or waiting" grants={open} />
-      {places.length === 0
-        ? (
-          <Empty title="No target is open to you">
-            Targets open by your groups at the identity provider. Ask for membership of one of a target's
-            groups, then sign in again.
-          </Empty>
-        )
-        : (
-          <ul class="targets">
-            {places.map((place) => (
-              <li key={place.name}>
-                <PlaceCard
-                  place={place}
-                  here={place.name === target}
-                  wait={place.name === target ? wait : undefined}
-                  has={grantOf(place.name)}
-                  onAsked={onAsked}
-                />
-              </li>
-            ))}
-          </ul>
-        )}
+      {places.length === 0 ? <NoTargets /> : (
+        <ul class="targets">
+          {places.map((place) => (
+            <li key={place.name}>
+              <PlaceCard
+                place={place}
+                here={place.name === target}
+                wait={place.name === target ? wait : undefined}
+                has={grantOf(place.name)}
+                onAsked={onAsked}
+              />
+            </li>
+          ))}
+        </ul>
+      )}
       <GrantList title="Before" grants={over} />
     </>
   );

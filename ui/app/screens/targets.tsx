@@ -1,7 +1,7 @@
 /** What one may reach, the lines to copy, and one-time passwords for clients that cannot show a link. */
 import { useEffect, useState } from "preact/hooks";
 import type { ConnectLine, OneTimePassword, ReachableTarget, Targets } from "../../contract.ts";
-import { CopyButton, Countdown, Empty, Failure, FocusHeading } from "../parts/basics.tsx";
+import { CopyButton, Countdown, Failure, FocusHeading, NoTargets } from "../parts/basics.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { type ApiError, asApiError, get, post } from "../state/api.ts";
@@ -16,27 +16,20 @@ export function TargetsScreen() {
       <FocusHeading subject="connect">Connect</FocusHeading>
       <Loaded it={page} lines={4}>
         {({ targets }) =>
-          targets.length === 0
-            ? (
-              <Empty title="No target is open to you">
-                Targets open by your groups at the identity provider. Ask for membership of one of a target's
-                groups, then sign in again.
-              </Empty>
-            )
-            : (
-              <>
-                <p class="targets-lead">
-                  Use the client that you know. What you run is judged and recorded under your own name.
-                </p>
-                <ul class="targets">
-                  {targets.map((target) => (
-                    <li key={target.name}>
-                      <TargetCard target={target} />
-                    </li>
-                  ))}
-                </ul>
-              </>
-            )}
+          targets.length === 0 ? <NoTargets /> : (
+            <>
+              <p class="targets-lead">
+                Use the client that you know. What you run is judged and recorded under your own name.
+              </p>
+              <ul class="targets">
+                {targets.map((target) => (
+                  <li key={target.name}>
+                    <TargetCard target={target} />
+                  </li>
+                ))}
+              </ul>
+            </>
+          )}
       </Loaded>
     </section>
   );
