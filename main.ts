@@ -20,6 +20,7 @@ import type { EvidenceJournal, KeptRecord } from "./policy/ports.ts";
 import { dialects } from "./policy/sql/mod.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { maskSecret } from "./policy/store/mask_secret.ts";
+import { startTraces } from "./policy/traces/mod.ts";
 import {
   forward,
   launches,
@@ -141,8 +142,9 @@ async function startParts(
   started.push(() => journal.close());
   const maskKey = await maskSecret(data);
   await journal.nodes?.agree(maskKey);
+  const traces = await startTraces(policy.traces, { version, secret: maskKey, log });
   const { gatekeeper, inForce, ...ports } = createPolicy(policy, {
-    ...{ journal, url, ...onTargets, clock, log },
+    ...{ journal, traces, url, ...onTargets, clock, log },
     file: source.file,
     connections: () => proxy.connections(),
     backlog: () => journal.backlog,
@@ -237,6 +239,7 @@ function reloadingOf(config: Config, parts: ReloadedParts) {
 const restartOnly = [
   "data",
   "metrics",
+  "traces",
   "store",
   "log",
   "dashboard.listen",

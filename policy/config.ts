@@ -17,6 +17,7 @@ import { type AnchorsConfig, anchorsSchema } from "./notify/anchors.ts";
 import { type NotifyConfig, notifySchema, type StreamConfig, streamSchema } from "./notify/config.ts";
 import type { ReadsRecorded } from "./recorder.ts";
 import type { Rule } from "./rules.ts";
+import { type TracesConfig, tracesSchema } from "./traces/config.ts";
 import type { Target } from "./types.ts";
 
 export { type Check, type Finding, policyChecks } from "./config_checks.ts";
@@ -103,6 +104,7 @@ export function policyShape(protocols: readonly ProtocolChoice[]) {
     notify: notifySchema,
     approvals: approvalsSchema,
     limits: limitsSchema.prefault({}),
+    traces: tracesSchema.optional(),
   };
 }
 
@@ -126,6 +128,7 @@ export interface PolicyConfig {
   readonly retention: RetentionConfig;
   readonly anchors: AnchorsConfig;
   readonly heads: HeadTimes;
+  readonly traces: TracesConfig | undefined;
   readonly limits: PolicyLimits;
   readonly approvals: ApprovalTimes;
   /** SHA-256 over rules and masks in hex: which policy a verdict came from, for the record. */
@@ -151,6 +154,7 @@ export function toPolicyConfig(
     retention: sections.audit.retention,
     anchors: sections.audit.anchors,
     heads: { events: sections.audit.heads.events, intervalMs: sections.audit.heads.every },
+    traces: sections.traces,
     limits: toPolicyLimits(limits),
     approvals: toApprovalTimes(sections.approvals),
     digest: createHash("sha256").update(JSON.stringify([rules, masks])).digest("hex"),

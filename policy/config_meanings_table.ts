@@ -106,6 +106,13 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "store.nodeTimeout":
     "a node on the same store that is not heard of for so long is lost: what it left open has ended",
   "store.url": "its URL, as in postgres://user:password@host/database",
+  "traces": "OpenTelemetry traces; none are made where this is left out",
+  "traces.url":
+    "where the collector takes OTLP over HTTP, as in https://collector.example.com:4318/v1/traces",
+  "traces.headers": "further headers, such as a token: by their names, each a reference to its value",
+  "traces.ca": "the authority of the collector's certificate, where it is not a public one",
+  "traces.sample": "the share of statements that is traced; sign-ins and sessions all are",
+  "traces.service": "the name that Postern has in the traces",
   "log": "the log on standard error",
   "log.level": "the least severe entries that are written",
   "log.format": "one readable line, or one JSON object, an entry",

@@ -16,6 +16,7 @@ import type {
   PasswordChallenge,
   SignIn,
 } from "./ports.ts";
+import type { Traces } from "./traces/ports.ts";
 import type { Identity, Target } from "./types.ts";
 
 export interface SignInDeps {
@@ -23,15 +24,20 @@ export interface SignInDeps {
   readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;
   readonly presented: PresentedSignIns;
   readonly passwords: OneTimePasswords;
+  readonly traces: Traces | null;
 }
+
+/** Told how a way in ended; null where nobody traces it. */
+type Traced = ((outcome: Identity | Error) => void) | null;
 
 export class GateSignIns {
   constructor(private readonly deps: SignInDeps, private readonly resolve: Gatekeeper["resolve"]) {}
 
   byBrowser(attempt: ConnectionAttempt): SignIn {
     const { target } = this.resolve(attempt);
+    const traced = this.#traced(attempt, target, "browser");
     const signIn = this.deps.startSignIn(attempt, target);
-    this.#record(attempt, target, "browser", signIn.identity);
+    this.#record(attempt, target, "browser", signIn.identity, traced);
     return signIn;
   }
 
@@ -52,9 +58,10 @@ export class GateSignIns {
     const { passwords } = this.deps;
     if (!namesOneTimePassword(attempt.client.user)) return null;
     const { target } = this.resolve(attempt);
+    const method = "one-time password";
     const challenge = passwords.challenge(attemptOf(attempt));
-    const recorded = (identity: Promise<Identity>) =>
-      this.#record(attempt, target, "one-time password", identity);
+    const traced = this.#traced(attempt, target, method);
+    const recorded = (identity: Promise<Identity>) => this.#record(attempt, target, method, identity, traced);
     return {
       verifiers: challenge.verifiers,
       succeed: () => {
@@ -76,15 +83,27 @@ export class GateSignIns {
     verified: Promise<T>,
   ): Promise<T> {
     const { target } = this.resolve(attempt);
+    const traced = this.#traced(attempt, target, method);
     const identity = await verified.catch((error) => {
-      this.#record(attempt, target, method, Promise.reject(error));
+      this.#record(attempt, target, method, Promise.reject(error), traced);
       throw error;
     });
-    if (identity !== null) this.#record(attempt, target, method, Promise.resolve(identity));
+    if (identity !== null) this.#record(attempt, target, method, Promise.resolve(identity), traced);
     return identity;
   }
 
-  #record(attempt: ConnectionAttempt, target: Target, method: string, identity: Promise<Identity>): void {
+  #traced(attempt: ConnectionAttempt, target: Target, method: string): Traced {
+    return this.deps.traces?.signIn(attempt, target.name, method) ?? null;
+  }
+
+  #record(
+    attempt: ConnectionAttempt,
+    target: Target,
+    method: string,
+    identity: Promise<Identity>,
+    traced: Traced,
+  ): void {
+    if (traced !== null) identity.then(traced, traced);
     identity.then(
       (person) => this.deps.journal.note(signInSucceeded(target.name, attempted(attempt), person)),
       (thrown) => {

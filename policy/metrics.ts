@@ -5,6 +5,7 @@ import { known } from "./audit/events.ts";
 import { limitHits, limitNames } from "./limits.ts";
 import type { Clock, Meter } from "./ports.ts";
 import type { JudgedData } from "./session_events.ts";
+import type { Traces } from "./traces/ports.ts";
 import type { AuditEvent, EventType, StatementOutcome } from "./types.ts";
 
 /** Asked at each scrape. */
@@ -14,6 +15,8 @@ export interface MetricSources {
   readonly pendingApprovals: () => number;
   /** Events that are acknowledged and not in the database yet. */
   readonly storeBacklog: () => number;
+  /** null where traces are off. */
+  readonly spans: Pick<Traces, "counts"> | null;
 }
 
 const secondsShort = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
@@ -120,6 +123,8 @@ export class Metrics implements Meter {
         for (const limit of limitNames) this.inc({ limit }, limitHits.get(limit) ?? 0);
       },
     });
+    const { spans } = sources;
+    if (spans !== null) this.#countSpans(spans);
     const startedAt = clock() / 1000;
     this.#gauge("process_start_time_seconds", "When it started, seconds since the epoch", () => startedAt);
     let due = performance.now() + LOOP_INTERVAL_MS;
@@ -129,6 +134,19 @@ export class Metrics implements Meter {
       due = now + LOOP_INTERVAL_MS;
     }, LOOP_INTERVAL_MS);
     Deno.unrefTimer(this.#timer as unknown as number);
+  }
+
+  #countSpans(spans: Pick<Traces, "counts">): void {
+    new Counter({
+      name: "postern_spans_total",
+      help: "Spans of traces: made, taken by the collector, and given up because it did not take them",
+      labelNames: ["result"],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [result, count] of Object.entries(spans.counts)) this.inc({ result }, count);
+      },
+    });
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;

@@ -7,7 +7,7 @@ import { type ApprovalService, createApprovals, digestKeyOf } from "./approval.t
 import { createAdvance } from "./approval/advance.ts";
 import { createCatalogs } from "./catalogs.ts";
 import type { PolicyConfig } from "./config.ts";
-import { issuersOf } from "./identity/from_config.ts";
+import { cliOf, issuersOf } from "./identity/from_config.ts";
 import { DetectionTotals } from "./detectors.ts";
 import { Grants } from "./grants.ts";
 import { judgingParts } from "./judging_parts.ts";
@@ -46,6 +46,7 @@ import { Outgoing, type OutgoingConfig } from "./outgoing.ts";
 import { createPlayground, type Playground } from "./playground.ts";
 import { Recorder } from "./recorder.ts";
 import { dialectOf } from "./sql/mod.ts";
+import type { Traces } from "./traces/ports.ts";
 
 export interface PolicyDeps {
   readonly journal: EvidenceJournal;
@@ -62,6 +63,8 @@ export interface PolicyDeps {
   readonly backlog: () => number;
   /** The installation's secret; digests of approvals are keyed with what is derived from it. */
   readonly secret: Uint8Array;
+  /** null where they are off. */
+  readonly traces: Traces | null;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -115,6 +118,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     connections,
     pendingApprovals: () => approvals.pendingHere,
     storeBacklog: deps.backlog,
+    spans: deps.traces,
   }, clock);
   journal.subscribe((event) => metrics.observe(event), observed);
   const outgoing = new Outgoing(config, { journal, inForce, url, file: deps.file, clock, log });
@@ -130,6 +134,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
     approvals,
     catalogs,
     meter: metrics,
+    traces: deps.traces,
     digestKey: digestKeyOf(secret),
     ...entrances,
     clock,
@@ -142,7 +147,7 @@ export function createPolicy(config: PolicyConfig, deps: PolicyDeps): PolicyPort
   const access = createAccess({ inForce, passwords, journal, grants });
   const means = { catalogs, approvals, digestKey: digestKeyOf(secret), dialectOf, query: targetQuery };
   return {
-    ...lifeOf({ grants, accounts, rechecks, recall, outgoing: [outgoing, judging.largeTexts] }),
+    ...lifeOf({ grants, accounts, rechecks, recall, outgoing: [outgoing, judging.largeTexts, deps.traces] }),
     gatekeeper,
     identity,
     signIns,
@@ -265,7 +270,7 @@ function lifeOf(
     readonly rechecks: Rechecks;
     readonly grants: Grants;
     readonly accounts: Accounts;
-    readonly outgoing: readonly { close(): Promise<void> }[];
+    readonly outgoing: readonly ({ close(): Promise<void> } | null)[];
   },
 ): Pick<PolicyPorts, "begin"> {
   return {
@@ -276,7 +281,7 @@ function lifeOf(
       return async () => {
         rechecks.close();
         grants.book.close();
-        await Promise.all([accounts, ...outgoing].map((one) => one.close()));
+        await Promise.all([accounts, ...outgoing].map((one) => one?.close()));
       };
     },
   };
@@ -290,9 +295,3 @@ function accessParts(inForce: PolicyInForce, deps: PolicyDeps) {
   const waitMs = () => inForce.current.limits.accessWaitMs;
   return { accounts, grants, waits: new AccessWaits({ grants, url, clock, waitMs }) };
 }
-
-/** A confidential client's id is no use to a program that holds no secret. */
-const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: PolicyConfig["identity"]) => ({
-  issuer,
-  clientId: cliClientId ?? (clientSecret === null ? clientId : null),
-});

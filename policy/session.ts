@@ -34,6 +34,7 @@ import type {
   Target,
 } from "./types.ts";
 import type { SessionDeps, SessionPlace } from "./session_deps.ts";
+import type { SessionSpans } from "./traces/ports.ts";
 
 export type { SessionDeps, SessionPlace } from "./session_deps.ts";
 
@@ -57,6 +58,7 @@ export class GatedSession implements Session {
   readonly #analyst: SessionAnalyst;
   readonly #foresight: Foresight;
   readonly #track = new LiveTrack();
+  readonly #spans: SessionSpans | null;
   readonly #startedAt: number;
   readonly #listeners: ((notice: SessionNotice) => void)[] = [];
   #statements = 0;
@@ -91,6 +93,8 @@ export class GatedSession implements Session {
       : null;
     this.#about = { person: place.identity.name, session: place.id, target: place.target.name };
     this.#events = new SessionEvents(this.#about);
+    const template = ({ text, state }: StatementRun) => this.#analyst.template(text, state);
+    this.#spans = deps.traces?.session(place, template) ?? null;
     this.#decisions = new Decisions(
       place.identity,
       this.#where,
@@ -105,6 +109,7 @@ export class GatedSession implements Session {
     const { rules } = inForce.current;
     const judgement = this.#decisions.on(understood, clock(), rules, this.#foresight.estimate(text, state));
     meter.judged(performance.now() - began);
+    this.#spans?.judged(judgement, began);
     return judgement;
   }
 
@@ -126,7 +131,7 @@ export class GatedSession implements Session {
     const began = performance.now();
     const recorded = (): string => {
       meter.recorded(performance.now() - began);
-      return this.#began(id, run, event);
+      return this.#began(id, run, event, began);
     };
     try {
       const durable = recorder.record(event, isRead(run.judgement));
@@ -155,11 +160,12 @@ export class GatedSession implements Session {
     const began = performance.now();
     await deps.recorder.record(event, isRead(run.judgement));
     deps.meter.recorded(performance.now() - began);
-    return this.#began(id, run, event);
+    return this.#began(id, run, event, began, approval);
   }
 
   /** It is recorded, and goes to the target now, if it was let pass. */
-  #began(id: string, run: StatementRun, event: Recordable): string {
+  #began(id: string, run: StatementRun, event: Recordable, began: number, approval?: string): string {
+    this.#spans?.recorded(id, run, began, approval);
     const data = ("template" in event ? event.template.sample : event).data as JudgedData;
     this.deps.meter.statement(this.target.name, data);
     if (data.forwarded) {
@@ -176,6 +182,7 @@ export class GatedSession implements Session {
     this.#running.delete(statement);
     const now = this.deps.clock();
     this.#track.ended(statement, now);
+    this.#spans?.finished(statement, outcome);
     const duration = Math.max(0, now - running.at);
     this.deps.meter.finished(this.target.name, outcome, duration);
     const { results = [] } = outcome;
@@ -200,6 +207,7 @@ export class GatedSession implements Session {
 
   async hold(run: StatementRun): Promise<Hold> {
     const request = this.#request(run);
+    const began = performance.now();
     const hold = await this.deps.approvals.hold(request, this.identity);
     this.#track.waits(request);
     // Not for one that joined another's request, or passes.
@@ -218,6 +226,7 @@ export class GatedSession implements Session {
       this.ended.removeEventListener("abort", withdraw);
       this.#track.decided(request.id, this.deps.clock());
       const { id } = hold.request;
+      this.#spans?.held(id, run, began, state);
       if (state === "approved") this.#waited.set(id, Math.max(0, this.deps.clock() - request.requestedAt));
     });
     return hold;
@@ -270,6 +279,7 @@ export class GatedSession implements Session {
     this.#closed = true;
     this.#end.abort(new PosternError("Internal", reason));
     this.deps.approvals.forget(this.id);
+    this.#spans?.ended(this.#statements);
     // Notifications may have come after the last statement's end.
     this.#noteDetections(`${this.id}-${this.#statements}`);
     this.deps.journal.note(sessionEnded(this.#about, reason));

@@ -11,6 +11,7 @@ import type { Clock, Journal, Meter } from "./ports.ts";
 import type { Probes } from "./probes.ts";
 import type { Recorder } from "./recorder.ts";
 import type { LargeTexts } from "./sql/large_texts.ts";
+import type { Traces } from "./traces/ports.ts";
 import type { ClientInfo, Identity, Target } from "./types.ts";
 
 export interface SessionDeps {
@@ -20,6 +21,8 @@ export interface SessionDeps {
   readonly catalogs: Catalogs;
   readonly inForce: PolicyInForce;
   readonly meter: Meter;
+  /** null where they are off. */
+  readonly traces: Traces | null;
   readonly detections: DetectionTotals;
   readonly previews: Previews;
   /** Keys the digests that approvals are bound to: see approval/review.ts. */

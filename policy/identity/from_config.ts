@@ -32,3 +32,9 @@ function optionsOf(
     ...(scopes === undefined ? {} : { scopes }),
   };
 }
+
+/** A confidential client's id is no use to a program that holds no secret. */
+export const cliOf = ({ issuer, clientId, clientSecret, cliClientId }: IdentityConfig) => ({
+  issuer,
+  clientId: cliClientId ?? (clientSecret === null ? clientId : null),
+});

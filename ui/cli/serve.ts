@@ -34,7 +34,18 @@ export function configOf({ config }: Values): ConfigText {
   return configFile(config);
 }
 
+/** The runtime's own telemetry sends whole URLs, which hold sign-in links and webhooks, and everything logged. */
+function refuseRuntimeTraces(): void {
+  if (!["", "0", "false"].includes((Deno.env.get("OTEL_DENO") ?? "").toLowerCase())) {
+    throw new UsageError(
+      "OTEL_DENO is set: the runtime's own traces would carry sign-in links. " +
+        "Unset it, and name your collector under `traces:` in the config",
+    );
+  }
+}
+
 async function serve(values: Values, start: ServeDeps["start"]): Promise<number> {
+  refuseRuntimeTraces();
   const reread = () => configOf(values);
   const gateway = await start({ ...reread(), reread });
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
