@@ -6,7 +6,7 @@ import { duration, secret } from "./config_values.ts";
 export const storeSchema = z.strictObject({
   url: secret,
   /** A node that was not heard of for so long is lost, and others end what it left open. */
-  nodeTimeout: duration("2s", "10m").default(30_000),
+  nodeTimeout: duration("5s", "10m").default(30_000),
 }).optional();
 
 interface Kept {

@@ -22,6 +22,8 @@ export interface OpenOptions extends EngineOptions {
   /** The embedded database's folder; not used where there is a URL. */
   readonly folder: string;
   readonly url: string | null;
+  /** How long a node may be silent on a database that several share; 2 s at least. */
+  readonly leaseMs: number;
 }
 
 /** Each call's argument and answer. */

@@ -29,6 +29,8 @@ export interface Database {
     rest: (rows: readonly Row[]) => readonly Statement[],
   ): Promise<void>;
   query(statement: Statement): Promise<readonly Row[]>;
+  /** Waits for nothing that goes on here, where the database can do several things at a time. */
+  readonly apart: Pick<Database, "query">;
   /** Resolves when everything that was committed survives a crash. */
   settle(): Promise<void>;
   /** Several statements without parameters or results, in one transaction: for migrations. */

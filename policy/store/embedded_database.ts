@@ -126,6 +126,10 @@ class EmbeddedDatabase implements Database {
     return true;
   }
 
+  get apart() {
+    return this;
+  }
+
   async listen() {
     // Nobody else is there to tell of anything.
   }

@@ -30,14 +30,20 @@ const POLL_MS = 5_000;
 const TURN_MS = 15_000;
 const TURN_LOOK_MS = 50;
 
+/** Beats of a lease that is well: when the next one is due, and when after one that failed. */
+export const beatTimes = (leaseMs: number) => ({ everyMs: leaseMs / 4, againMs: leaseMs / 16 });
+
 type Answer = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly error: Json };
 
 export class Fleet implements Nodes {
-  readonly #timers: ReturnType<typeof setInterval>[] = [];
+  #beatTimer: ReturnType<typeof setTimeout> | undefined;
+  #poll: ReturnType<typeof setInterval> | undefined;
   readonly #looking = new Map<string, () => void>();
   readonly #turns = new Map<string, Promise<unknown>>();
   #answer: ((question: Question) => Json | Promise<Json>) | null = null;
-  #beating: Promise<void> = Promise.resolve();
+  #beating: Promise<unknown> = Promise.resolve();
+  /** Lost nodes whose ends are being recorded here. */
+  readonly #inheriting = new Map<string, Promise<void>>();
   #closed = false;
 
   constructor(private readonly deps: FleetDeps) {}
@@ -45,11 +51,8 @@ export class Fleet implements Nodes {
   /** Rejects with StoreFailed. */
   async start(): Promise<void> {
     await this.#beat();
-    const beat = () => void (this.#beating = this.#beating.then(() => this.#beat()).catch(() => {}));
-    this.#timers.push(
-      setInterval(beat, this.deps.leaseMs / 4),
-      setInterval(() => this.heard(channels.questions), POLL_MS),
-    );
+    this.#beatAfter(beatTimes(this.deps.leaseMs).everyMs);
+    this.#poll = setInterval(() => this.heard(channels.questions), POLL_MS);
   }
 
   /** The database told of something; told without need it does no harm. */
@@ -123,8 +126,10 @@ export class Fleet implements Nodes {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#beatTimer);
+    clearInterval(this.#poll);
     await this.#beating;
+    await Promise.all(this.#inheriting.values());
     await this.deps.client.call("leave", this.deps.node).catch(() => {});
   }
 
@@ -161,9 +166,25 @@ export class Fleet implements Nodes {
     await this.deps.client.call("answerQuestion", { id, answer: JSON.stringify(answer) });
   }
 
+  #beatAfter(ms: number): void {
+    if (this.#closed) return;
+    const { everyMs, againMs } = beatTimes(this.deps.leaseMs);
+    this.#beatTimer = setTimeout(() => {
+      const beaten = this.#beat().then(() => everyMs, () => againMs);
+      this.#beating = beaten.then((next) => this.#beatAfter(next));
+    }, ms);
+  }
+
+  /** Does not wait for what lost nodes left open: meanwhile this one would not be heard of itself. */
   async #beat(): Promise<void> {
-    const { client, node, name, leaseMs } = this.deps;
-    for (const lost of await client.call("beat", { node, name, leaseMs })) await this.#inherit(lost);
+    const { client, node, name, leaseMs, log } = this.deps;
+    for (const lost of await client.call("beat", { node, name, leaseMs })) {
+      if (this.#inheriting.has(lost.node)) continue;
+      const inherited = this.#inherit(lost).catch((error) =>
+        log("warn", "what a lost node left open could not be ended yet", { error: String(error) })
+      );
+      this.#inheriting.set(lost.node, inherited.finally(() => this.#inheriting.delete(lost.node)));
+    }
   }
 
   /** What clients of a lost node asked for is withdrawn, and their sessions are over. */

@@ -92,6 +92,7 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
         folder: folder.store,
         spool: folder.spool,
         url: options.url ?? null,
+        leaseMs: options.nodeTimeoutMs ?? NODE_TIMEOUT_MS,
         node: folder.node,
         key: folder.key,
       },

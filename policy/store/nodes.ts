@@ -30,7 +30,7 @@ const leaseIn = (n: number) => `$${n}::int8 * interval '1 millisecond'`;
  * Makes this node's lease longer, and claims nodes whose leases have ended: one survivor at a time. A node that was
  * cut off from the database itself waits for one lease more, for the others may only be late as it is.
  */
-export async function beat(db: Database, { node, name, leaseMs }: Beat): Promise<LostNode[]> {
+export async function beat(db: Database["apart"], { node, name, leaseMs }: Beat): Promise<LostNode[]> {
   await db.query({
     text: `INSERT INTO nodes (node, name, since, until)
            VALUES ($1::text, $2::text, clock_timestamp(), clock_timestamp() + ${leaseIn(3)})

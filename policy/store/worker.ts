@@ -50,7 +50,7 @@ const handlers: CallHandlers = {
     // Loaded on demand: a store by URL needs no WASM, and a folder no driver.
     db = options.url === null
       ? await (await import("./embedded_database.ts")).openEmbedded(options.folder)
-      : await (await import("./url_database.ts")).openUrl(options.url);
+      : await (await import("./url_database.ts")).openUrl(options.url, options.leaseMs);
     engine = await Engine.open(db, options);
     await db.listen((news) => self.postMessage({ news } satisfies NewsMessage));
     if (Deno.build.os === "linux" && getPriority(0) < NICENESS) setPriority(0, NICENESS);
@@ -59,7 +59,7 @@ const handlers: CallHandlers = {
   drain: ({ to, hashes }) => opened().drain(to, hashes),
   unfinished: (node) => opened().unfinished(node ?? undefined),
   follow: (from) => follow(opened().db, from),
-  beat: (lease) => beat(opened().db, lease),
+  beat: (lease) => beat(opened().db.apart, lease),
   agree: (mine) => agree(opened().db, mine),
   bury: (lost) => bury(opened().db, lost),
   leave: (node) => leave(opened().db, node),
@@ -131,5 +131,7 @@ async function answer({ id, name, argument }: CallMessage): Promise<void> {
 
 let last: Promise<void> = Promise.resolve();
 self.onmessage = (event: MessageEvent<CallMessage>) => {
+  // The others take a node for lost that is late with it, whatever it waited for.
+  if (event.data.name === "beat" && db?.exclusive === false) return void answer(event.data);
   last = last.then(() => answer(event.data));
 };

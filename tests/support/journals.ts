@@ -1,22 +1,27 @@
 /** Journals to test with: a data folder that is copied instead of created, and events to put in. */
+import { openEmbedded } from "../../policy/store/embedded_database.ts";
 import { openJournal } from "../../policy/store/journal.ts";
+import { migrate } from "../../policy/store/migrations.ts";
 import { dashboardAction } from "../../policy/audit/events.ts";
 import type { EvidenceJournal, KeptRecord } from "../../policy/ports.ts";
 import type { EventDraft } from "../../policy/types.ts";
 import { hash } from "node:crypto";
 import { template } from "./daemons.ts";
 
-/** Kept between runs, since the embedded database takes seconds to create; by what it is made of. */
+/**
+ * An empty database of the newest schema: kept between runs, since the embedded one takes seconds to create; by what
+ * it is made of. Without a key: each Postern on a copy makes its own.
+ */
 async function makeTemplate(): Promise<string> {
   const parts = ["deno.lock", "policy/store/migrations.ts", "policy/store/embedded_database.ts"];
   const texts = parts.map((path) => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)));
   const name = `store-${hash("sha256", texts.join(), "hex").slice(0, 16)}`;
-  const folder = await template(name, [], async (work) => {
-    await (await openJournal({ folder: `${work}/data` })).close();
-    // Each copy is a Postern of its own.
-    await Deno.remove(`${work}/data/node-id`);
+  return await template(name, [], async (work) => {
+    const database = await openEmbedded(work);
+    await migrate(database);
+    await database.upkeep();
+    await database.close();
   });
-  return `${folder}/data`;
 }
 
 export interface TemporaryFolder {
@@ -26,13 +31,19 @@ export interface TemporaryFolder {
 
 /** A data folder with an empty store, without events. `parent` where it must be on a certain file system. */
 export async function storeFolder(parent?: string): Promise<TemporaryFolder> {
-  const from = await makeTemplate();
   const root = await Deno.makeTempDir({
     prefix: "postern-store-",
     ...(parent === undefined ? {} : { dir: parent }),
   });
-  await copyFolder(from, `${root}/data`);
+  await createStore(`${root}/data`);
   return { folder: `${root}/data`, remove: () => Deno.remove(root, { recursive: true }) };
+}
+
+/** Makes a data folder whose first start takes as long as any other; for tests that are not about the first. */
+export async function createStore(data: string): Promise<void> {
+  const from = await makeTemplate();
+  await Deno.mkdir(data, { mode: 0o700 });
+  await copyFolder(from, `${data}/store`);
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {

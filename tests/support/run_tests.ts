@@ -43,6 +43,15 @@ interface Tally {
   readonly failures: string[];
 }
 
+/** What one process took; CPU with its children's, null where it is not known. */
+interface Spent {
+  readonly what: string;
+  readonly wallS: number;
+  readonly cpuS: number | null;
+}
+
+const linux = Deno.build.os === "linux";
+
 const root = new URL("../../", import.meta.url).pathname;
 
 const testFile = /_(test|fuzz)\.tsx?$/;
@@ -71,19 +80,36 @@ export function count(output: string, exitCode: number, tally: Tally): void {
   tally.failed += Math.max(number("failed"), exitCode === 0 ? 0 : 1);
 }
 
-/** One `deno test`. What it prints is shown as it comes, or as a whole at its end, so that two do not mix. */
-async function runProcess(args: readonly string[], show: "live" | "whole", tally: Tally): Promise<void> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", ...args],
+/** The shell's own count of what its children took: user and system, as in `0m1.25s 0m0.30s`. */
+export function cpuSecondsOf(output: string): number | null {
+  const last = output.trimEnd().split("\n").at(-1) ?? "";
+  const times = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/.exec(last)?.slice(1).map(Number);
+  return times === undefined ? null : times[0]! * 60 + times[1]! + times[2]! * 60 + times[3]!;
+}
+
+/** Its `$0` is the file to write to. */
+const counted = '"$@"; code=$?; times >"$0"; exit $code';
+
+/**
+ * One `deno test`. What it prints is shown as it comes, or as a whole at its end, so that two do not mix. Gives the
+ * CPU seconds that it and what it started took, null where this is not Linux.
+ */
+async function runProcess(
+  args: readonly string[],
+  show: "live" | "whole",
+  tally: Tally,
+): Promise<number | null> {
+  const times = await Deno.makeTempFile({ prefix: "postern-times-" });
+  const test = [Deno.execPath(), "test", "-A", "--no-check", ...args];
+  const limited = ["timeout", "--foreground", "--signal=KILL", String(processTimeoutMs / 1000), ...test];
+  const [program = "", ...words] = linux ? ["/bin/sh", "-c", counted, times, ...limited] : test;
+  const child = new Deno.Command(program, {
+    args: words,
     cwd: root,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const timer = setTimeout(() => {
-    console.error(`\nThe tests took longer than ${processTimeoutMs / 60_000} minutes and were ended.`);
-    child.kill("SIGKILL");
-  }, processTimeoutMs);
   const output = { out: "", all: "" };
   const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>, isOut: boolean) => {
     for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
@@ -94,15 +120,30 @@ async function runProcess(args: readonly string[], show: "live" | "whole", tally
   };
   await Promise.all([read(child.stdout, true), read(child.stderr, false)]);
   const { code } = await child.status;
-  clearTimeout(timer);
   if (show === "whole") process.stdout.write(output.all);
+  if (code === 137) {
+    console.error(`\nKilled; tests may take ${processTimeoutMs / 60_000} minutes: ${args.at(-1)}`);
+  }
   count(stripVTControlCharacters(output.out), code, tally);
+  const said = await Deno.readTextFile(times);
+  await Deno.remove(times);
+  return cpuSecondsOf(said);
 }
 
-async function runSets(chosen: readonly TestSet[], more: readonly string[], tally: Tally): Promise<void> {
+async function runSets(
+  chosen: readonly TestSet[],
+  more: readonly string[],
+  tally: Tally,
+): Promise<Spent[]> {
+  const spent: Spent[] = [];
+  const run = async (what: string, args: readonly string[], show: "live" | "whole") => {
+    const start = performance.now();
+    const cpuS = await runProcess(args, show, tally);
+    spent.push({ what, wallS: (performance.now() - start) / 1000, cpuS });
+  };
   for (const set of chosen.filter(({ runs }) => runs === "threads")) {
     const files = set.paths.filter(hasTests).flatMap(filesIn);
-    if (files.length > 0) await runProcess(["--parallel", ...more, ...files], "live", tally);
+    if (files.length > 0) await run(set.paths.at(-1)!, ["--parallel", ...more, ...files], "live");
   }
   const waiting = chosen.filter(({ runs }) => runs === "processes")
     .flatMap(({ paths }) => paths.filter(hasTests).flatMap(filesIn));
@@ -112,9 +153,24 @@ async function runSets(chosen: readonly TestSet[], more: readonly string[], tall
   ];
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      await runProcess([...more, file], "whole", tally);
+      await run(file, [...more, file], "whole");
     }
   }));
+  return spent;
+}
+
+/** Where the time went: what is worth making faster, and what must begin first. */
+function tell(spent: readonly Spent[]): void {
+  if (spent.length < 2) return;
+  const cpuS = spent.reduce((sum, one) => sum + (one.cpuS ?? 0), 0);
+  console.log(
+    `\nSlowest of ${spent.length} (seconds by the clock, and of CPU; ${cpuS.toFixed(0)} of CPU in all):`,
+  );
+  for (const one of spent.toSorted((a, b) => b.wallS - a.wallS).slice(0, 25)) {
+    console.log(
+      `  ${one.wallS.toFixed(1).padStart(6)} ${(one.cpuS?.toFixed(1) ?? "?").padStart(6)}  ${one.what}`,
+    );
+  }
 }
 
 async function bundleDashboard(): Promise<void> {
@@ -136,7 +192,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   await bundleDashboard();
   const tally: Tally = { passed: 0, failed: 0, skipped: 0, reasons: new Map(), failures: [] };
-  await runSets(chosen, more, tally);
+  tell(await runSets(chosen, more, tally));
   if (tally.reasons.size > 0) console.log("\nSkipped, because something is not on this machine:");
   for (const [reason, tests] of tally.reasons) console.log(`  ${tests} × ${reason}`);
   if (tally.failures.length > 0) console.log("\nFailed:");
