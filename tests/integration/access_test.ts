@@ -297,7 +297,7 @@ async function openOf(user: DashboardUser): Promise<{ id: string }[]> {
 }
 
 async function gone(user: DashboardUser, id: string, state: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     const { grant } = await user.json<Granted>(`/api/access/${id}`);
     if (grant.state === state) return;
     await new Promise((resolve) => setTimeout(resolve, 50));

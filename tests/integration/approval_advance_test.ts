@@ -46,7 +46,7 @@ testNeeding(
       assert.match((await user.decide(id, true)).text, /their own/);
       await approver.decide(id, true);
       // The second of them is recorded after the decision.
-      for (let tries = 0; tries < 200; tries++) {
+      for (let tries = 0; tries < 2400; tries++) {
         const { requests } = await approver.json<{ requests: { outcome: string }[] }>("/api/history");
         if (requests.filter(({ outcome }) => outcome === `approved in advance with ${id}`).length === 2) {
           break;
@@ -89,7 +89,7 @@ testNeeding(
       const text = "UPDATE t SET n = n + 1 WHERE id = 1";
       const id = await submit(user, `${text};\n`);
       await approver.decide(id, true);
-      for (let tries = 0; tries < 200; tries++) {
+      for (let tries = 0; tries < 2400; tries++) {
         const { requests } = await approver.json<{ requests: { outcome: string }[] }>("/api/history");
         if (requests.some(({ outcome }) => outcome === `approved in advance with ${id}`)) break;
         await new Promise((resolve) => setTimeout(resolve, 25));

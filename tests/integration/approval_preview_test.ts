@@ -40,7 +40,7 @@ masks:
 /** Sends it, waits for the estimate on its request, refuses it. */
 async function preview(approver: DashboardUser, send: () => Promise<unknown>): Promise<Impact> {
   const sent = send().then(() => "ran", (error: Error) => error.message);
-  for (let tries = 0; tries < 800; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     const { requests } = await approver.json<{ requests: { id: string }[] }>("/api/requests");
     const id = requests[0]?.id;
     const impact = id === undefined

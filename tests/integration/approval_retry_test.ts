@@ -29,7 +29,7 @@ const outcome = (sent: Promise<unknown>): Promise<string> =>
   sent.then(() => "ran", (error: Error) => error.message);
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -73,7 +73,7 @@ async function totals(gateway: TestGateway, target: string, least: number): Prom
     if (own.length >= least) {
       return new Map(own.map(({ column, kind, count }) => [`${column} ${kind}`, count]));
     }
-    assert.ok(tries < 200, `only ${JSON.stringify(own)} was found`);
+    assert.ok(tries < 1200, `only ${JSON.stringify(own)} was found`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

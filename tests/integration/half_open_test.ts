@@ -8,7 +8,7 @@ import { startScriptedProxy, targetOf } from "../support/scripted_proxy.ts";
 import { startSilentRelay } from "../support/silent_relay.ts";
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

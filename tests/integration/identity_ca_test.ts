@@ -46,7 +46,7 @@ Deno.test("identity.ca: an issuer with a certificate of a private authority, cha
       assert.match(await reload(), /in force now: identity\.ca/);
       // After a failure the issuer is asked again a second later at the earliest.
       let answer = await me();
-      for (let tries = 0; answer.status !== 200 && tries < 50; tries++) {
+      for (let tries = 0; answer.status !== 200 && tries < 600; tries++) {
         await new Promise((wake) => setTimeout(wake, 100));
         answer = await me();
       }

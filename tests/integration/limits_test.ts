@@ -1,9 +1,10 @@
 /** Every limit there is: run into, explained by its key to whoever ran into it, and counted in /metrics. */
 import assert from "node:assert/strict";
 import { limitNames } from "../../policy/limits.ts";
-import { ada, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
+import { ada, dashboardLimits, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import { freePort } from "../support/ports.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { until } from "../support/receivers.ts";
 import { testNeeding } from "../support/programs.ts";
 import { runPsql } from "../support/psql.ts";
 import { RawPostgres, say, startup } from "../support/raw_postgres.ts";
@@ -50,8 +51,8 @@ ${usual}
     });
     const port = gateway.ports.postgresql!;
     const good = (await Deno.readTextFile(gateway.configFile)).replace(
-      /^(dashboard: .*)\}$/m,
-      "$1, limits: { body: 1KB, eventStreams: 1, consoleStatements: 1 } }",
+      `limits: ${dashboardLimits}`,
+      "limits: { body: 1KB, eventStreams: 1, consoleStatements: 1 }",
     );
     await Deno.writeTextFile(gateway.configFile, good);
     await gateway.restart();
@@ -220,6 +221,8 @@ ${usual}
       );
       return Number(found?.[1] ?? 0);
     };
+    const nobody = async () =>
+      /^postern_connections 0$/m.test(await (await fetch(`http://127.0.0.1:${ops}/metrics`)).text());
     const env = { CLIENT_SECRET: "test-client-secret", TARGET_PASSWORD: database.password };
     const put = async (set: string) => {
       const text = set.startsWith("limits")
@@ -255,8 +258,8 @@ ${usual}
           for (const client of open.splice(0)) client.close();
           assert.ok(told.includes(limit), `told: ${told.slice(-700)}`);
           assert.ok(await counted(limit) > before, "counted");
-          // Whoever has gone is noticed in a moment.
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          // Whoever has gone is noticed in a moment, and would count for the next limit.
+          await until(nobody, "the clients' connections to end");
         });
       }
     } finally {

@@ -34,7 +34,7 @@ async function connect(gate: FakeGate): Promise<WireClient> {
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !await holds(); tries++) {
-    assert.ok(tries < 1_000, `never happened: ${what}`);
+    assert.ok(tries < 3_000, `never happened: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -7,6 +7,7 @@ import { PosternError } from "../../policy/errors.ts";
 import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { devin, type FakeGate, type GateOptions, startGate, targetOf } from "../support/mysql_gate.ts";
 import { errorOf, executeBody, WireClient } from "../support/mysql_wire.ts";
+import { runsAtMysql } from "../support/running.ts";
 import { Command } from "../../proxy/mysql/constants.ts";
 
 const schema =
@@ -218,7 +219,7 @@ testNeeding(
   [mariadbHere],
   "KILL QUERY from a second connection without a sign-in: for this client's own, by the greeting's id",
   () =>
-    withGate({}, async (gate) => {
+    withGate({}, async (gate, database) => {
       const { user, password } = gate.passwords.issue(devin, "orders-prod");
       const client = await WireClient.connect({ port: gate.port, user, password, database: "orders-prod" });
       const kill = async (id: number, as = user) => {
@@ -236,8 +237,7 @@ testNeeding(
       const interrupted = errorOf(await client.receive());
       assert.deepEqual([interrupted.code, interrupted.state], [1317, "70100"]);
       await client.send(Command.query, "SELECT SLEEP(30)");
-      await gate.until(gate.runs, 1);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await runsAtMysql(database, "SELECT SLEEP(30)");
       assert.equal((await kill(threadId))[0], 0x00);
       const answer = await client.result();
       assert.ok(answer.at(-1)![0] === 0xff || answer.at(-2)!.at(-1) === 0x31, "SLEEP() ends early");
@@ -260,8 +260,7 @@ testNeeding(
         new TextDecoder().decode((await one.query("SELECT CONNECTION_ID()")).at(-2)!.subarray(1)),
       );
       const running = one.query("SELECT SLEEP(30)");
-      await gate.until(gate.runs, 2);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await runsAtMysql(database, "SELECT SLEEP(30)");
       assert.equal((await two.ask(Command.query, `/* tool */ KILL QUERY ${id};`))[0], 0x00);
       await running;
       const foreign = await mysql2.createConnection({

@@ -11,6 +11,7 @@ import { type Mysql, mysqlHere, mysqlProgram, startMysql } from "../support/mysq
 import { errorOf, executeBody, plainCapabilities, WireClient } from "../support/mysql_wire.ts";
 import { run } from "../support/daemons.ts";
 import { testNeeding } from "../support/programs.ts";
+import { runsAtMysql } from "../support/running.ts";
 
 const schema = `CREATE TABLE people(id INT PRIMARY KEY, ssn VARCHAR(20), doc JSON, at TIMESTAMP(3) NULL);
 INSERT INTO people VALUES (1, '078-05-1120', '{"a": 1}', '2024-01-02 03:04:05.678'), (2, NULL, NULL, NULL);
@@ -136,7 +137,7 @@ testNeeding(
   [mysqlHere],
   "state, cursors, reset and KILL are MySQL's as they are MariaDB's",
   () =>
-    withGate({ readOnly: true }, async (gate) => {
+    withGate({ readOnly: true }, async (gate, target) => {
       const credentials = options(gate);
       const client = await WireClient.connect(credentials);
       const state = async () => {
@@ -168,8 +169,10 @@ testNeeding(
       assert.match(Buffer.concat(rows).toString(), /\*\*\*-\*\*-1120/);
       assert.doesNotMatch(Buffer.concat(rows).toString(), /078-05/);
       await client.send(Command.query, "SELECT SLEEP(30)");
-      await gate.until(gate.runs, 1);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      const { host, port, user, password } = target;
+      const beside = await mysql2.createConnection({ host, port, user, password });
+      await runsAtMysql({ query: async (sql) => (await beside.query(sql))[0] }, "SELECT SLEEP(30)");
+      beside.destroy();
       const second = await WireClient.connect({
         port: gate.port,
         user: credentials.user,

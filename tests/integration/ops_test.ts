@@ -29,7 +29,7 @@ masks: [{ columns: ["public.t.secret"], mask: { kind: "null" } }]
     /** Events are counted once they are durable, which may be after psql has ended. */
     const metricsWith = async (line: RegExp): Promise<string> => {
       let text = "";
-      for (let tries = 0; tries < 400 && !line.test(text); tries++) {
+      for (let tries = 0; tries < 2400 && !line.test(text); tries++) {
         ({ text } = await get("/metrics"));
         await new Promise((resolve) => setTimeout(resolve, 25));
       }

@@ -38,7 +38,7 @@ async function events(gateway: TestGateway, type: string, least: number): Promis
     const { text } = await auditor.api("/api/audit/export");
     const found = text.split("\n").filter((line) => line.includes(`"type":"${type}"`));
     if (found.length >= least) return found;
-    assert.ok(tries < 100, `${found.length} of ${type}`);
+    assert.ok(tries < 1200, `${found.length} of ${type}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

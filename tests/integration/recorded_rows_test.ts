@@ -42,7 +42,7 @@ async function recordedOf(gateway: TestGateway, text: string): Promise<Recorded[
       assert.ok(found.length <= 1, "one event a statement");
       return (found[0]?.data.results ?? []) as unknown as Recorded[];
     }
-    assert.ok(tries < 100, `no end of ${text}`);
+    assert.ok(tries < 1200, `no end of ${text}`);
     await new Promise((wake) => setTimeout(wake, 50));
   }
 }

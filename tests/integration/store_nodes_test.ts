@@ -74,7 +74,7 @@ testNeeding(
     );
     const books = nodes.map((journal) => new GrantBook({ journal, clock: Date.now, log: () => {} }));
     const comes = async (book: GrantBook, count: number) => {
-      for (let tries = 0; tries < 300 && book.all().length !== count; tries++) {
+      for (let tries = 0; tries < 600 && book.all().length !== count; tries++) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       assert.equal(book.all().length, count);
@@ -259,9 +259,9 @@ Deno.test("each schema from the oldest on leads to the same tables", async () =>
   }
 });
 
-/** Until it works, at most some seconds. */
+/** Until it works, at most a minute. */
 async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let left = 60;; left--) {
+  for (let left = 240;; left--) {
     try {
       return await attempt();
     } catch (error) {

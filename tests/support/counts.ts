@@ -8,7 +8,7 @@ export async function counts(
   what?: string,
 ): Promise<void> {
   let found = await locator.count();
-  for (let tries = 0; found !== wanted && tries < 400; tries++) {
+  for (let tries = 0; found !== wanted && tries < 2400; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 25));
     found = await locator.count();
   }

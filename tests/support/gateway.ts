@@ -135,7 +135,7 @@ export class DashboardUser {
 
   /** The pending request whose text contains this; waits for it. */
   async pending(text: string): Promise<{ id: string } & Record<string, unknown>> {
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       const { requests } = await this.json<
         { requests: ({ id: string; preview: string } & Record<string, unknown>)[] }
       >(
@@ -238,12 +238,15 @@ interface Places {
   readonly issuer: Issuer;
 }
 
+/** Tests ask again and again until something has come, all from one address. */
+export const dashboardLimits = "{ requestsPerMinute: 1000000 }";
+
 function configText(options: TestGatewayOptions, { port, dashboard, folder, issuer }: Places): string {
   return `listen:
   postgresql: 127.0.0.1:${port.postgresql}
   mysql: 127.0.0.1:${port.mysql}
 ${options.listen ?? ""}
-dashboard: { listen: "127.0.0.1:${port.dashboard}", url: "${dashboard}" }
+dashboard: { listen: "127.0.0.1:${port.dashboard}", url: "${dashboard}", limits: ${dashboardLimits} }
 data: ${JSON.stringify(`${folder}/store`)}
 identity:
   issuer: ${issuer.url}

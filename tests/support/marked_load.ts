@@ -199,7 +199,7 @@ export const marksIn = (text: string): Set<string> => new Set(text.match(/mark-(
 
 /** Everything that reached a target, once nobody talks to it any more. */
 export async function loggedMarks({ orders, shop }: Lab): Promise<Set<string>> {
-  for (let left = 200;; left--) {
+  for (let left = 600;; left--) {
     const rows = await orders.query(
       "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );

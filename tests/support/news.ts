@@ -33,7 +33,7 @@ export async function listen(user: DashboardUser): Promise<News> {
 }
 
 export async function eventually(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (let left = 400;; left--) {
+  for (let left = 1600;; left--) {
     if (await condition()) return;
     if (left === 0) throw new Error(`this did not come: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 75));

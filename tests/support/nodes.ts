@@ -1,7 +1,7 @@
 /** Several real Posterns, each a process of its own, on one PostgreSQL that keeps their record. */
 import { ensureBundle } from "../../ui/bundle.ts";
 import { Daemon, signal } from "./daemons.ts";
-import { DashboardUser } from "./gateway.ts";
+import { dashboardLimits, DashboardUser } from "./gateway.ts";
 import { signInByHttp } from "./http_browser.ts";
 import { type Issuer, type Person, startIssuer } from "./issuer.ts";
 import { freePort, waitForPort } from "./ports.ts";
@@ -160,7 +160,7 @@ function nodeAt(
 
 function configText({ folder, ports, dashboard }: Place, issuer: Issuer, options: NodesOptions): string {
   return `listen: { postgresql: "127.0.0.1:${ports.postgresql}", mysql: "127.0.0.1:${ports.mysql}" }
-dashboard: { listen: "127.0.0.1:${dashboard}", url: "http://127.0.0.1:${dashboard}" }
+dashboard: { listen: "127.0.0.1:${dashboard}", url: "http://127.0.0.1:${dashboard}", limits: ${dashboardLimits} }
 data: ${JSON.stringify(`${folder}/data`)}
 store: { url: { env: STORE_URL }, nodeTimeout: ${options.nodeTimeout} }
 identity: { issuer: "${issuer.url}", clientId: postern, clientSecret: { env: CLIENT_SECRET }, groupsClaim: groups }

@@ -62,7 +62,7 @@ class Screen {
     this.#wake();
   }
 
-  async expect(pattern: string | RegExp, timeoutMs = 20_000): Promise<RegExpMatchArray> {
+  async expect(pattern: string | RegExp, timeoutMs = 60_000): Promise<RegExpMatchArray> {
     const wanted = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
     const until = Date.now() + timeoutMs;
     for (;;) {
