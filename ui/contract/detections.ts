@@ -12,8 +12,8 @@ export const detectionsSchema = z.strictObject({
     count: z.number(),
     masked: z.boolean(),
     lastAt: z.number(),
-    /** The first of them as a mask shows it. */
-    sample: z.string(),
+    /** The first of them as a mask shows it; null for whoever is no admin. */
+    sample: z.string().nullable(),
     /** `public.orders.note contained 214 card numbers` */
     text: z.string(),
   })),

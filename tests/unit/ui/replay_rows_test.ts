@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import type { StatementStep, Step } from "../../../ui/contract.ts";
 import {
   fits,
-  folded,
   GAP_MS,
   Rows,
   rowsOf,
   type StatementRow,
   stateOf,
 } from "../../../ui/app/screens/replay_rows.ts";
+import { folded } from "../../../ui/app/screens/replay_folds.ts";
 
 let sequence = 0;
 
@@ -178,11 +178,14 @@ Deno.test("a long pause is a row of its own, counted from when the last statemen
 Deno.test("a row that an outcome changes is another object, so that it is drawn anew", () => {
   const rows = new Rows();
   const steps: Step[] = [judged("later")];
-  const [before] = rows.take(steps);
+  assert.deepEqual(rows.take(steps), { from: 0, statements: [0] });
+  const [before] = rows.all;
   steps.push(outcome("later"));
-  const [after, ...more] = rows.take(steps);
+  assert.deepEqual(rows.take(steps), { from: 0, statements: [0] });
+  const [after, ...more] = rows.all;
   assert.equal(more.length, 0);
   assert.notEqual(after, before);
   assert.equal((after as StatementRow).outcome?.rows, 1);
   assert.equal((before as StatementRow).outcome, null);
+  assert.deepEqual(rows.take(steps), { from: null, statements: [] }, "nothing is new");
 });

@@ -152,6 +152,7 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
     answers: [401, 200, 200, 403, 200, 404],
   },
   "GET /api/search": { answers: [401, 200, 200, 200, 200, 200] },
+  // Auditors without the samples: see below.
   "GET /api/detections": { answers: [401, 403, 403, 200, 200, 403] },
   "GET /api/deliveries": { answers: [401, 403, 403, 200, 200, 403] },
   "GET /api/audit/export": { answers: [401, 403, 403, 200, 200, 403] },
@@ -198,6 +199,27 @@ Deno.test("every route answers each role, and nobody, as the table says", async 
   }
   const heads = ["nobody", "engineer", "approver", "auditor", "admin", "other"];
   console.log([`${"".padEnd(46)} ${heads.map((head) => head.padStart(9)).join("")}`, ...table].join("\n"));
+});
+
+Deno.test("of what detectors found auditors see where and how many, and admins a masked sample, too", async () => {
+  const harness = startHarness();
+  const { detections } = harness.gateway;
+  const found = {
+    column: "public.orders.note",
+    kind: "card",
+    count: 2,
+    sample: "**** **** **** 1111",
+  } as const;
+  detections.add({ target: "orders-prod", database: "orders", masked: false }, [found], 1);
+  const seen = async (person: FakePerson) =>
+    (await (await harness.signedIn(person)).json<{ detections: Record<string, unknown>[] }>(
+      "/api/detections",
+    ))
+      .detections.map(({ text, sample }) => [text, sample]);
+  const text = "public.orders.note contained 2 card numbers";
+  assert.deepEqual(await seen(alex), [[text, null]]);
+  assert.deepEqual(await seen(root), [[text, found.sample]]);
+  await harness.close();
 });
 
 Deno.test("an engineer sees their own requests and sessions only", async () => {

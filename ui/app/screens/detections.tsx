@@ -46,15 +46,21 @@ export function DetectionsPart() {
 }
 
 function Found({ one }: { one: Detection }) {
-  const mask = maskFor(one.column);
+  // Whoever is shown a sample writes the rules.
+  const mask = one.sample === null ? null : maskFor(one.column);
   return (
     <>
       <Badge tone={one.masked ? "allow" : "hold"}>{one.masked ? "Hidden" : "Shown"}</Badge>
       <span>
-        <Marked text={one.text} /> on <Marked text={one.target} />, as in{" "}
-        <code class="value">
-          <Marked text={one.sample} />
-        </code>, last at <Time at={one.lastAt} />{" "}
+        <Marked text={one.text} /> on <Marked text={one.target} />
+        {one.sample === null ? null : (
+          <>
+            , as in{" "}
+            <code class="value">
+              <Marked text={one.sample} />
+            </code>
+          </>
+        )}, last at <Time at={one.lastAt} />{" "}
         {mask === null ? null : <CopyButton text={mask} label="Copy a mask for it" />}
       </span>
     </>

@@ -6,6 +6,7 @@ import { icons } from "../parts/icons.tsx";
 import { useShortcuts } from "../state/keys.ts";
 import { announcement } from "../state/requests.ts";
 import { endOf, rowLooks, type StatementRow, stateOf, textOf } from "./replay_rows.ts";
+import { placeOf } from "./replay_view.ts";
 
 const speeds = [1, 2, 4, 8, 16] as const;
 
@@ -15,6 +16,8 @@ const PAUSE_MS_MAX = 3000;
 interface PlayerProps {
   /** Of the session, or those of them that fit the filter. */
   readonly rows: readonly StatementRow[];
+  /** Another number where what the list holds is another. */
+  readonly version: number;
   readonly from: number;
   readonly live: boolean;
   /** The key of the row that is played; null where nothing is. */
@@ -81,8 +84,7 @@ export function Player(props: PlayerProps) {
 function usePlayer({ rows, live, current, onStart }: PlayerProps) {
   const speed = useSignal<number>(1);
   const playing = useSignal(false);
-  const places = useMemo(() => new Map(rows.map(({ key }, at) => [key, at])), [rows]);
-  const at = current.value === null ? -1 : places.get(current.value) ?? -1;
+  const at = placeOf(rows, current.value);
   const row = rows[at];
   const next = rows[at + 1];
 
@@ -124,7 +126,7 @@ function usePlayer({ rows, live, current, onStart }: PlayerProps) {
     { key: "p", does: "Play the session, or pause", run: toggle },
     { key: "n", does: "Step to the next statement", run: () => step(1) },
     { key: "b", does: "Step back a statement", run: () => step(-1) },
-  ], [rows, at, playing.value]));
+  ], [rows, rows.length, at, playing.value]));
   return { speed, playing, at, go, toggle, step };
 }
 

@@ -12,7 +12,8 @@ import { EndDialog } from "./end_session.tsx";
 import { Entries } from "./replay_entries.tsx";
 import { IntegrityBadge } from "./integrity.tsx";
 import { Player } from "./player.tsx";
-import { fits, folded, type ReplayRow, type RowFilter, Rows, type StatementRow } from "./replay_rows.ts";
+import { type RowFilter, rowFilters, type StatementRow } from "./replay_rows.ts";
+import { isFiltered, placeOf, ReplayView } from "./replay_view.ts";
 import { SessionState } from "./sessions.tsx";
 import { Strip } from "./strip.tsx";
 
@@ -120,51 +121,65 @@ function Head({ answer, onEnded }: { answer: SessionAnswer; onEnded: () => void 
   );
 }
 
-const filters: readonly { readonly id: RowFilter; readonly name: string }[] = [
-  { id: "all", name: "All" },
-  { id: "writes", name: "Changes" },
-  { id: "held", name: "Held" },
-  { id: "denied", name: "Refused" },
-  { id: "failed", name: "Errors" },
-];
+const filterNames: Readonly<Record<RowFilter, string>> = {
+  all: "All",
+  writes: "Changes",
+  held: "Held",
+  denied: "Refused",
+  failed: "Errors",
+};
+
+/** What is drawn, kept up with what has come; what was typed is looked for slice by slice. */
+function useView(replay: Replay, session: SessionRow, filter: RowFilter, text: string): ReplayView {
+  const view = useMemo(() => new ReplayView(session.startedAt), [session.id]);
+  const [, goOn] = useState(0);
+  // What has come draws this anew.
+  replay.loaded.value;
+  const wanted = { filter, text, live: session.live };
+  const done = view.update(replay.steps, wanted);
+  useEffect(() => {
+    if (done) return;
+    const frame = requestAnimationFrame(() => goOn((slices) => slices + 1));
+    return () => cancelAnimationFrame(frame);
+  }, [done, view.version]);
+  // What is looked for may be in what has not come yet.
+  const filtered = isFiltered(wanted);
+  useEffect(() => {
+    if (filtered && replay.more.value) replay.loadOn();
+  }, [filtered]);
+  return view;
+}
 
 function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
   const [filter, setFilter] = useState<RowFilter>("all");
   const [text, setText] = useState("");
   const opened = useSignal<ReadonlySet<string>>(new Set());
   const current = useSignal<string | null>(null);
-  const steps = replay.steps.value;
-  const all = useMemo(() => new Rows(), []);
-  const rows = useMemo(() => all.take(steps), [steps]);
-  useLinked(replay, rows, opened, current);
-  const statements = useMemo(() => rows.filter((row) => row.row === "statement"), [rows]);
-  const filtered = filter !== "all" || text !== "";
-  const shown = useMemo(
-    () => filtered ? statements.filter((row) => fits(row, filter, text, session.live)) : folded(rows),
-    [rows, filter, text, session.live],
-  );
-  // What is looked for may be in what has not come yet.
-  useEffect(() => {
-    if (filtered && replay.more.value) replay.loadOn();
-  }, [filtered]);
+  const view = useView(replay, session, filter, text);
+  const { shown, statements, version } = view;
+  useLinked(replay, view.rows.statements, opened, current);
+  const all = view.rows.statements;
   return (
     <>
       <Strip
-        rows={statements}
-        current={current.value}
+        tally={view.tally}
+        version={version}
+        count={all.length}
         from={session.startedAt}
-        to={session.endedAt ?? steps.at(-1)?.at}
+        to={session.endedAt ?? replay.steps.at(-1)?.at}
         live={session.live}
+        played={all[placeOf(all, current.value)]}
       />
       <Player
-        rows={filtered ? shown.filter((row) => row.row === "statement") : statements}
+        rows={statements}
+        version={version}
         from={session.startedAt}
         live={session.live}
         current={current}
         onStart={() => replay.more.value && replay.loadOn()}
       />
       <div class="replay-filters">
-        <Chips statements={statements} live={session.live} filter={filter} setFilter={setFilter} />
+        <Chips counts={[...view.tally.fitting]} filter={filter} setFilter={setFilter} />
         <label class="field inline">
           <span class="visually-hidden">Find in statements</span>
           <input
@@ -178,10 +193,14 @@ function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
       {shown.length === 0
         ? (
           <p class="none">
-            {replay.busy.value ? "Loading…" : filtered ? "No statement fits." : "Nothing has been run yet."}
+            {replay.busy.value
+              ? "Loading…"
+              : isFiltered({ filter, text })
+              ? "No statement fits."
+              : "Nothing has been run yet."}
           </p>
         )
-        : <Entries rows={shown} session={session} opened={opened} current={current} />}
+        : <Entries rows={shown} version={version} session={session} opened={opened} current={current} />}
       {replay.more.value
         ? (
           <LoadMore load={replay.load} busy={replay.busy.value} failed={replay.error.value !== null}>
@@ -197,7 +216,7 @@ function Record({ replay, session }: { replay: Replay; session: SessionRow }) {
 /** The statement that the address names by its place in the record: loaded as far as it, opened, and shown. */
 function useLinked(
   replay: Replay,
-  rows: readonly ReplayRow[],
+  rows: readonly StatementRow[],
   opened: Signal<ReadonlySet<string>>,
   current: Signal<string | null>,
 ): void {
@@ -208,31 +227,25 @@ function useLinked(
   }, []);
   useEffect(() => {
     if (found.value) return;
-    const row = rows.find((row) =>
-      row.row === "statement" && (Number(row.key) === wanted || row.statement?.sequence === wanted)
-    );
+    const row = rows.findLast((row) => Number(row.key) === wanted || row.statement?.sequence === wanted);
     if (row === undefined) return;
     found.value = true;
     opened.value = new Set([...opened.value, row.key]);
     current.value = row.key;
-  }, [rows]);
+  }, [replay.loaded.value]);
 }
 
 interface ChipsProps {
-  readonly statements: readonly StatementRow[];
-  readonly live: boolean;
+  /** By places of `rowFilters`. */
+  readonly counts: readonly number[];
   readonly filter: RowFilter;
   readonly setFilter: (filter: RowFilter) => void;
 }
 
-function Chips({ statements, live, filter, setFilter }: ChipsProps) {
-  const counts = useMemo(
-    () => filters.map(({ id }) => statements.filter((row) => fits(row, id, "", live)).length),
-    [statements, live],
-  );
+function Chips({ counts, filter, setFilter }: ChipsProps) {
   return (
     <div class="chips" role="group" aria-label="Show">
-      {filters.map(({ id, name }, at) => (
+      {rowFilters.map((id, at) => (
         <button
           key={id}
           type="button"
@@ -240,7 +253,7 @@ function Chips({ statements, live, filter, setFilter }: ChipsProps) {
           aria-pressed={filter === id}
           onClick={() => setFilter(id)}
         >
-          {name}
+          {filterNames[id]}
           <span class="chip-count">{count(counts[at]!)}</span>
         </button>
       ))}

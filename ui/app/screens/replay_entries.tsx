@@ -1,7 +1,7 @@
 /** The rows of a replay. A row opens to its whole story. */
 import { type ReadonlySignal, type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { SessionRow, StatementText } from "../../contract.ts";
 import { Badge, CopyButton, Failure, Time } from "../parts/basics.tsx";
 import { Blocks } from "../parts/blocks.tsx";
@@ -25,40 +25,53 @@ function toggle(opened: Opened, key: string): void {
 
 interface EntriesProps {
   readonly rows: readonly Shown[];
+  /** Another number where what the list holds is another. */
+  readonly version?: number;
   readonly session: SessionRow;
   readonly opened: Opened;
   /** The key of the row that is played, or that the address names. */
   readonly current: ReadonlySignal<string | null>;
 }
 
-export function Entries({ rows, session, opened, current }: EntriesProps) {
+export function Entries({ rows, version = 0, session, opened, current }: EntriesProps) {
+  const render = useCallback(
+    (row: Shown) => <Entry key={row.key} row={row} session={session} opened={opened} current={current} />,
+    [session, opened, current],
+  );
   return (
     <Blocks
       class="steps"
       rows={rows}
+      version={version}
       keyOf={(row) => row.key}
       usualHeight={45}
       show={{ key: current.value, isIn }}
-      render={(row) => (
-        <li key={row.key} class="step" data-key={row.key}>
-          {row.row === "statement"
-            ? <StatementEntry row={row} session={session} opened={opened} current={current} />
-            : row.row === "fold"
-            ? <Fold row={row} session={session} opened={opened} current={current} />
-            : row.row === "gap"
-            ? <p class="step-gap">{duration(row.ms)} without a statement</p>
-            : (
-              <p class="step-note">
-                <span class="step-offset">{offset(row.note.at - session.startedAt)}</span>
-                <span class="step-note-text">
-                  {noteNames[row.note.type] ?? row.note.type}
-                  <Marked text={row.note.text ? `: ${row.note.text}` : ""} />
-                </span>
-              </p>
-            )}
-        </li>
-      )}
+      render={render}
     />
+  );
+}
+
+function Entry(
+  { row, session, opened, current }: Omit<EntriesProps, "rows" | "version"> & { readonly row: Shown },
+) {
+  return (
+    <li class="step" data-key={row.key}>
+      {row.row === "statement"
+        ? <StatementEntry row={row} session={session} opened={opened} current={current} />
+        : row.row === "fold"
+        ? <Fold row={row} session={session} opened={opened} current={current} />
+        : row.row === "gap"
+        ? <p class="step-gap">{duration(row.ms)} without a statement</p>
+        : (
+          <p class="step-note">
+            <span class="step-offset">{offset(row.note.at - session.startedAt)}</span>
+            <span class="step-note-text">
+              {noteNames[row.note.type] ?? row.note.type}
+              <Marked text={row.note.text ? `: ${row.note.text}` : ""} />
+            </span>
+          </p>
+        )}
+    </li>
   );
 }
 

@@ -28,25 +28,40 @@ export type ReplayRow = StatementRow | {
   readonly note: NoteStep;
 };
 
+/** What a step changed, of lists that grow at their ends. */
+export interface Changes {
+  /** The lowest place in `all` that is new or another row than before; null where none is. */
+  readonly from: number | null;
+  /** Those in `statements`, ascending. */
+  readonly statements: readonly number[];
+}
+
 /** Steps become rows as they come: each is looked at once, however long the session is. */
 export class Rows {
-  /** What is given out. A row that changes is a new object here: who draws it sees that it has. */
-  readonly #rows: ReplayRow[] = [];
-  readonly #places = new Map<StatementDraft, number>();
+  /** A row that changes is a new object here: who draws it sees that it has. */
+  readonly all: ReplayRow[] = [];
+  readonly statements: StatementRow[] = [];
+  readonly #places = new Map<StatementDraft, { readonly row: number; readonly statement: number }>();
   readonly #byStatement = new Map<string, StatementDraft>();
   readonly #byRequest = new Map<string, StatementDraft>();
   #taken = 0;
+  #from: number | null = null;
+  #changed = new Set<number>();
 
-  /** The rows of all steps, in a new list; `steps` is what it was, and more at its end. */
-  take(steps: readonly Step[]): readonly ReplayRow[] {
+  /** Takes in what is new: `steps` is what it was, and more at its end. */
+  take(steps: readonly Step[]): Changes {
+    this.#from = null;
+    this.#changed = new Set();
     for (; this.#taken < steps.length; this.#taken++) this.#add(steps[this.#taken]!);
-    return [...this.#rows];
+    return { from: this.#from, statements: [...this.#changed].sort((a, b) => a - b) };
   }
 
   #add(step: Step): void {
     const key = String(step.sequence);
-    if (step.step === "note") this.#rows.push({ row: "note", key, note: step });
-    else if (step.step === "held") {
+    if (step.step === "note") {
+      this.#from ??= this.all.length;
+      this.all.push({ row: "note", key, note: step });
+    } else if (step.step === "held") {
       const row = draft(key, step.at, { held: step });
       this.#byRequest.set(step.request, row);
       this.#change(row);
@@ -76,13 +91,19 @@ export class Rows {
 
   #change(row: StatementDraft): void {
     let place = this.#places.get(row);
-    if (place === undefined) this.#places.set(row, place = this.#rows.length);
-    this.#rows[place] = { ...row };
+    if (place === undefined) {
+      this.#places.set(row, place = { row: this.all.length, statement: this.statements.length });
+    }
+    this.all[place.row] = this.statements[place.statement] = { ...row };
+    this.#from = Math.min(this.#from ?? place.row, place.row);
+    this.#changed.add(place.statement);
   }
 }
 
 export function rowsOf(steps: readonly Step[]): readonly ReplayRow[] {
-  return new Rows().take(steps);
+  const rows = new Rows();
+  rows.take(steps);
+  return rows.all;
 }
 
 type StatementDraft = { -readonly [K in keyof StatementRow]: StatementRow[K] };
@@ -145,7 +166,8 @@ export function stateOf(row: StatementRow, live: boolean): RowState {
   return held !== null || statement.verdict === "approve" ? "approved" : "ran";
 }
 
-export type RowFilter = "all" | "writes" | "held" | "denied" | "failed";
+export const rowFilters = ["all", "writes", "held", "denied", "failed"] as const;
+export type RowFilter = (typeof rowFilters)[number];
 
 export function fits(row: StatementRow, filter: RowFilter, text: string, live: boolean): boolean {
   const state = stateOf(row, live);
@@ -180,33 +202,4 @@ export function endOf(row: ReplayRow): number {
   return Math.max(row.at, row.statement?.at ?? 0, row.review?.at ?? 0, row.outcome?.at ?? 0);
 }
 
-const startOf = (row: ReplayRow): number => row.row === "note" ? row.note.at : row.at;
-
-/** Runs of statements that only ask the catalogs become one row each, and long pauses a row of their own. */
-export function folded(rows: readonly ReplayRow[]): Shown[] {
-  const shown: Shown[] = [];
-  let run: StatementRow[] = [];
-  const flush = () => {
-    if (run.length > 1) shown.push({ row: "fold", key: `fold-${run[0]!.key}`, rows: run });
-    else shown.push(...run);
-    run = [];
-  };
-  let lastEnd: number | null = null;
-  for (const row of rows) {
-    const pause = lastEnd === null ? 0 : startOf(row) - lastEnd;
-    if (pause >= GAP_MS) {
-      flush();
-      shown.push({ row: "gap", key: `gap-${row.key}`, ms: pause });
-    }
-    lastEnd = Math.max(lastEnd ?? 0, endOf(row));
-    const plain = row.row === "statement" && row.statement?.catalogOnly === true &&
-      row.statement.verdict === "allow" && !row.outcome?.error;
-    if (plain) run.push(row);
-    else {
-      flush();
-      shown.push(row);
-    }
-  }
-  flush();
-  return shown;
-}
+export const startOf = (row: ReplayRow): number => row.row === "note" ? row.note.at : row.at;

@@ -1,7 +1,8 @@
 /** A session on one line: when statements ran, waited, failed and were refused. */
 import { now } from "../state/clock.ts";
 import { duration } from "../parts/format.ts";
-import { rowLooks, type RowState, type StatementRow, stateOf } from "./replay_rows.ts";
+import { rowLooks, type RowState, type StatementRow } from "./replay_rows.ts";
+import type { Tally } from "./replay_tally.ts";
 
 const WIDTH = 1000;
 const HEIGHT = 44;
@@ -18,31 +19,41 @@ const heights: Readonly<Record<RowState, number>> = {
 };
 
 interface StripProps {
-  readonly rows: readonly StatementRow[];
+  readonly tally: Tally;
+  /** Another number where what the tally holds is another. */
+  readonly version: number;
+  /** How many statements there are. */
+  readonly count: number;
   readonly from: number;
   /** The end, or the last thing known where it goes on or was cut off. */
   readonly to: number | undefined;
   readonly live: boolean;
-  /** The key of the row that is played. */
-  readonly current?: string | null;
+  /** The row that is played. */
+  readonly played: StatementRow | undefined;
 }
 
-export function Strip({ rows, from, to: last = from, live, current = null }: StripProps) {
+/** As many marks at most as the line has places, however long the session is. */
+export function Strip({ tally, count, from, to: last = from, live, played }: StripProps) {
   // Only what is live moves with the clock.
   const to = live ? now.value : last;
-  if (rows.length === 0) return null;
+  if (count === 0) return null;
   const span = Math.max(1, to - from);
-  const x = (at: number) => Math.min(WIDTH - 1, Math.max(1, (at - from) / span * (WIDTH - 2) + 1)).toFixed(1);
-  const marks = new Map<RowState, string>();
-  let waits = "";
-  for (const row of rows) {
-    const state = stateOf(row, live);
-    marks.set(state, `${marks.get(state) ?? ""}M${x(row.at)} ${HEIGHT}v-${heights[state]}`);
-    const until = row.statement?.at ?? row.review?.at ?? to;
-    if (row.held) waits += `M${x(row.at)} ${HEIGHT - heights.approved}H${x(until)}`;
-  }
-  const played = current === null ? undefined : rows.find(({ key }) => key === current);
-  const counts = [...marks].map(([state, path]) => ({ state, count: path.split("M").length - 1 }));
+  const place = (share: number) => Math.min(WIDTH - 1, Math.max(1, share * (WIDTH - 2) + 1)).toFixed(1);
+  const x = (at: number) => place((at - from) / span);
+  const counts = [...tally.totals].filter(([, count]) => count > 0).map(([state, count]) => ({
+    state,
+    count,
+  }));
+  const marks = counts.map(({ state }) => {
+    const height = heights[state];
+    return [
+      state,
+      [...tally.marks(state, span)].map((share) => `M${place(share)} ${HEIGHT}v-${height}`).join(""),
+    ] as const;
+  });
+  const waits = [...tally.held.values()].map((row) =>
+    `M${x(row.at)} ${HEIGHT - heights.approved}H${x(row.statement?.at ?? row.review?.at ?? to)}`
+  ).join("");
   const words = counts.map(({ state, count }) => `${count} ${rowLooks[state].word.toLowerCase()}`).join(", ");
   return (
     <figure class="strip">
@@ -50,13 +61,11 @@ export function Strip({ rows, from, to: last = from, live, current = null }: Str
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${rows.length} statements in ${duration(span)}: ${words}`}
+        aria-label={`${count} statements in ${duration(span)}: ${words}`}
       >
         <path class="strip-waits" d={waits} />
         {played === undefined ? null : <path class="strip-place" d={`M${x(played.at)} 0V${HEIGHT}`} />}
-        {[...marks].map(([state, d]) => (
-          <path key={state} class={`strip-mark ${rowLooks[state].tone}`} d={d} />
-        ))}
+        {marks.map(([state, d]) => <path key={state} class={`strip-mark ${rowLooks[state].tone}`} d={d} />)}
       </svg>
       <figcaption>
         {counts.map(({ state, count }) => (

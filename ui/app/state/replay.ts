@@ -8,7 +8,9 @@ import { onChange } from "./stream.ts";
 
 export interface Replay {
   readonly session: ReadonlySignal<SessionAnswer | null>;
-  readonly steps: ReadonlySignal<readonly Step[]>;
+  /** What has come so far, in order: one list that grows at its end, never copied; `loaded` says how far. */
+  readonly steps: readonly Step[];
+  readonly loaded: ReadonlySignal<number>;
   readonly error: ReadonlySignal<ApiError | null>;
   readonly busy: ReadonlySignal<boolean>;
   /** More of the record is there and not loaded yet. */
@@ -18,8 +20,8 @@ export interface Replay {
   readonly loadOn: (enough?: (steps: readonly Step[]) => boolean) => Promise<void>;
 }
 
-/** Steps of one answer. */
-const PAGE_STEPS = 2000;
+/** Steps of one answer: few enough that taking them in is not felt. */
+const PAGE_STEPS = 1000;
 
 /** So many steps come by themselves; of a longer session the rest comes when it is needed. */
 const STEPS_AT_ONCE = 10_000;
@@ -42,7 +44,8 @@ export function useReplay(id: string): Replay {
 
 function createReplay(id: string): Replay & { leave(): void } {
   const session = signal<SessionAnswer | null>(null);
-  const steps = signal<readonly Step[]>([]);
+  const steps: Step[] = [];
+  const loaded = signal(0);
   const error = signal<ApiError | null>(null);
   const busy = signal(false);
   const more = signal(false);
@@ -51,17 +54,28 @@ function createReplay(id: string): Replay & { leave(): void } {
   let left = false;
   let idle: Promise<void> = Promise.resolve();
 
-  const page = async () => {
-    try {
-      const answer = await get<SessionAnswer>(path);
-      setTime(answer.now);
+  const lookAtSession = async () => {
+    const answer = await get<SessionAnswer>(path);
+    setTime(answer.now);
+    // What is drawn of it is drawn again only where it is another.
+    if (JSON.stringify(answer) !== JSON.stringify({ ...session.value, now: answer.now })) {
       session.value = answer;
-      const last = steps.value.at(-1)?.sequence;
+    }
+  };
+
+  const page = async () => {
+    const goesOn = more.value;
+    try {
+      if (!goesOn || session.value === null) await lookAtSession();
+      const last = steps.at(-1)?.sequence;
       const query = `limit=${PAGE_STEPS}${last === undefined ? "" : `&after=${last}`}`;
       const found = await get<Steps>(`${path}/events?${query}`);
-      if (found.steps.length > 0) steps.value = [...steps.value, ...found.steps];
+      steps.push(...found.steps);
+      loaded.value = steps.length;
       more.value = found.next !== null;
       error.value = null;
+      // What became of the session while its pages came.
+      if (goesOn && !more.value) again = true;
     } catch (thrown) {
       error.value = asApiError(thrown);
     }
@@ -86,8 +100,8 @@ function createReplay(id: string): Replay & { leave(): void } {
     do {
       if (busy.value) await idle;
       else await load();
-    } while (more.value && error.value === null && !left && !enough(steps.value));
+    } while (more.value && error.value === null && !left && !enough(steps));
   };
 
-  return { session, steps, error, busy, more, load, loadOn, leave: () => left = true };
+  return { session, steps, loaded, error, busy, more, load, loadOn, leave: () => left = true };
 }
