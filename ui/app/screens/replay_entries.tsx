@@ -1,18 +1,18 @@
 /** The rows of a replay. A row opens to its whole story. */
 import { type ReadonlySignal, type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useCallback, useEffect, useState } from "preact/hooks";
-import type { SessionRow, StatementText } from "../../contract.ts";
-import { Badge, CopyButton, Failure, Time } from "../parts/basics.tsx";
+import { useCallback } from "preact/hooks";
+import type { SessionRow } from "../../contract.ts";
+import { Badge, CopyButton, Time } from "../parts/basics.tsx";
 import { Blocks } from "../parts/blocks.tsx";
 import { counted, duration, offset, verbList } from "../parts/format.ts";
 import { icons } from "../parts/icons.tsx";
 import { Marked } from "../parts/marked.tsx";
-import { Preview, Statement, Value } from "../parts/statement.tsx";
-import { type ApiError, asApiError, get } from "../state/api.ts";
+import { Preview, Value } from "../parts/statement.tsx";
 import { now } from "../state/clock.ts";
 import { RecordedRows } from "./recorded_rows.tsx";
 import { rowLooks, type RowState, type Shown, type StatementRow, stateOf, textOf } from "./replay_rows.ts";
+import { WholeStatement } from "./whole_statement.tsx";
 
 /** Which rows are open, by key: kept while a row's block is not drawn. */
 export type Opened = Signal<ReadonlySet<string>>;
@@ -265,45 +265,5 @@ function Line({ name, children }: { name: string; children: ComponentChildren })
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
-  );
-}
-
-/** A replay's steps hold a statement's beginning; the whole, and its tokens, come when it is opened. */
-function WholeStatement(
-  { row, session, length }: { row: StatementRow; session: SessionRow; length: number },
-) {
-  const [whole, setWhole] = useState<StatementText | null>(null);
-  const [error, setError] = useState<ApiError | null>(null);
-  const beginning = textOf(row);
-  const sequence = row.statement?.sequence ?? row.held?.sequence;
-  const load = async () => {
-    try {
-      const path = `/api/sessions/${encodeURIComponent(session.id)}/events/${sequence}`;
-      setWhole(await get<StatementText>(path));
-      setError(null);
-    } catch (thrown) {
-      setError(asApiError(thrown));
-    }
-  };
-  useEffect(() => {
-    if (beginning.length === length) load();
-  }, [sequence]);
-  const text = whole?.text ?? beginning;
-  return (
-    <>
-      <Statement
-        text={text}
-        colours={whole?.colours ?? null}
-        label={text.length < length ? "The statement's beginning" : "The statement"}
-      />
-      {error ? <Failure error={error} retry={load} /> : null}
-      {text.length < length
-        ? (
-          <button type="button" class="button small" onClick={load}>
-            Load all {counted(length, "character")}
-          </button>
-        )
-        : null}
-    </>
   );
 }
