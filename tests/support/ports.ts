@@ -6,13 +6,27 @@ const afterHighest = 32_768;
 /** Each process takes its ports from a slice of its own, since others run beside it. */
 const slice = 128;
 const slices = Math.floor((afterHighest - lowest) / slice);
-const base = lowest + (Deno.pid % slices) * slice;
+
+/** Its lock is held as long as the process lives, and given back by the kernel. */
+function ownSlice(): { readonly base: number; readonly lock: Deno.FsFile } {
+  const folder = `/tmp/postern-tests-${Deno.uid()}/ports`;
+  Deno.mkdirSync(folder, { recursive: true });
+  for (let tries = 0; tries < slices; tries++) {
+    const at = (Deno.pid + tries) % slices;
+    const lock = Deno.openSync(`${folder}/${at}`, { write: true, create: true });
+    if (lock.tryLockSync(true)) return { base: lowest + at * slice, lock };
+    lock.close();
+  }
+  throw new Error(`${slices} test processes hold all ports; is none of them over?`);
+}
+
+const own = ownSlice();
 let taken = Math.floor(Math.random() * slice);
 
 /** A port that nobody listens on now, and that neither another test nor an outgoing connection takes before you do. */
 export function freePort(): number {
   for (let tries = 0; tries < slice; tries++) {
-    const port = base + taken++ % slice;
+    const port = own.base + taken++ % slice;
     try {
       Deno.listen({ hostname: "127.0.0.1", port }).close();
       return port;
@@ -20,7 +34,7 @@ export function freePort(): number {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
-  throw new Error(`no port is free between ${base} and ${base + slice - 1}`);
+  throw new Error(`no port is free between ${own.base} and ${own.base + slice - 1}`);
 }
 
 /** Resolves once something accepts connections there. `giveUp` ends the wait early with its reason. */

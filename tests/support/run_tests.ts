@@ -10,8 +10,8 @@ import { stripVTControlCharacters } from "node:util";
 interface TestSet {
   readonly paths: readonly string[];
   /**
-   * `threads`: one process runs all files, on all cores. `processes`: each file has a process of its own, as many
-   * at a time as there are cores; for files that start servers, watch the process itself, or wait a lot.
+   * `threads`: one process runs all files, on all cores. `processes`: each file has a process of its own; for files
+   * that start servers, watch the process itself, or wait a lot, so that there is one more at a time than cores.
    */
   readonly runs: "threads" | "processes";
 }
@@ -141,9 +141,12 @@ async function runSets(
     const cpuS = await runProcess(args, show, tally);
     spent.push({ what, wallS: (performance.now() - start) / 1000, cpuS });
   };
-  for (const set of chosen.filter(({ runs }) => runs === "threads")) {
-    const files = set.paths.filter(hasTests).flatMap(filesIn);
-    if (files.length > 0) await run(set.paths.at(-1)!, ["--parallel", ...more, ...files], "live");
+  const threads = chosen.filter(({ runs }) => runs === "threads").flatMap(({ paths }) =>
+    paths.filter(hasTests)
+  );
+  // Together, so that no core waits for the end of one set before the next begins.
+  if (threads.length > 0) {
+    await run(threads.join(", "), ["--parallel", ...more, ...threads.flatMap(filesIn)], "live");
   }
   const waiting = chosen.filter(({ runs }) => runs === "processes")
     .flatMap(({ paths }) => paths.filter(hasTests).flatMap(filesIn));
@@ -151,7 +154,7 @@ async function runSets(
     ...longest.filter((file) => waiting.includes(file)),
     ...waiting.filter((file) => !longest.includes(file)),
   ];
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       await run(file, [...more, file], "whole");
     }
