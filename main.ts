@@ -121,6 +121,10 @@ export interface GatewaySource extends ConfigText {
   readonly log?: Log;
   /** Where a reload that is asked for from outside takes the config from; the same text again unless told. */
   readonly reread?: () => ConfigText;
+  /** Told while the config is read anew. */
+  readonly whileReloading?: <T>(reload: () => Promise<T>) => Promise<T>;
+  /** File descriptors that listen already, by protocol id: they stand for the config's addresses. */
+  readonly sockets?: Readonly<Record<string, number>>;
 }
 
 interface Undo {
@@ -153,7 +157,7 @@ async function startParts(
   started.push(await ports.begin());
   const proxy = await startProxy({
     gatekeeper,
-    addresses: listenAddresses(config.listen),
+    addresses: listenAddresses(config.listen, source.sockets),
     ...proxySettings(config),
     maskKey,
     log,
@@ -177,7 +181,7 @@ async function startParts(
     version,
   });
   started.push(() => dashboard.close());
-  const reloading = reloadingOf(config, { ...ports, inForce, proxy, dashboard, journal, log });
+  const reloading = reloadingOf(config, { ...ports, inForce, proxy, dashboard, journal, log, source });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
   const control = await startControl(data, {
     journal,
@@ -210,6 +214,7 @@ interface ReloadedParts extends Pick<PolicyPorts, "configureOutgoing" | "prepare
   readonly dashboard: RunningDashboard;
   readonly journal: EvidenceJournal & KeptRecord;
   readonly log: Log;
+  readonly source: GatewaySource;
 }
 
 function reloadingOf(config: Config, parts: ReloadedParts) {
@@ -218,6 +223,7 @@ function reloadingOf(config: Config, parts: ReloadedParts) {
     fixed: [...restartOnly, ...protocols.map(({ id }) => `listen.${id}`)],
     digestOf: (next) => toPolicyConfig(next, protocols).digest,
     record: (data) => journal.append(gatewayReloaded(data)),
+    around: parts.source.whileReloading,
     apply(next) {
       const policy = toPolicyConfig(next, protocols);
       const compiled = compilePolicy(policy);

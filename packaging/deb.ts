@@ -71,6 +71,10 @@ try {
     "usr/lib/systemd/system/postern.service",
     await Deno.readTextFile(`${root}packaging/postern.service`),
   );
+  await put(
+    "usr/lib/systemd/system/postern.socket",
+    await Deno.readTextFile(`${root}packaging/postern.socket`),
+  );
   await put("usr/share/man/man1/postern.1.gz", gzipSync(manPage(help), { level: 9 }));
   await put("usr/share/doc/postern/copyright", await Deno.readTextFile(`${root}LICENSE`));
   await put("usr/share/doc/postern/grafana.json", await Deno.readTextFile(`${root}packaging/grafana.json`));

@@ -37,10 +37,21 @@ export const listenSchema = z.strictObject({
 
 export type ListenConfig = z.infer<typeof listenSchema>;
 
-/** The addresses of a parsed `listen:`, by protocol id. */
-export function listenAddresses(config: ListenConfig): Record<string, { host: string; port: number }> {
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** A socket that listens already, handed over by whoever started Postern; it counts, and not the address. */
+  readonly fd?: number;
+}
+
+/** The addresses of a parsed `listen:`, by protocol id; with those of `sockets` that are among them. */
+export function listenAddresses(
+  config: ListenConfig,
+  sockets: Readonly<Record<string, number>> = {},
+): Record<string, ListenAddress> {
   const entries = config as Readonly<Record<string, unknown>>;
   return Object.fromEntries(
-    protocols.map(({ id }) => [id, entries[id]]).filter(([, at]) => at !== undefined),
+    protocols.map(({ id }) => [id, entries[id]] as const).filter(([, at]) => at !== undefined)
+      .map(([id, at]) => [id, { ...at as ListenAddress, ...(id in sockets ? { fd: sockets[id] } : {}) }]),
   );
 }

@@ -2,6 +2,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { PosternError } from "../policy/errors.ts";
 import { type LimitName, limitReached } from "../policy/limits.ts";
+import type { ListenAddress } from "./config.ts";
 import type { ConnectionDeps, Protocol } from "./protocol.ts";
 
 /** Connections at one time. */
@@ -23,7 +24,7 @@ export interface Listener {
 /** Binds and serves. Rejects with Internal where the address cannot be had; its text says which and why. */
 export function listen(
   protocol: Protocol,
-  at: { readonly host: string; readonly port: number },
+  at: ListenAddress,
   caps: ConnectionCaps,
   deps: ConnectionDeps,
 ): Promise<Listener> {
@@ -39,7 +40,8 @@ export function listen(
         }),
       );
     });
-    server.listen(at.port, at.host, () => {
+    const where = at.fd === undefined ? { host: at.host, port: at.port } : { fd: at.fd };
+    server.listen(where, () => {
       server.removeAllListeners("error");
       server.on(
         "error",

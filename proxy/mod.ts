@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ConsoleClient } from "../policy/console.ts";
-import type { ListenLimits } from "./config.ts";
+import type { ListenAddress, ListenLimits } from "./config.ts";
 import type { ForwardTo } from "./forward.ts";
 import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
 import {
@@ -16,7 +16,13 @@ import {
 } from "./protocol.ts";
 
 export { protocols } from "./protocol.ts";
-export { listenAddresses, type ListenConfig, type ListenLimits, listenSchema } from "./config.ts";
+export {
+  type ListenAddress,
+  listenAddresses,
+  type ListenConfig,
+  type ListenLimits,
+  listenSchema,
+} from "./config.ts";
 
 /** What a reload may change under a running proxy. */
 export interface ProxySettings {
@@ -28,7 +34,7 @@ export interface ProxySettings {
 export interface ProxyDeps extends ProxySettings {
   readonly gatekeeper: Gatekeeper;
   /** Where to listen, by protocol id. Port 0 takes a free one. */
-  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  readonly addresses: Readonly<Record<string, ListenAddress>>;
   /** Secret of this installation, for masks that hash. */
   readonly maskKey: Uint8Array;
   readonly log: ConnectionDeps["log"];

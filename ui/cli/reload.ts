@@ -18,6 +18,8 @@ export interface ReloadPlan<C> {
     readonly changed: string[];
     readonly needsRestart: string[];
   }) => Promise<unknown>;
+  /** Each reload runs within it. */
+  readonly around?: (<T>(reload: () => Promise<T>) => Promise<T>) | undefined;
   /** Throws where the config cannot be put in force, and has changed nothing then. */
   readonly apply: (config: C) => void;
   readonly log: Log;
@@ -33,7 +35,8 @@ export class Reloading<C extends object> {
    * force. One after the other, in the order of the calls.
    */
   reload(read: () => C, by: string): Promise<string> {
-    const done = this.#under.then(() => this.#reload(read, by));
+    const { around = (run) => run() } = this.plan;
+    const done = this.#under.then(() => around(() => this.#reload(read, by)));
     this.#under = done.catch(() => {});
     return done;
   }

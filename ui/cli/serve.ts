@@ -1,4 +1,6 @@
 /** `postern serve` and `postern check`: the config's text, signals, and the gateway's life. */
+import { createLog } from "../../policy/log.ts";
+import { inheritedSockets, serviceManager } from "./service_manager.ts";
 import { type Commands, type ConfigText, readText, say, UsageError, type Values } from "./run.ts";
 
 export interface RunningGateway {
@@ -15,7 +17,15 @@ export interface Checked {
 }
 
 export interface ServeDeps {
-  readonly start: (source: ConfigText & { readonly reread: () => ConfigText }) => Promise<RunningGateway>;
+  readonly start: (
+    source: ConfigText & {
+      readonly reread: () => ConfigText;
+      /** Wraps whatever is asked for from outside: `postern reload` as SIGHUP. */
+      readonly whileReloading: <T>(reload: () => Promise<T>) => Promise<T>;
+      /** Listening already, by protocol id. */
+      readonly sockets: Readonly<Record<string, number>>;
+    },
+  ) => Promise<RunningGateway>;
   readonly check: (source: ConfigText) => Checked;
 }
 
@@ -47,14 +57,20 @@ function refuseRuntimeTraces(): void {
 async function serve(values: Values, start: ServeDeps["start"]): Promise<number> {
   refuseRuntimeTraces();
   const reread = () => configOf(values);
-  const gateway = await start({ ...reread(), reread });
+  const manager = serviceManager(Deno.env, createLog({ level: "warn", format: "text" }));
+  const sockets = inheritedSockets(Deno.env);
+  const whileReloading: typeof manager.reloading = (reload) => manager.reloading(reload);
+  const gateway = await start({ ...reread(), reread, whileReloading, sockets });
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
   // What goes wrong is in the log: nobody else hears of it.
   const reload = () => void Promise.try(() => gateway.reload(reread(), "SIGHUP")).catch(() => {});
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", reload);
+  await manager.ready();
   await stopped;
+  await manager.stopping();
   await gateway.close(DRAIN_MS);
+  manager.close();
   return 0;
 }
 

@@ -1,0 +1,113 @@
+/** As a service of systemd: told when it serves, lives, reads its config anew and stops; on a socket handed over. */
+import assert from "node:assert/strict";
+import { run } from "../support/daemons.ts";
+import { startIssuer } from "../support/issuer.ts";
+import { freePort } from "../support/ports.ts";
+import { testNeeding } from "../support/programs.ts";
+import { RawPostgres, sslRequest } from "../support/raw_postgres.ts";
+import { until } from "../support/receivers.ts";
+
+const root = new URL("../../", import.meta.url).pathname;
+const program = ["deno", "run", "-A", "--no-check", `${root}main.ts`];
+
+/** systemd's stand-in with Postern under it. */
+async function startService(folder: string, port: number) {
+  const child = new Deno.Command("python3", {
+    args: [
+      `${root}tests/support/scripts/service_manager.py`,
+      folder,
+      String(port),
+      ...program,
+      "serve",
+      "--config",
+      `${folder}/postern.yaml`,
+    ],
+    env: { CLIENT_SECRET: "test-client-secret" },
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const lines: string[] = [];
+  const read = (async () => {
+    let rest = "";
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + text).split("\n");
+      rest = parts.pop() ?? "";
+      lines.push(...parts);
+    }
+  })();
+  await until(() => lines.length > 0, "it started");
+  return { lines, pid: Number(lines[0]!.split(" ")[0]), ended: Promise.all([read, child.status]) };
+}
+
+testNeeding(
+  ["python3", "deno"],
+  "a service manager is told of start, life, reload and stop, and its socket keeps clients waiting meanwhile",
+  async () => {
+    const folder = await Deno.makeTempDir({ prefix: "postern-service-" });
+    const dashboard = freePort();
+    const issuer = await startIssuer({
+      people: [],
+      clients: [{
+        id: "postern",
+        secret: "test-client-secret",
+        redirectUris: [`http://127.0.0.1:${dashboard}/auth/callback`],
+      }],
+    });
+    const unused = freePort();
+    const config = `${folder}/postern.yaml`;
+    await Deno.writeTextFile(
+      config,
+      `listen: { postgresql: 127.0.0.1:${unused} }
+dashboard: { listen: "127.0.0.1:${dashboard}", url: "http://127.0.0.1:${dashboard}" }
+data: ${folder}/data
+identity: { issuer: "${issuer.url}", clientId: postern, clientSecret: { env: CLIENT_SECRET } }
+roles: { approver: [db-approvers] }
+targets:
+  nothing: { protocol: postgresql, host: 127.0.0.1, database: demo, groups: [engineers], account: { user: nobody, password: { env: CLIENT_SECRET } } }
+`,
+    );
+    const port = freePort();
+    const service = await startService(folder, port);
+    const { lines, pid } = service;
+    try {
+      // It came before Postern listened, and waits in the socket.
+      const early = await RawPostgres.open(port);
+      await early.send(sslRequest);
+      const told = (state: string) => lines.filter((line) => line.startsWith(`${pid} ${state}`)).length;
+      await until(() => told("READY=1") === 1, "it is ready", () => lines);
+      assert.equal(await early.byte(), "N");
+      early.close();
+      await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port: unused }));
+      await until(() => told("WATCHDOG=1") > 3, "signs of life", () => lines);
+      Deno.kill(pid, "SIGSTOP");
+      // What was on its way may still come.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const before = told("WATCHDOG=1");
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      assert.equal(told("WATCHDOG=1"), before, "a process that hangs gives no sign of life");
+      Deno.kill(pid, "SIGCONT");
+      const reload = await run([...program, "reload", "--config", config], {
+        env: { CLIENT_SECRET: "test-client-secret", PATH: Deno.env.get("PATH") ?? "", HOME: folder },
+      });
+      assert.equal(reload.code, 0, reload.stderr);
+      await until(() => told("READY=1") === 2, "it is ready again", () => lines);
+      assert.equal(told("RELOADING=1"), 1);
+      await Deno.writeTextFile(config, "nonsense");
+      Deno.kill(pid, "SIGHUP");
+      await until(() => told("READY=1") === 3, "a config that is refused leaves it ready", () => lines);
+      Deno.kill(pid, "SIGTERM");
+      await until(() => lines.at(-1)!.startsWith("ended"), "it ended", () => lines);
+      assert.equal(told("STOPPING=1"), 1);
+      assert.equal(lines.at(-1), "ended 0");
+    } finally {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      await service.ended;
+      await issuer.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
