@@ -1,11 +1,13 @@
 /** Texts -> facts and masks, for one catalog and one set of masks. */
 import type { MaskRule, SqlState } from "../../types.ts";
 import type { Analyst, MaskLookup, NotUnderstood, Understood } from "../dialect.ts";
+import { type Cut, cut, hidesLiterals, ShapedAnswers } from "../shapes.ts";
+import { TextCache } from "../text_cache.ts";
 import type { CatalogModel } from "./catalog_data.ts";
 import { checkHints } from "./hints.ts";
 import { judge } from "./judge.ts";
 import { understood } from "./judged.ts";
-import { JudgedTexts } from "./judged_texts.ts";
+import { freeLiterals } from "./free_literals.ts";
 import { checkCharacters, Lexer } from "./lexer.ts";
 import { type Mode, modeOf } from "./mode.ts";
 import { Reader } from "./reader.ts";
@@ -24,24 +26,33 @@ const tokensMax = 50_000;
 const rowTokensMax = 1_000_000;
 const statementsMax = 100;
 
+type Answer = readonly Understood[] | NotUnderstood;
+
+/** Longer texts are rarely asked twice, and would fill the cache. */
+const cachedLengthMax = 16_384;
+
 export class MysqlAnalyst implements Analyst {
   readonly #taints: Taints;
-  readonly #judgedTexts = new JudgedTexts();
+  readonly #answers = new TextCache<Answer>({ entriesMax: 8_192, lengthMax: 4_194_304 });
+  readonly #shaped = new ShapedAnswers<Answer>();
   readonly #modes = new WeakMap<SqlState, Mode | Refusal>();
 
   constructor(private readonly model: CatalogModel, masks: MaskLookup) {
     this.#taints = new Taints(model, masks);
   }
 
-  analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
+  analyse(text: string, state: SqlState): Answer {
     const mode = this.#mode(state);
     if (mode instanceof Refusal) return notUnderstood(mode);
-    const key = `${mode.key}\n${state.sql_mode ?? ""}\n${text}`;
-    const cached = this.#judgedTexts.get(key);
-    if (cached !== undefined) return cached;
-    const result = this.#judged(text, state, mode);
-    this.#judgedTexts.keep(key, result);
-    return result;
+    const context = `${mode.key}\n${state.sql_mode ?? ""}\n`;
+    const known = this.#answers.get(context + text);
+    if (known !== undefined) return known;
+    const parts = cut(text);
+    const shaped = parts === null ? undefined : this.#shaped.get(context, parts);
+    if (shaped !== undefined) return shaped;
+    const answer = this.#judged(text, state, mode, parts === null ? null : { context, parts });
+    if (text.length <= cachedLengthMax) this.#answers.set(context + text, answer);
+    return answer;
   }
 
   after(text: string, state: SqlState): SqlState {
@@ -86,16 +97,21 @@ export class MysqlAnalyst implements Analyst {
     return state.version === undefined || state.schema === undefined ? { version, schema, ...state } : state;
   }
 
-  #judged(text: string, state: SqlState, mode: Mode): readonly Understood[] | NotUnderstood {
+  #judged(text: string, state: SqlState, mode: Mode, shape: Shape | null): Answer {
     try {
-      return this.#statements(text, state, mode);
+      const free = new Set<number>();
+      const answer = this.#statements(text, state, mode, free);
+      if (shape !== null) {
+        this.#shaped.keep(shape.context, shape.parts, hidesLiterals(answer) ? null : free, answer);
+      }
+      return answer;
     } catch (error) {
       return notUnderstood(refusalOf(error));
     }
   }
 
   /** One after the other: what one sets, the next is read by. */
-  #statements(text: string, first: SqlState, firstMode: Mode): Understood[] {
+  #statements(text: string, first: SqlState, firstMode: Mode, free: Set<number>): Understood[] {
     if (text.length > textLengthMax) {
       throw new Refusal(
         "too-long",
@@ -124,12 +140,18 @@ export class MysqlAnalyst implements Analyst {
       const judged = judge(walk, reader, state);
       secondOpinion(walk, reader.tokens, judged);
       found.push(understood(walk, reader, judged));
+      for (const start of freeLiterals(reader.tokens)) free.add(start);
       if (judged.state === null || at >= text.length) continue;
       state = judged.state;
       mode = modeOf(state);
     }
     return found;
   }
+}
+
+interface Shape {
+  readonly context: string;
+  readonly parts: Cut;
 }
 
 function checkCount(tokens: readonly Token[]): void {

@@ -4,11 +4,13 @@ import type { Analyst, MaskLookup, NotUnderstood, Understood } from "../dialect.
 import { type CatalogIndex, firstUserOid, parsePath, type Relation } from "./catalog.ts";
 import { DefinitionCache } from "./definitions.ts";
 import { Findings } from "./findings.ts";
+import { freeLiterals } from "./free_literals.ts";
 import { MaskMap } from "./masks.ts";
 import { parse } from "./parser.ts";
+import { type Cut, cut, hidesLiterals, ShapedAnswers } from "../shapes.ts";
+import { TextCache } from "../text_cache.ts";
 import { understand } from "./statements.ts";
 import { maskRuleOf } from "./taint.ts";
-import { TextCache } from "./text_cache.ts";
 import { templateOf } from "./template.ts";
 import { checkText } from "./text_limits.ts";
 import { TooComplex, type World } from "./walk.ts";
@@ -24,6 +26,7 @@ const unknownColumn: MaskRule = { column: "unknown", mask: { kind: "null" } };
 export class PostgresqlAnalyst implements Analyst {
   private readonly world: World;
   private readonly answers = new TextCache<Answer>({ entriesMax: 2_048, lengthMax: 4_194_304 });
+  private readonly shaped = new ShapedAnswers<Answer>();
 
   constructor(private readonly catalog: CatalogIndex, lookup: MaskLookup) {
     const masks = new MaskMap(catalog, lookup);
@@ -37,7 +40,10 @@ export class PostgresqlAnalyst implements Analyst {
     const key = `${searchPath ?? ""}\n${text}`;
     const known = this.answers.get(key);
     if (known !== undefined) return known;
-    const answer = this.fresh(text, searchPath);
+    const parts = cut(text);
+    const shaped = parts === null ? undefined : this.shaped.get(searchPath ?? "", parts);
+    if (shaped !== undefined) return shaped;
+    const answer = this.fresh(text, searchPath, parts);
     if (text.length <= cachedLengthMax) this.answers.set(key, answer);
     return answer;
   }
@@ -71,7 +77,7 @@ export class PostgresqlAnalyst implements Analyst {
     return this.world.definitions.relation(relation, new Findings()).columns;
   }
 
-  private fresh(text: string, searchPath: string | undefined): Answer {
+  private fresh(text: string, searchPath: string | undefined, parts: Cut | null): Answer {
     const objection = checkText(text);
     if (objection !== null) return objection;
     const parsed = parse(text);
@@ -80,7 +86,14 @@ export class PostgresqlAnalyst implements Analyst {
       ? this.catalog.searchPath
       : parsePath(searchPath, this.catalog.data.meta.user);
     try {
-      return parsed.statements.map(({ stmt }) => understand(stmt ?? { List: {} }, this.world, path, text));
+      const answer = parsed.statements.map(({ stmt }) =>
+        understand(stmt ?? { List: {} }, this.world, path, text)
+      );
+      if (parts !== null) {
+        const free = hidesLiterals(answer) ? null : freeLiterals(parsed.statements, text);
+        this.shaped.keep(searchPath ?? "", parts, free, answer);
+      }
+      return answer;
     } catch (error) {
       if (error instanceof TooComplex) {
         return refusal(
