@@ -12,13 +12,13 @@ import { guarded } from "./guarded.ts";
 import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
 import { scopeFilter } from "./grant_scope.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
-import type { Hold, Recordable, Session } from "./ports.ts";
+import type { Hold, Session } from "./ports.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
 import {
   changesCatalog,
   isRead,
-  type JudgedData,
+  type JudgedEvent,
   type Running,
   sentBytes,
   SessionEvents,
@@ -127,14 +127,14 @@ export class GatedSession implements Session {
     const asks = this.target.probe !== undefined && this.#analyst.strict;
     if (asks || approval !== undefined) return this.#recordSlowly(id, run, approval, asks);
     const { recorder, meter, inForce } = this.deps;
-    const event = this.#events.judged(id, run, inForce.current.digest, null);
+    const judged = this.#events.judged(id, run, inForce.current.digest, null);
     const began = performance.now();
     const recorded = (): string => {
       meter.recorded(performance.now() - began);
-      return this.#began(id, run, event, began);
+      return this.#began(id, run, judged, began);
     };
     try {
-      const durable = recorder.record(event, isRead(run.judgement));
+      const durable = recorder.record(judged.event, isRead(run.judgement));
       return durable === null ? recorded() : durable.then(recorded);
     } catch (error) {
       return Promise.reject(error);
@@ -152,26 +152,25 @@ export class GatedSession implements Session {
     if (asks) await secondOpinion(deps, { about: this.#about, target, database }, id, run);
     const waitedMs = this.#waited.get(approval ?? "") ?? null;
     const approved = approval === undefined ? null : { approval, waitedMs };
-    const event = this.#events.judged(id, run, deps.inForce.current.digest, approved);
+    const judged = this.#events.judged(id, run, deps.inForce.current.digest, approved);
     if (approval !== undefined) {
       this.#waited.delete(approval);
       await deps.approvals.use(approval, this.#request(run));
     }
     const began = performance.now();
-    await deps.recorder.record(event, isRead(run.judgement));
+    await deps.recorder.record(judged.event, isRead(run.judgement));
     deps.meter.recorded(performance.now() - began);
-    return this.#began(id, run, event, began, approval);
+    return this.#began(id, run, judged, began, approval);
   }
 
   /** It is recorded, and goes to the target now, if it was let pass. */
-  #began(id: string, run: StatementRun, event: Recordable, began: number, approval?: string): string {
+  #began(id: string, run: StatementRun, { text, data }: JudgedEvent, began: number, approval?: string): string {
     this.#spans?.recorded(id, run, began, approval);
-    const data = ("template" in event ? event.template.sample : event).data as JudgedData;
     this.deps.meter.statement(this.target.name, data);
     if (data.forwarded) {
       const at = this.deps.clock();
       this.#running.set(id, { at, sent: sentBytes(run), changesCatalog: changesCatalog(run.judgement) });
-      this.#track.began(id, data.text, data.verbs, at);
+      this.#track.began(id, text, data.verbs, at);
     }
     return id;
   }

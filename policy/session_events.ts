@@ -15,7 +15,7 @@ import type {
 /** Of a judged statement's event, what is the same at each repetition. */
 export type JudgedData = Pick<
   EventData["statement.judged"],
-  "text" | "verbs" | "forwarded" | "kind" | "verdict" | "masked"
+  "verbs" | "forwarded" | "kind" | "verdict" | "masked"
 >;
 
 export const isRead = ({ verdict, statements }: Judgement): boolean =>
@@ -31,11 +31,21 @@ export const sentBytes = ({ text, parameters }: StatementRun): number =>
   parameters.reduce((sum, { bytes }) => sum + bytes, Buffer.byteLength(text));
 
 interface Known {
-  readonly text: string;
+  /** The last one, and what it fills its hole with. */
+  text: string;
+  filling: string;
   readonly state: SqlState;
   readonly policy: string;
   /** null until the judgement comes again, and where its events differ in more than the holes. */
   template: EventTemplate | null;
+}
+
+/** The event of a judged statement, with what others want of it. */
+export interface JudgedEvent {
+  readonly event: EventDraft | FilledEvent;
+  /** As it is recorded. */
+  readonly text: string;
+  readonly data: JudgedData;
 }
 
 export interface Approved {
@@ -64,11 +74,17 @@ export class SessionEvents {
     this.#finished = new EventTemplate({ ...finished, data });
   }
 
-  judged(id: string, run: StatementRun, policy: string, approved: Approved | null): EventDraft | FilledEvent {
-    const template = approved === null ? this.#templateOf(run, policy) : null;
-    if (template === null) return statementJudged(this.about, { id, run, policy, ...approved });
+  judged(id: string, run: StatementRun, policy: string, approved: Approved | null): JudgedEvent {
+    const known = approved === null ? this.#knownOf(run, policy) : null;
+    if (known?.template == null) {
+      const draft = statementJudged(this.about, { id, run, policy, ...approved });
+      return { event: draft, text: draft.data.text, data: draft.data };
+    }
+    const { template } = known;
     const parameters = run.parameters.length === 0 ? "[]" : filling(parametersOf(run.parameters));
-    return { template, values: [`"${id}"`, run.inTransaction ? "true" : "false", parameters] };
+    const values = [`"${id}"`, run.inTransaction ? "true" : "false", parameters, known.filling];
+    const data = template.sample.data as EventData["statement.judged"];
+    return { event: { template, values }, text: hidesText(run.judgement) ? data.text : run.text, data };
   }
 
   finished(
@@ -90,18 +106,29 @@ export class SessionEvents {
     };
   }
 
-  #templateOf(run: StatementRun, policy: string): EventTemplate | null {
+  #knownOf(run: StatementRun, policy: string): Known | null {
     const { judgement, text, state } = run;
     const known = this.#known.get(judgement);
-    if (known === undefined || known.text !== text || known.state !== state || known.policy !== policy) {
-      this.#known.set(judgement, { text, state, policy, template: null });
+    const hides = hidesText(judgement);
+    const differs = known?.state !== state || known.policy !== policy || (hides && known.text !== text);
+    if (known === undefined || differs) {
+      this.#known.set(judgement, { text, filling: filling(text), state, policy, template: null });
       return null;
     }
-    if (known.template !== null) return known.template;
+    if (known.text !== text) {
+      known.text = text;
+      known.filling = filling(text);
+    }
+    if (known.template !== null) return known;
     // What is hidden from the record depends on the parameters.
     if (judgement.statements.some(({ facts }) => facts.maskedParameters.length > 0)) return null;
     const draft = statementJudged(this.about, { id: hole(0), run: { ...run, parameters: [] }, policy });
     const data = { ...draft.data, inTransaction: hole(1), parameters: hole(2) };
-    return known.template = new EventTemplate({ ...draft, data });
+    known.template = new EventTemplate({ ...draft, data: hides ? data : { ...data, text: hole(3) } });
+    return known;
   }
 }
+
+/** Then what is recorded of the text depends on where in it the values are. */
+const hidesText = ({ statements }: Judgement): boolean =>
+  statements.some(({ facts }) => facts.maskedLiterals.length > 0);
