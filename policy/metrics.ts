@@ -38,6 +38,8 @@ interface Tally {
   forwarded: number;
   masked: number;
   finished: number;
+  /** Of those, with an event of their own. */
+  ends: number;
   failed: number;
   bytes: number;
 }
@@ -172,9 +174,14 @@ export class Metrics implements Meter {
     if (masked.length > 0) tally.masked++;
   }
 
-  finished(target: string, { bytes, error }: StatementOutcome, ms: number): void {
+  finished(
+    target: string,
+    { bytes, error }: StatementOutcome,
+    { ms, together }: { readonly ms: number; readonly together: boolean },
+  ): void {
     const tally = this.#tallyOf(target);
     tally.finished++;
+    if (!together) tally.ends++;
     tally.bytes += bytes;
     if (error !== null) tally.failed++;
     this.#duration.observe({ target }, ms / 1000);
@@ -183,20 +190,20 @@ export class Metrics implements Meter {
   #tallyOf(target: string): Tally {
     let tally = this.#tallies.get(target);
     if (tally === undefined) {
-      tally = { judged: new Map(), forwarded: 0, masked: 0, finished: 0, failed: 0, bytes: 0 };
+      tally = { judged: new Map(), forwarded: 0, masked: 0, finished: 0, ends: 0, failed: 0, bytes: 0 };
       this.#tallies.set(target, tally);
     }
     return tally;
   }
 
   #count(): void {
-    for (const [target, { judged, forwarded, masked, finished, failed, bytes }] of this.#tallies) {
+    for (const [target, { judged, forwarded, masked, finished, ends, failed, bytes }] of this.#tallies) {
       for (const [outcome, count] of judged) {
         const [kind = "", verdict = ""] = outcome.split("\n");
         this.#events.inc({ type: "statement.judged" }, count);
         this.#statements.inc({ kind, verdict }, count);
       }
-      if (finished > 0) this.#events.inc({ type: "statement.finished" }, finished);
+      if (ends > 0) this.#events.inc({ type: "statement.finished" }, ends);
       const counts = [[this.#forwarded, forwarded], [this.#masked, masked], [this.#failed, failed]] as const;
       for (const [counter, count] of counts) if (count > 0) counter.inc({ target }, count);
       if (finished > 0) this.#rows.inc({ target }, bytes);

@@ -32,8 +32,12 @@ export interface Meter {
   recorded(ms: number): void;
   /** A statement is in the record. */
   statement(target: string, judged: JudgedData): void;
-  /** Its result has come to its end. */
-  finished(target: string, outcome: StatementOutcome, ms: number): void;
+  /** Its result has come to its end; `together` where the end is part of the statement's own event. */
+  finished(
+    target: string,
+    outcome: StatementOutcome,
+    end: { readonly ms: number; readonly together: boolean },
+  ): void;
 }
 
 /** Runs SQL text on a target over Postern's own connection; rows as text. Rejects with TargetUnavailable. */

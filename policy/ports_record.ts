@@ -74,6 +74,8 @@ export interface Journal {
    * where the event is not taken at all.
    */
   trail(event: Recordable, settled: (error: PosternError | null) => void): void;
+  /** Whether some thousand more events would be taken now. */
+  readonly roomy: boolean;
   /** Same, but nobody waits: failures are counted and logged. */
   note(event: Recordable): void;
   /**

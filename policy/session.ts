@@ -1,7 +1,6 @@
 /** One admitted connection: judges its statements, records them, holds them for approval, and ends once. */
 import { requestFor } from "./approval/request.ts";
 import { sessionEnded } from "./audit/events.ts";
-import { resultRecorded } from "./audit/result_events.ts";
 import { valuesDetected } from "./audit/detection_events.ts";
 import type { Place } from "./decide.ts";
 import { Decisions } from "./decisions.ts";
@@ -15,6 +14,7 @@ import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
 import type { Hold, Session } from "./ports.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
+import { SessionTrail } from "./session_trail.ts";
 import {
   changesCatalog,
   isRead,
@@ -49,6 +49,7 @@ export class GatedSession implements Session {
   readonly #end = new AbortController();
   readonly #place: SessionPlace;
   readonly #events: SessionEvents;
+  readonly #trail: SessionTrail;
   readonly #decisions: Decisions;
   readonly #where: Place;
   readonly #about: { readonly person: string; readonly session: string; readonly target: string };
@@ -95,6 +96,7 @@ export class GatedSession implements Session {
     this.#events = new SessionEvents(this.#about);
     const template = ({ text, state }: StatementRun) => this.#analyst.template(text, state);
     this.#spans = deps.traces?.session(place, template) ?? null;
+    this.#trail = new SessionTrail(deps, this.#about, this.#events);
     this.#decisions = new Decisions(
       place.identity,
       this.#where,
@@ -128,13 +130,18 @@ export class GatedSession implements Session {
     if (asks || approval !== undefined) return this.#recordSlowly(id, run, approval, asks);
     const { recorder, meter, inForce } = this.deps;
     const judged = this.#events.judged(id, run, inForce.current.digest, null);
+    const read = isRead(run.judgement);
     const began = performance.now();
+    if (this.#trail.letsGo(id, judged, read, this.deps.clock())) {
+      meter.recorded(0);
+      return this.#began(id, run, judged, began);
+    }
     const recorded = (): string => {
       meter.recorded(performance.now() - began);
       return this.#began(id, run, judged, began);
     };
     try {
-      const durable = recorder.record(judged.event, isRead(run.judgement));
+      const durable = recorder.record(judged.event, read);
       return durable === null ? recorded() : durable.then(recorded);
     } catch (error) {
       return Promise.reject(error);
@@ -149,6 +156,7 @@ export class GatedSession implements Session {
     asks: boolean,
   ): Promise<string> {
     const { deps, target, database } = this;
+    this.#trail.flush();
     if (asks) await secondOpinion(deps, { about: this.#about, target, database }, id, run);
     const waitedMs = this.#waited.get(approval ?? "") ?? null;
     const approved = approval === undefined ? null : { approval, waitedMs };
@@ -164,7 +172,13 @@ export class GatedSession implements Session {
   }
 
   /** It is recorded, and goes to the target now, if it was let pass. */
-  #began(id: string, run: StatementRun, { text, data }: JudgedEvent, began: number, approval?: string): string {
+  #began(
+    id: string,
+    run: StatementRun,
+    { text, data }: JudgedEvent,
+    began: number,
+    approval?: string,
+  ): string {
     this.#spans?.recorded(id, run, began, approval);
     this.deps.meter.statement(this.target.name, data);
     if (data.forwarded) {
@@ -183,11 +197,9 @@ export class GatedSession implements Session {
     this.#track.ended(statement, now);
     this.#spans?.finished(statement, outcome);
     const duration = Math.max(0, now - running.at);
-    this.deps.meter.finished(this.target.name, outcome, duration);
-    const { results = [] } = outcome;
-    if (results.length > 0) this.deps.journal.note(resultRecorded(this.#about, statement, results));
-    const sent = running.sent + (outcome.copied ?? 0);
-    this.deps.journal.note(this.#events.finished(statement, outcome, { durationMs: duration, sent }));
+    const measured = { durationMs: duration, sent: running.sent + (outcome.copied ?? 0) };
+    const together = this.#trail.finished(statement, outcome, measured);
+    this.deps.meter.finished(this.target.name, outcome, { ms: duration, together });
     this.#noteDetections(statement);
     if (running.changesCatalog && outcome.error === null) {
       this.deps.catalogs.refresh(this.#place.target, this.database);
@@ -205,6 +217,7 @@ export class GatedSession implements Session {
   }
 
   async hold(run: StatementRun): Promise<Hold> {
+    this.#trail.flush();
     const request = this.#request(run);
     const began = performance.now();
     const hold = await this.deps.approvals.hold(request, this.identity);
@@ -279,6 +292,7 @@ export class GatedSession implements Session {
     this.#end.abort(new PosternError("Internal", reason));
     this.deps.approvals.forget(this.id);
     this.#spans?.ended(this.#statements);
+    this.#trail.flush();
     // Notifications may have come after the last statement's end.
     this.#noteDetections(`${this.id}-${this.#statements}`);
     this.deps.journal.note(sessionEnded(this.#about, reason));

@@ -38,11 +38,28 @@ interface Known {
   readonly policy: string;
   /** null until the judgement comes again, and where its events differ in more than the holes. */
   template: EventTemplate | null;
+  /** The same with the statement's end; made when it is asked for. */
+  whole: EventTemplate | null;
+}
+
+/** What is measured of a statement here. */
+export interface Measured {
+  readonly durationMs: number;
+  /** Bytes from the client. */
+  readonly sent: number;
+}
+
+/** A judged statement that may be recorded together with its end. */
+export interface Trailing {
+  readonly event: FilledEvent;
+  readonly known: Known;
 }
 
 /** The event of a judged statement, with what others want of it. */
 export interface JudgedEvent {
   readonly event: EventDraft | FilledEvent;
+  /** null for one that is recorded by itself. */
+  readonly trailing: Trailing | null;
   /** As it is recorded. */
   readonly text: string;
   readonly data: JudgedData;
@@ -78,31 +95,32 @@ export class SessionEvents {
     const known = approved === null ? this.#knownOf(run, policy) : null;
     if (known?.template == null) {
       const draft = statementJudged(this.about, { id, run, policy, ...approved });
-      return { event: draft, text: draft.data.text, data: draft.data };
+      return { event: draft, trailing: null, text: draft.data.text, data: draft.data };
     }
     const { template } = known;
     const parameters = run.parameters.length === 0 ? "[]" : filling(parametersOf(run.parameters));
     const values = [`"${id}"`, run.inTransaction ? "true" : "false", parameters, known.filling];
     const data = template.sample.data as EventData["statement.judged"];
-    return { event: { template, values }, text: hidesText(run.judgement) ? data.text : run.text, data };
+    const event = { template, values };
+    const text = hidesText(run.judgement) ? data.text : run.text;
+    return { event, trailing: text.length > TRAILING_TEXT_MAX ? null : { event, known }, text, data };
+  }
+
+  /** The one event of a read that ended without an error. */
+  together({ event, known }: Trailing, outcome: StatementOutcome, measured: Measured): FilledEvent {
+    known.whole ??= withEnd(event.template);
+    return { template: known.whole, values: [...event.values, ...endOf(outcome, measured)] };
   }
 
   finished(
     id: string,
     outcome: StatementOutcome,
-    measured: { readonly durationMs: number; readonly sent: number },
+    measured: Measured,
   ): EventDraft | FilledEvent {
     if (outcome.error !== null) return statementFinished(this.about, id, outcome, measured);
     return {
       template: this.#finished,
-      values: [
-        `"${id}"`,
-        filling(outcome.tag),
-        String(outcome.rows),
-        String(outcome.bytes),
-        filling(measured.durationMs),
-        String(measured.sent),
-      ],
+      values: [`"${id}"`, ...endOf(outcome, measured)],
     };
   }
 
@@ -112,7 +130,14 @@ export class SessionEvents {
     const hides = hidesText(judgement);
     const differs = known?.state !== state || known.policy !== policy || (hides && known.text !== text);
     if (known === undefined || differs) {
-      this.#known.set(judgement, { text, filling: filling(text), state, policy, template: null });
+      this.#known.set(judgement, {
+        text,
+        filling: filling(text),
+        state,
+        policy,
+        template: null,
+        whole: null,
+      });
       return null;
     }
     if (known.text !== text) {
@@ -128,6 +153,24 @@ export class SessionEvents {
     return known;
   }
 }
+
+/** In UTF-16 units. What waits for its end is not counted among what the store has to take yet. */
+const TRAILING_TEXT_MAX = 65_536;
+
+/** The holes of a judged statement, 0 to 3, are followed by those of its end. */
+function withEnd({ sample }: EventTemplate): EventTemplate {
+  const [tag, rows, bytes, durationMs, sent] = [4, 5, 6, 7, 8].map(hole) as [string, ...string[]];
+  const finished = { tag, rows, bytes, durationMs, sent, error: null } as EventDraft["data"];
+  return new EventTemplate({ ...sample, data: { ...sample.data, finished } });
+}
+
+const endOf = ({ tag, rows, bytes }: StatementOutcome, { durationMs, sent }: Measured): string[] => [
+  filling(tag),
+  String(rows),
+  String(bytes),
+  filling(durationMs),
+  String(sent),
+];
 
 /** Then what is recorded of the text depends on where in it the values are. */
 const hidesText = ({ statements }: Judgement): boolean =>

@@ -28,6 +28,17 @@ const identityData = z.strictObject({
   expiresAt: millis,
 }).readonly();
 
+/** How a statement ended. */
+const endShape = {
+  rows: z.number().nullable(),
+  /** Of the result, to the client. */
+  bytes: z.number(),
+  /** From the client: the statement's text, its parameters, and the data of a COPY. Older records lack it. */
+  sent: z.number().optional(),
+  tag: z.string(),
+  durationMs: z.number(),
+};
+
 export { approvalRequestData, approvalState } from "./approval_data.ts";
 
 export const eventData = {
@@ -142,18 +153,14 @@ export const eventData = {
     approval: z.string().nullable(),
     /** How long it was held; null where it was not. */
     waitedMs: z.number().nullable(),
+    /** Of a read that was answered at once, where reads are recorded in batches: there is no `statement.finished`. */
+    finished: z.strictObject({ ...endShape, error: z.null() }).readonly().optional(),
   }).readonly(),
 
   "statement.finished": z.strictObject({
     statement: z.string(),
-    rows: z.number().nullable(),
-    /** Of the result, to the client. */
-    bytes: z.number(),
-    /** From the client: the statement's text, its parameters, and the data of a COPY. Older records lack it. */
-    sent: z.number().optional(),
-    tag: z.string(),
+    ...endShape,
     error: z.strictObject({ code: z.string(), message: z.string() }).readonly().nullable(),
-    durationMs: z.number(),
   }).readonly(),
 
   "result.recorded": resultRecordedData,

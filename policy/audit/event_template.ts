@@ -39,6 +39,8 @@ export class EventTemplate {
 export interface FilledEvent {
   readonly template: EventTemplate;
   readonly values: readonly string[];
+  /** When it happened, epoch milliseconds; left out where that is now. */
+  readonly at?: number;
 }
 
 /** Canonical JSON of a value for a hole. */

@@ -67,6 +67,13 @@ export class AppendQueue {
   get backlog(): number {
     return this.#count;
   }
+
+  /** Whether less than half of what may wait does. */
+  get roomy(): boolean {
+    const { backlogEvents, backlogChars } = this.limits;
+    return this.#count < backlogEvents / 2 && this.#chars < backlogChars / 2;
+  }
+
   /** The end of what is durable. */
   get end(): Position {
     return this.#spool.end;

@@ -250,6 +250,9 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
   get backlog(): number {
     return this.#queue?.backlog ?? 0;
   }
+  get roomy(): boolean {
+    return this.#closing === null && this.#queue?.roomy === true;
+  }
 
   readonly configureHeads = (times: HeadTimes): void => this.#heads.configure(times);
 
@@ -260,18 +263,13 @@ class StoreJournal extends RecordReader implements EvidenceJournal, KeptRecord {
 
   #record(event: Recordable, urgent: boolean, settled: (error: PosternError | null) => void): void {
     const queue = this.#usable();
-    const at = this.#now();
     if ("template" in event) {
       const { template, values } = event;
-      queue.record(
-        metaFor(template, at),
-        template.content(at, values),
-        template.sample.type,
-        settled,
-        urgent,
-      );
+      const at = event.at === undefined ? this.#now() : Math.trunc(event.at);
+      const { type } = template.sample;
+      queue.record(metaFor(template, at), template.content(at, values), type, settled, urgent);
     } else {
-      const encoded = encode(event, at);
+      const encoded = encode(event, this.#now());
       queue.record(metaOf(encoded), encoded.content, event.type, settled, urgent);
     }
   }

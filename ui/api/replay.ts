@@ -14,7 +14,7 @@ import {
 } from "./http.ts";
 import { scan } from "./paging.ts";
 import { hasRole, seesAll, seesRequest, type Viewer } from "./roles.ts";
-import { stepOf } from "./steps.ts";
+import { stepsOf } from "./steps.ts";
 import { coloursOf, rowOf } from "./views.ts";
 
 const name = z.string().min(1).max(200);
@@ -96,7 +96,7 @@ export class ReplayRoutes {
       limit,
     });
     const body: Steps = {
-      steps: events.map(stepOf),
+      steps: events.flatMap(stepsOf),
       next: events.length === limit ? events.at(-1)!.sequence : null,
     };
     return c.json(body);

@@ -13,8 +13,25 @@ const STEP_PARAMETER_LENGTH_MAX = 200;
 
 type Known<T extends KnownEvent["type"]> = Extract<KnownEvent, { type: T }>;
 
-/** One event as a replay shows it. An event that is not of its type's shape is shown as such, not left out. */
-export function stepOf(event: AuditEvent): Step {
+/** One event as a replay shows it: two steps where a statement's end is part of its event. */
+export function stepsOf(event: AuditEvent): Step[] {
+  const step = stepOf(event);
+  const it = known(event);
+  const { statement, finished } = it?.type === "statement.judged" ? it.data : {};
+  if (statement === undefined || finished === undefined) return [step];
+  const at = event.at + finished.durationMs;
+  return [step, {
+    sequence: event.sequence,
+    at,
+    step: "outcome",
+    statement,
+    ...finished,
+    sent: finished.sent ?? null,
+  }];
+}
+
+/** An event that is not of its type's shape is shown as such, not left out. */
+function stepOf(event: AuditEvent): Step {
   const it = known(event);
   switch (it?.type) {
     case "statement.judged":

@@ -15,7 +15,7 @@ function setUp(reads: ReadsRecorded) {
   };
   const trail = (_: EventDraft, settled: (error: PosternError | null) => void) =>
     void waiting.push({ resolve: () => settled(null), reject: () => settled(failed()) });
-  return { recorder: new Recorder({ record, trail }, () => reads, () => {}), waiting };
+  return { recorder: new Recorder({ record, trail, roomy: true }, () => reads, () => {}), waiting };
 }
 
 /** Whether a promise has settled by the time that everything that could settle has. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { contentOf } from "../../../policy/audit/chain.ts";
-import { statementFinished, statementJudged } from "../../../policy/audit/events.ts";
+import { known, statementFinished, statementJudged } from "../../../policy/audit/events.ts";
 import { Decisions } from "../../../policy/decisions.ts";
 import { compileRules, decide } from "../../../policy/decide.ts";
 import type { Recordable } from "../../../policy/ports.ts";
@@ -101,6 +101,31 @@ Deno.test("ends of statements are recorded with the bytes of a whole event each"
         assert.deepEqual(bytesOf(event, 7), bytesOf(statementFinished(about, "s-1", outcome, measured), 7));
       },
     ),
+  );
+});
+
+Deno.test("a statement recorded with its end has the bytes of a whole event", () => {
+  fc.assert(
+    fc.property(fc.option(fc.nat()), fc.nat(), anyText, fc.nat(), anyText, (rows, bytes, tag, ms, text) => {
+      const events = new SessionEvents(about);
+      const one: StatementRun = { ...run, text };
+      events.judged("first", one, "p", null);
+      const { trailing } = events.judged("s", one, "p", null);
+      assert.ok(trailing !== null);
+      const measured = { durationMs: ms, sent: bytes };
+      const event = events.together(trailing, { rows, bytes, tag, error: null }, measured);
+      const whole = statementJudged(about, { id: "s", run: one, policy: "p" });
+      const finished = { rows, bytes, tag, error: null, ...measured };
+      assert.deepEqual(bytesOf(event, 7), bytesOf({ ...whole, data: { ...whole.data, finished } }, 7));
+      assert.ok(
+        known({
+          ...JSON.parse(event.template.content(7, event.values)),
+          sequence: 1,
+          previous: "",
+          hash: "",
+        }),
+      );
+    }),
   );
 });
 

@@ -44,6 +44,8 @@ export class FakeJournal implements EvidenceJournal {
     this.append(draft).then(() => settled(null), settled);
   }
 
+  readonly roomy = true;
+
   get listeners(): number {
     return this.#listeners.size;
   }
