@@ -1,4 +1,5 @@
 /** What a session is doing now, for the dashboard: kept in memory, gone with the session, and no evidence. */
+import type { SessionPlace } from "./session_deps.ts";
 import type { ApprovalRequest, ClientInfo } from "./types.ts";
 
 /** Of the answer under way, as far as it has come from the target. */
@@ -64,6 +65,26 @@ export class LiveTrack {
 
   get idleSince(): number | null {
     return this.#running.size + this.#waiting.size === 0 ? this.#idleSince : null;
+  }
+
+  /** `statements`: judged so far. */
+  session(id: string, place: SessionPlace, startedAt: number, statements: number): LiveSession {
+    const { client, identity, target, database, readOnly } = place;
+    return {
+      id,
+      person: identity.name,
+      target: target.name,
+      database,
+      environment: target.environment,
+      client,
+      method: identity.method,
+      startedAt,
+      readOnly,
+      statements,
+      held: this.#held,
+      current: this.current(),
+      idleSince: this.idleSince,
+    };
   }
 
   began(id: string, text: string, verbs: readonly string[], since: number): void {

@@ -249,23 +249,7 @@ export class GatedSession implements Session {
   }
 
   live(): LiveSession {
-    const { id, database, readOnly } = this;
-    const { client, identity, target } = this.#place;
-    return {
-      id,
-      person: identity.name,
-      target: target.name,
-      database,
-      environment: target.environment,
-      client,
-      method: identity.method,
-      startedAt: this.#startedAt,
-      readOnly,
-      statements: this.#statements,
-      held: this.#track.held,
-      current: this.#track.current(),
-      idleSince: this.#track.idleSince,
-    };
+    return this.#track.session(this.id, this.#place, this.#startedAt, this.#statements);
   }
 
   onNotice(listener: (notice: SessionNotice) => void): void {
