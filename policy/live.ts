@@ -59,10 +59,6 @@ export class LiveTrack {
   /** Set by the data path, which alone knows. */
   progress: (() => Progress | null) | null = null;
 
-  get held(): number {
-    return this.#held;
-  }
-
   get idleSince(): number | null {
     return this.#running.size + this.#waiting.size === 0 ? this.#idleSince : null;
   }
