@@ -29,7 +29,7 @@ import {
   reviewOf,
   stateAfter,
 } from "./approval/review.ts";
-import { gone, noReason, tooMany, usedUp } from "./approval/refusals.ts";
+import { gone, leftOut, noReason, tooMany, usedUp } from "./approval/refusals.ts";
 import type { ApprovalDeps, ApprovalService } from "./approval/service.ts";
 import { StandingApprovals } from "./approval/standing.ts";
 import type { Impact } from "./sql/impact.ts";
@@ -85,6 +85,8 @@ class ApprovalDesk implements ApprovalService {
     if (standing !== null) return this.#passing(standing.request, standing.note);
     const unused = await this.deps.journal.usableApproval(request.digest, now);
     if (unused !== null) return this.#passing(unused, "for this very statement, and not used so far");
+    const left = await this.deps.journal.leftOut(request.digest, now);
+    if (left?.part) throw leftOut(left, `${this.deps.url}/requests/${left.part.of}`);
     const asking = this.#asking.get(request.digest);
     if (asking !== undefined) {
       await asking.catch(() => {});
@@ -170,7 +172,7 @@ class ApprovalDesk implements ApprovalService {
     const granted = state === "approved"
       ? grantedBy(request, reviews, entry.requester.expiresAt, now, this.#retryMs)
       : null;
-    const outcome = outcomeText(state, by.name, granted);
+    const outcome = outcomeText(state, by.name, granted, request);
     const decided = moved({ ...request, reviews, granted }, state, outcome);
     await this.#close(entry, decided, by.name, decision.reason.trim());
     return this.#shown(decided);

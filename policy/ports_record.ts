@@ -103,6 +103,8 @@ export interface Journal {
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
   /** An approval for exactly this that nobody has used, and that is good at that time. */
   usableApproval(digest: string, at: number): Promise<ApprovalRequest | null>;
+  /** That an approver left exactly this out of what was approved in advance, where that still holds. */
+  leftOut(digest: string, at: number): Promise<ApprovalRequest | null>;
   /** All that this person may still use. */
   unusedApprovals(person: string, at: number): Promise<ApprovalRequest[]>;
   /** Uses it up, durably; false where it is used, over, or not for that digest. True for one caller alone. */

@@ -18,7 +18,7 @@ export interface AdvanceDeps {
   readonly inForce: PolicyInForce;
   readonly catalogs: Catalogs;
   readonly approvals: Pick<ApprovalService, "hold" | "find">;
-  readonly journal: Pick<Journal, "append">;
+  readonly journal: Pick<Journal, "append" | "useApproval">;
   readonly dialectOf: (protocol: string) => Dialect | undefined;
   readonly query: TargetQuery;
   readonly digestKey: Uint8Array;
@@ -115,29 +115,40 @@ async function ask(
     digest: digestOf({ inAdvance: requests.map(({ digest }) => digest) }, digestKey),
     reason: `Asked in advance${reason === "" ? "" : `: ${reason}`}`,
     tableScope: null,
-    advance: { statements: requests.length, windowMs: deps.inForce.current.approvals.advanceMs },
+    advance: {
+      statements: requests.length,
+      windowMs: deps.inForce.current.approvals.advanceMs,
+      list: requests.map(({ text, verbs }) => ({ text, verbs })),
+    },
   };
   const hold = await approvals.hold(parent, identity);
   if (hold.passes !== undefined || hold.request.id !== parent.id) return hold.request;
   hold.outcome.then(async ({ state }) => {
-    if (state === "approved") await issue(deps, identity, parent, requests);
+    if (state === "approved") await issue(deps, parent, requests);
   }).catch((error) => log("error", "approvals in advance could not be recorded", { error: String(error) }));
   return hold.request;
 }
 
-/** The decision is durable: each statement's own approval follows it. */
+/** The decision is durable: each statement's own approval follows it, or that it was left out. */
 async function issue(
-  { approvals, journal, clock, inForce }: AdvanceDeps,
-  identity: Identity,
+  { approvals, journal, clock }: AdvanceDeps,
   parent: ApprovalRequest,
   requests: readonly ApprovalRequest[],
 ): Promise<void> {
-  const reviews = (await approvals.find(parent.id))?.reviews ?? [];
-  const until = Math.min(identity.expiresAt, clock() + inForce.current.approvals.advanceMs);
-  const outcome = `approved in advance with ${parent.id}`;
-  for (const request of requests) {
-    await journal.append(approvalRequested({ ...request, reason: parent.reason }));
-    const granted = { scope: "once", until, statementsMax: 1 } as const;
-    await journal.append(approvalDecided({ ...request, state: "approved", reviews, granted, outcome }));
+  const { reviews = [], granted } = await approvals.find(parent.id) ?? {};
+  if (!granted) throw new PosternError("Internal", "An approval in advance grants nothing");
+  const { until } = granted;
+  const own = { scope: "once", until, statementsMax: 1 } as const;
+  for (const [place, request] of requests.entries()) {
+    const part = { ...request, reason: parent.reason, part: { of: parent.id, until }, reviews };
+    const approved = granted.only?.includes(place) ?? true;
+    await journal.append(approvalRequested({ ...part, reviews: [] }));
+    await journal.append(approvalDecided(
+      approved
+        ? { ...part, state: "approved", granted: own, outcome: `approved in advance with ${parent.id}` }
+        : { ...part, state: "denied", outcome: `left out of what was approved in advance with ${parent.id}` },
+    ));
   }
+  // Its statements have their own now: the same text asked for again is another request.
+  await journal.useApproval({ id: parent.id, digest: parent.digest, at: clock(), session: parent.session });
 }

@@ -19,6 +19,22 @@ export function usedUp(rule: string, link: string): PosternError {
   });
 }
 
+/** An approver chose others of the statements asked for with it; `link` is the request's. */
+export function leftOut({ rule, reviews, part }: ApprovalRequest, link: string): PosternError {
+  const said = reviews.filter(({ approve }) => approve).at(-1);
+  const until = new Date(part?.until ?? 0).toISOString().slice(11, 16);
+  return new PosternError(
+    "PolicyDenied",
+    `${said?.by ?? "An approver"} left this statement out of what was approved in advance` +
+      (said?.reason ? `: ${said.reason}` : ""),
+    {
+      rule,
+      hint:
+        `Ask in advance again, or send it after ${until} UTC to ask for it alone; the request was ${link}`,
+    },
+  );
+}
+
 export function noReason(): PosternError {
   return new PosternError("PolicyDenied", "Refusing needs a reason: the requester sees it", {
     hint: "Write in a few words why, or what to do instead",

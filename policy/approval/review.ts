@@ -11,6 +11,8 @@ export interface Decision {
   readonly scope?: ApprovalScope;
   readonly minutes?: number;
   readonly statements?: number;
+  /** Of statements asked for in advance: the places of those that are approved, ascending; `minutes` a shorter time. */
+  readonly only?: readonly number[];
 }
 
 /** Which state may follow which; what is not here cannot happen. An approval that nobody used can still end. */
@@ -72,7 +74,10 @@ export function objectionTo(
 /** Why a decision cannot be made like that; null where it can. */
 export function objectionToScope(request: ApprovalRequest, decision: Decision): string | null {
   const { scope = "once", minutes = 0, statements = 0 } = decision;
-  if (!decision.approve || scope === "once") return null;
+  if (!decision.approve) return null;
+  if (request.advance) return objectionToChoice(request, request.advance, decision);
+  if (decision.only !== undefined) return "Only of statements asked for in advance may some be left out";
+  if (scope === "once") return null;
   const limits = scope === "template" ? request.template : request.tableScope;
   if (!limits) {
     return `The rule "${request.rule}" lets nobody approve more than this statement once in that way`;
@@ -86,6 +91,42 @@ export function objectionToScope(request: ApprovalRequest, decision: Decision): 
   return null;
 }
 
+/** Of what was asked for in advance, less may be approved: some of the statements, for a shorter time. */
+function objectionToChoice(
+  request: ApprovalRequest,
+  { statements, windowMs }: NonNullable<ApprovalRequest["advance"]>,
+  { scope = "once", minutes, only }: Decision,
+): string | null {
+  if (scope !== "once") return "Statements asked for in advance are approved as they are, each once";
+  const minutesMax = minutesOf(windowMs);
+  if (minutes !== undefined && (minutes < 1 || minutes > minutesMax)) {
+    return `They may run within 1 to ${minutesMax} minutes (approvals.advanceWindow)`;
+  }
+  const isPlace = (place: number, at: number) =>
+    Number.isInteger(place) && place >= 0 && place < statements && (at === 0 || only![at - 1]! < place);
+  if (only !== undefined && (only.length === 0 || !only.every(isPlace))) {
+    return `Choose 1 to ${statements} of the ${statements} statements, each named once and in order`;
+  }
+  const left = chosenOf(statements, [...consentsOf(request.reviews), { only }]);
+  return left.length === 0
+    ? "None of these statements was approved by the others, too: deny it instead"
+    : null;
+}
+
+const minutesOf = (ms: number): number => Math.max(1, Math.floor(ms / 60_000));
+
+/** The places that all of them agree to. */
+function chosenOf(
+  statements: number,
+  reviews: readonly { readonly only?: readonly number[] | undefined }[],
+): readonly number[] {
+  const all = Array.from({ length: statements }, (_, place) => place);
+  return all.filter((place) => reviews.every(({ only }) => only?.includes(place) ?? true));
+}
+
+const consentsOf = (reviews: readonly Review[]): readonly Review[] =>
+  reviews.filter((review) => review.approve && !review.lapsed);
+
 export function reviewOf(request: ApprovalRequest, by: Identity, decision: Decision, now: number): Review {
   const review: Review = {
     by: by.name,
@@ -95,8 +136,16 @@ export function reviewOf(request: ApprovalRequest, by: Identity, decision: Decis
     groups: approversAt(request, now).filter((group) => by.groups.includes(group)),
     until: by.expiresAt,
   };
-  const { scope = "once" } = decision;
-  if (!decision.approve || scope === "once") return review;
+  const { scope = "once", minutes, only } = decision;
+  if (!decision.approve) return review;
+  if (request.advance) {
+    return {
+      ...review,
+      ...(minutes === undefined ? {} : { minutes }),
+      ...(only === undefined ? {} : { only: [...only] }),
+    };
+  }
+  if (scope === "once") return review;
   return { ...review, scope, minutes: decision.minutes ?? 1, statements: decision.statements ?? 1 };
 }
 
@@ -111,7 +160,7 @@ export function recheck(reviews: readonly Review[], now: number): readonly Revie
 export function stateAfter(request: ApprovalRequest, reviews: readonly Review[]): ApprovalState {
   const last = reviews.at(-1);
   if (last !== undefined && !last.approve) return "denied";
-  const consents = reviews.filter((review) => review.approve && !review.lapsed);
+  const consents = consentsOf(reviews);
   const count = request.distinctGroups ? distinctGroups(consents) : consents.length;
   return count >= request.quorum ? "approved" : "pending";
 }
@@ -146,7 +195,8 @@ export function grantedBy(
   retryMs: number,
 ): Granted {
   const once = Math.min(accessUntil, Math.max(request.deadlineAt, now + retryMs));
-  const consents = reviews.filter((review) => review.approve && !review.lapsed);
+  const consents = consentsOf(reviews);
+  if (request.advance) return grantedInAdvance(request.advance, consents, accessUntil, now);
   const [scope = "once", ...others] = new Set(consents.map((review) => review.scope ?? "once"));
   if (scope === "once" || others.length > 0) return { scope: "once", until: once, statementsMax: 1 };
   const minutes = Math.min(...consents.map((review) => review.minutes ?? 1));
@@ -157,12 +207,41 @@ export function grantedBy(
   };
 }
 
-export function outcomeText(state: ApprovalState, by: string, granted: Granted | null): string {
+function grantedInAdvance(
+  { statements, windowMs }: NonNullable<ApprovalRequest["advance"]>,
+  consents: readonly Review[],
+  accessUntil: number,
+  now: number,
+): Granted {
+  const only = chosenOf(statements, consents);
+  const shortestMs = Math.min(
+    windowMs,
+    ...consents.flatMap(({ minutes }) => minutes ? [minutes * 60_000] : []),
+  );
+  return {
+    scope: "once",
+    until: Math.min(accessUntil, now + shortestMs),
+    statementsMax: only.length,
+    ...(only.length < statements ? { only } : {}),
+  };
+}
+
+export function outcomeText(
+  state: ApprovalState,
+  by: string,
+  granted: Granted | null,
+  { advance }: Pick<ApprovalRequest, "advance"> = {},
+): string {
   if (state === "pending") return "";
   if (state !== "approved") return `refused by ${by}`;
-  if (granted === null || granted.scope === "once") return `approved by ${by}`;
-  const what = granted.scope === "template" ? "statements like this" : "writes on these tables";
+  if (granted === null || (granted.scope === "once" && !advance)) return `approved by ${by}`;
   const until = new Date(granted.until).toISOString().slice(11, 16);
+  if (advance) {
+    const { only = [], statementsMax: count } = granted;
+    const which = only.length === 0 ? "" : ` (number ${only.map((place) => place + 1).join(", ")})`;
+    return `approved by ${by}: ${count} of ${advance.statements} statements${which}, each once, until ${until} UTC`;
+  }
+  const what = granted.scope === "template" ? "statements like this" : "writes on these tables";
   return `approved by ${by}, for ${granted.statementsMax} ${what} in this session until ${until} UTC`;
 }
 

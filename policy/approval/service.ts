@@ -36,6 +36,7 @@ export interface ApprovalDeps {
     | "nodes"
     | "approval"
     | "usableApproval"
+    | "leftOut"
     | "unusedApprovals"
     | "useApproval"
   >;

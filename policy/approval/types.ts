@@ -21,6 +21,8 @@ export interface Granted {
   readonly scope: ApprovalScope;
   readonly until: number;
   readonly statementsMax: number;
+  /** Which of the statements asked for in advance, by their places in that list; all where it is absent. */
+  readonly only?: readonly number[];
 }
 
 export interface Review {
@@ -37,6 +39,14 @@ export interface Review {
   readonly scope?: ApprovalScope;
   readonly minutes?: number;
   readonly statements?: number;
+  /** Of statements asked for in advance, the places of those that this person agrees to. */
+  readonly only?: readonly number[];
+}
+
+/** One of several statements asked for in advance, as approvers see it. */
+export interface AdvanceStatement {
+  readonly text: string;
+  readonly verbs: readonly string[];
 }
 
 /** One held statement as approvers see it. Also what `approval.*` events carry in `data`. */
@@ -81,7 +91,14 @@ export interface ApprovalRequest {
   readonly template?: { readonly digest: string } & ScopeLimits | null;
   readonly tableScope?: ScopeLimits | null;
   /** Nothing waits for it: approved, so many statements may run within the window after the decision, each once. */
-  readonly advance?: { readonly statements: number; readonly windowMs: number } | null;
+  readonly advance?: {
+    readonly statements: number;
+    readonly windowMs: number;
+    /** In their order in the text; absent in records of before. */
+    readonly list?: readonly AdvanceStatement[];
+  } | null;
+  /** This is one statement of the request `of`, which was asked for in advance and is decided until `until`. */
+  readonly part?: { readonly of: string; readonly until: number } | null;
   /** null until approved. */
   readonly granted?: Granted | null;
   /** What it would do, by an estimate; absent until that is computed. */

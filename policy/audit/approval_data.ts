@@ -14,6 +14,8 @@ import {
 export const approvalState = z.enum(["pending", "approved", "denied", "expired", "withdrawn"]);
 const scope = z.enum(["once", "template", "tables"]);
 
+const places = z.array(z.number()).readonly();
+
 const review = z.strictObject({
   by: z.string(),
   approve: z.boolean(),
@@ -25,11 +27,23 @@ const review = z.strictObject({
   scope: scope.optional(),
   minutes: z.number().optional(),
   statements: z.number().optional(),
+  only: places.optional(),
 }).readonly();
 
 const limits = { minutesMax: z.number(), statementsMax: z.number() };
 
-const granted = z.strictObject({ scope, until: millis, statementsMax: z.number() }).readonly().nullable();
+const granted = z.strictObject({
+  scope,
+  until: millis,
+  statementsMax: z.number(),
+  only: places.optional(),
+}).readonly().nullable();
+
+const advance = z.strictObject({
+  statements: z.number(),
+  windowMs: z.number(),
+  list: z.array(z.strictObject({ text: z.string(), verbs: strings }).readonly()).readonly().optional(),
+}).readonly();
 
 /** The same fields as ApprovalRequest. */
 export const approvalRequestData = z.strictObject({
@@ -62,7 +76,8 @@ export const approvalRequestData = z.strictObject({
   escalation: z.strictObject({ at: millis, groups: strings }).readonly().nullable().optional(),
   template: z.strictObject({ digest: z.string(), ...limits }).readonly().nullable().optional(),
   tableScope: z.strictObject(limits).readonly().nullable().optional(),
-  advance: z.strictObject({ statements: z.number(), windowMs: z.number() }).readonly().nullable().optional(),
+  advance: advance.nullable().optional(),
+  part: z.strictObject({ of: z.string(), until: millis }).readonly().nullable().optional(),
 }).readonly();
 
 /** How a request stands after a review, a deadline or a withdrawal. */

@@ -50,6 +50,7 @@ export const approvalRequested = (request: ApprovalRequest) =>
       template: request.template,
       tableScope: request.tableScope,
       advance: request.advance,
+      part: request.part,
     }),
   );
 

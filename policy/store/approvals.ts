@@ -67,6 +67,20 @@ export async function usableApproval(
   return row === undefined ? null : toApproval(row);
 }
 
+/** The newest refusal of exactly this, where it is one that stands for a while: see `part` of a request. */
+export async function leftOut(
+  db: Database,
+  { digest, at }: { readonly digest: string; readonly at: number },
+): Promise<ApprovalRequest | null> {
+  const [row] = await db.query({
+    text: `SELECT ${COLUMNS} FROM approvals
+           WHERE digest = $1::text AND state = 'denied' ORDER BY requested_at DESC LIMIT 1`,
+    values: [column(digest) ?? ""],
+  });
+  const found = row === undefined ? null : toApproval(row);
+  return found?.part != null && found.part.until > at ? found : null;
+}
+
 /** All that this person may still use. */
 export async function unusedApprovals(
   db: Database,

@@ -74,6 +74,7 @@ export interface Calls {
   grant: { argument: string; answer: Grant | null };
   grants: { argument: GrantFilter; answer: Grant[] };
   usableApproval: { argument: { digest: string; at: number }; answer: ApprovalRequest | null };
+  leftOut: { argument: { digest: string; at: number }; answer: ApprovalRequest | null };
   unusedApprovals: { argument: { person: string; at: number }; answer: ApprovalRequest[] };
   useApproval: { argument: ApprovalUse; answer: boolean };
   /** Into a new folder; whether there was a database of ours to copy. */

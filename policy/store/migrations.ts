@@ -159,6 +159,9 @@ export const migrations: readonly (readonly string[])[] = [
     `CREATE INDEX node_questions_open ON node_questions (node) WHERE NOT taken`,
   ],
   [
+    `CREATE INDEX approvals_denied ON approvals (digest) WHERE state = 'denied'`,
+  ],
+  [
     // The record in parts by time (see parts.ts). What is there becomes the first one, with its indexes.
     `ALTER TABLE events RENAME TO events_0`,
     `ALTER INDEX events_pkey RENAME TO events_0_pkey`,

@@ -60,6 +60,7 @@ export abstract class RecordReader {
   }
 
   readonly usableApproval = (digest: string, at: number) => this.read("usableApproval", { digest, at });
+  readonly leftOut = (digest: string, at: number) => this.read("leftOut", { digest, at });
   readonly unusedApprovals = (person: string, at: number) => this.read("unusedApprovals", { person, at });
 
   #page(filter: EventFilter, after: number, limit: number) {

@@ -7,7 +7,14 @@ import { advanceCursor, claimCursor, releaseCursor } from "./cursors.ts";
 import type { Database } from "./database.ts";
 import { Engine } from "./engine.ts";
 import { readGrant, readGrants } from "./grants.ts";
-import { readApproval, readApprovals, unusedApprovals, usableApproval, useApproval } from "./approvals.ts";
+import {
+  leftOut,
+  readApproval,
+  readApprovals,
+  unusedApprovals,
+  usableApproval,
+  useApproval,
+} from "./approvals.ts";
 import {
   agree,
   answerQuestion,
@@ -92,6 +99,7 @@ const handlers: CallHandlers = {
   grant: (id) => readGrant(opened().db, id),
   grants: (filter) => readGrants(opened().db, filter),
   usableApproval: (wanted) => usableApproval(opened().db, wanted),
+  leftOut: (wanted) => leftOut(opened().db, wanted),
   unusedApprovals: (wanted) => unusedApprovals(opened().db, wanted),
   useApproval: (use) => useApproval(opened().db, use),
   copy: (into) => opened().db.copy(into),

@@ -41,7 +41,9 @@ testNeeding(
       const id = await submit(user, file);
       const { request } = await approver.json<{ request: Record<string, unknown> }>(`/api/requests/${id}`);
       assert.equal(request.text, file);
-      assert.deepEqual(request.advance, { statements: 2, windowMs: 3_600_000 });
+      const list = ["UPDATE t SET n = n + 1 WHERE id = 1;", "UPDATE t SET n = n + 10\n  WHERE id = 2;"]
+        .map((text) => ({ text, verbs: ["UPDATE"] }));
+      assert.deepEqual(request.advance, { statements: 2, windowMs: 3_600_000, list });
       assert.match(String(request.reason), /ticket 7/);
       assert.match((await user.decide(id, true)).text, /their own/);
       await approver.decide(id, true);

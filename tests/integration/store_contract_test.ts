@@ -199,6 +199,14 @@ async function contract(t: Deno.TestContext, open: Open): Promise<void> {
     assert.equal(await journal.usableApproval(asked.digest, 500), null);
     assert.deepEqual((await journal.approval("u-1"))?.used, { at: 500, session: "s" });
 
+    const part = { of: "r-1", until: 900 };
+    const leftOut = { ...asked, id: "u-3", digest: "e".repeat(64), part };
+    const denied = { ...leftOut, state: "denied", outcome: "left out" } as const;
+    for (const draft of [approvalRequested(leftOut), approvalDecided(denied)]) await journal.append(draft);
+    assert.equal((await journal.leftOut(leftOut.digest, 899))?.id, "u-3");
+    assert.equal(await journal.leftOut(leftOut.digest, 900), null, "its time is over");
+    assert.equal(await journal.leftOut(asked.digest, 1), null);
+
     const ended = { ...asked, id: "u-2" };
     const withdrawn = { ...approved, id: "u-2", state: "withdrawn", outcome: "access ended" } as const;
     const drafts = [

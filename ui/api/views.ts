@@ -89,8 +89,16 @@ export function detailOf(
       : null,
     template: limitsOf(request.template),
     tableScope: limitsOf(request.tableScope),
-    advance: request.advance ?? null,
-    granted: request.granted ?? null,
+    advance: request.advance
+      ? {
+        ...request.advance,
+        list: (request.advance.list ?? []).map(({ text, verbs }) => ({ text, verbs: [...verbs] })),
+      }
+      : null,
+    partOf: request.part?.of ?? null,
+    granted: request.granted
+      ? { ...request.granted, only: request.granted.only ? [...request.granted.only] : null }
+      : null,
     used: request.used ?? null,
     hidden: (request.hidden ?? []).map((range) => [...range]),
     hiddenParameters: [...request.hiddenParameters ?? []],

@@ -98,10 +98,22 @@ export const requestDetailSchema = z.strictObject({
   template: scopeLimitsSchema.nullable(),
   tableScope: scopeLimitsSchema.nullable(),
   /** Nothing waits for it: approved, so many statements may run within the window after it, each once. */
-  advance: z.strictObject({ statements: z.number(), windowMs: z.number() }).nullable(),
+  advance: z.strictObject({
+    statements: z.number(),
+    windowMs: z.number(),
+    /** In their order; empty in records of before. */
+    list: z.array(z.strictObject({ text: z.string(), verbs: z.array(z.string()) })),
+  }).nullable(),
+  /** It was one of several asked for in advance, in this request. */
+  partOf: z.string().nullable(),
   /** What was granted; null until approved. */
-  granted: z.strictObject({ scope: approvalScopeSchema, until: z.number(), statementsMax: z.number() })
-    .nullable(),
+  granted: z.strictObject({
+    scope: approvalScopeSchema,
+    until: z.number(),
+    statementsMax: z.number(),
+    /** Places in the list of `advance`; null where all of them. */
+    only: z.array(z.number()).nullable(),
+  }).nullable(),
   /** When it ran with this approval, and in which session. */
   used: z.strictObject({ at: z.number(), session: z.string() }).nullable(),
   /** Where values for masked columns are replaced in `text`, `[start, end)`; and which parameters are. */
@@ -139,6 +151,8 @@ export const decisionSchema = z.strictObject({
   scope: approvalScopeSchema.optional(),
   minutes: z.int().min(1).max(100_000).optional(),
   statements: z.int().min(1).max(1_000_000).optional(),
+  /** Of statements asked for in advance: places in their list, ascending. All where it is absent. */
+  only: z.array(z.int().min(0).max(10_000)).min(1).max(10_000).optional(),
   /** Needed for a refusal. */
   reason: z.string().trim().max(REASON_LENGTH_MAX),
 });

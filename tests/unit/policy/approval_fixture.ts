@@ -85,6 +85,7 @@ export function desk(retryMs = 0) {
     approval: () => Promise.resolve(null),
     usableApproval: (digest: string) =>
       Promise.resolve(approved().find((one) => one.digest === digest) ?? null),
+    leftOut: () => Promise.resolve(null),
     unusedApprovals: (name: string) => Promise.resolve(approved().filter((one) => one.person === name)),
     useApproval: ({ id, digest }: { id: string; digest: string }) => {
       const found = approved().some((one) => one.id === id && one.digest === digest);

@@ -121,6 +121,78 @@ Deno.test("a quorum grants the narrowest of what was said", async () => {
   assert.equal((await approvals.decide("two", ben, { approve: true, reason: "" })).granted?.scope, "once");
 });
 
+const list = ["one", "two", "three"].map((text) => ({ text, verbs: ["UPDATE"] }));
+const inAdvance = { advance: { statements: 3, windowMs: 60 * 60_000, list } };
+
+Deno.test("of statements asked for in advance an approver picks some, for a shorter time", async () => {
+  const { approvals, appended } = desk();
+  await held(approvals, inAdvance);
+  const decided = await approvals.decide("r1", ada, {
+    approve: true,
+    reason: "not the second",
+    only: [0, 2],
+    minutes: 10,
+  });
+  const granted = { scope: "once", until: now + 10 * 60_000, statementsMax: 2, only: [0, 2] };
+  assert.deepEqual(decided.granted, granted);
+  assert.match(
+    decided.outcome,
+    /^approved by ada@example.test: 2 of 3 statements \(number 1, 3\), each once, until/,
+  );
+  const { data } = appended.find(({ type }) => type === "approval.decided")!;
+  assert.deepEqual(
+    [data.granted, data.outcome],
+    [granted, decided.outcome],
+    "the record says what was approved",
+  );
+  const [review] = data.reviews as { only: number[]; minutes: number }[];
+  assert.deepEqual([review!.only, review!.minutes], [[0, 2], 10]);
+});
+
+Deno.test("all of what was asked for in advance is approved where nothing else is said", async () => {
+  const { approvals } = desk();
+  await held(approvals, inAdvance);
+  const { granted, outcome } = await approvals.decide("r1", ada, { approve: true, reason: "" });
+  assert.deepEqual(granted, { scope: "once", until: now + 60 * 60_000, statementsMax: 3 });
+  assert.match(outcome, /: 3 of 3 statements, each once/);
+});
+
+Deno.test("a choice that is none, is wider than what was asked for, or is of something else is refused", async () => {
+  const { approvals } = desk();
+  await held(approvals, inAdvance);
+  await held(approvals, { id: "r2", digest: "other" });
+  const decide = (terms: object, id = "r1") =>
+    approvals.decide(id, ada, { approve: true, reason: "", ...terms });
+  for (const only of [[], [3], [-1], [1, 0], [1, 1], [0.5]]) {
+    await assert.rejects(decide({ only }), refused(/Choose 1 to 3 of the 3 statements/), String(only));
+  }
+  await assert.rejects(decide({ minutes: 61 }), refused(/1 to 60 minutes/));
+  await assert.rejects(decide({ minutes: 0 }), refused(/1 to 60 minutes/));
+  await assert.rejects(
+    decide({ scope: "tables", minutes: 5, statements: 2 }),
+    refused(/approved as they are, each once/),
+  );
+  await assert.rejects(decide({ only: [0] }, "r2"), refused(/Only of statements asked for in advance/));
+  assert.equal(approvals.pending().length, 2, "both are still to be decided");
+});
+
+Deno.test("of statements asked for in advance a quorum grants what all of them chose", async () => {
+  const { approvals } = desk();
+  await held(approvals, { ...inAdvance, quorum: 2 });
+  await approvals.decide("r1", ada, { approve: true, reason: "", only: [0, 1], minutes: 30 });
+  await assert.rejects(
+    approvals.decide("r1", ben, { approve: true, reason: "", only: [2] }),
+    refused(/None of these statements was approved by the others/),
+  );
+  const { granted } = await approvals.decide("r1", ben, {
+    approve: true,
+    reason: "",
+    only: [1, 2],
+    minutes: 5,
+  });
+  assert.deepEqual(granted, { scope: "once", until: now + 5 * 60_000, statementsMax: 1, only: [1] });
+});
+
 Deno.test("a quorum of distinct groups finds a group for each, and counts none twice", async () => {
   const dba = person("dba@example.test", ["dba"]);
   const both = person("both@example.test", ["dba", "owners"]);

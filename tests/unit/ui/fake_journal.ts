@@ -183,6 +183,11 @@ export class FakeJournal implements EvidenceJournal {
     return Promise.resolve(this.#usable(at).find((request) => request.digest === digest) ?? null);
   }
 
+  leftOut(digest: string, at: number): Promise<ApprovalRequest | null> {
+    const found = this.#requests().find((one) => one.digest === digest && one.state === "denied");
+    return Promise.resolve(found?.part != null && found.part.until > at ? found : null);
+  }
+
   unusedApprovals(person: string, at: number): Promise<ApprovalRequest[]> {
     return Promise.resolve(this.#usable(at).filter((request) => request.person === person));
   }

@@ -6,7 +6,8 @@ import { Dialog } from "../parts/dialog.tsx";
 import { tableList, verbList } from "../parts/format.ts";
 import { Marked } from "../parts/marked.tsx";
 import { Preview } from "../parts/statement.tsx";
-import { onceOnly, ScopeChoice } from "./scope_choice.tsx";
+import { AdvanceChoice, type Chosen, everything, narrower } from "./advance_choice.tsx";
+import { onceOnly, type Scope, ScopeChoice } from "./scope_choice.tsx";
 import { type ApiError, asApiError, post } from "../state/api.ts";
 
 interface DecisionProps {
@@ -20,6 +21,7 @@ interface DecisionProps {
 export function DecisionDialog({ request, approve, onClose, onDecided }: DecisionProps) {
   const [reason, setReason] = useState("");
   const [scope, setScope] = useState(onceOnly);
+  const [chosen, setChosen] = useState(() => everything(request));
   const [missing, setMissing] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
@@ -33,8 +35,8 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
     }
     setBusy(true);
     try {
-      const further = approve && scope.scope !== "once" ? scope : {};
-      const body: Decision = { approve, reason: reason.trim(), ...further };
+      const terms = approve ? termsOf(request, scope, chosen) : {};
+      const body: Decision = { approve, reason: reason.trim(), ...terms };
       const { request: decided } = await post<RequestAnswer>(`/api/requests/${request.id}/decision`, body);
       onDecided(decided);
     } catch (thrown) {
@@ -46,13 +48,17 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
 
   return (
     <Dialog
-      title={approve ? "Approve this statement" : "Deny this statement"}
+      title={titleOf(request, approve)}
       onClose={onClose}
       {...(approve ? {} : { tone: "deny" as const })}
     >
       <form onSubmit={decide} noValidate>
         <Summary request={request} approve={approve} />
-        {approve ? <ScopeChoice request={request} value={scope} onChange={setScope} /> : null}
+        {!approve
+          ? null
+          : isChosen(request)
+          ? <AdvanceChoice advance={request.advance} value={chosen} onChange={setChosen} />
+          : <ScopeChoice request={request} value={scope} onChange={setScope} />}
         <ReasonField
           request={request}
           approve={approve}
@@ -71,14 +77,41 @@ export function DecisionDialog({ request, approve, onClose, onDecided }: Decisio
             type="submit"
             class={`button ${approve ? "approve" : "deny"}`}
             autoFocus={approve}
-            disabled={busy}
+            disabled={busy || (approve && isChosen(request) && chosen.places.size === 0)}
           >
-            {approve ? scope.scope === "once" ? "Approve once" : `Approve up to ${scope.statements}` : "Deny"}
+            {approve ? approveWords(request, scope, chosen) : "Deny"}
           </button>
         </div>
       </form>
     </Dialog>
   );
+}
+
+function titleOf({ advance }: RequestDetail, approve: boolean): string {
+  const what = (advance?.statements ?? 1) > 1 ? "these statements" : "this statement";
+  return `${approve ? "Approve" : "Deny"} ${what}`;
+}
+
+/** The approver picks of a list; a record of before has none. */
+function isChosen(
+  request: RequestDetail,
+): request is RequestDetail & { advance: NonNullable<RequestDetail["advance"]> } {
+  return request.advance !== null && request.advance.list.length > 0;
+}
+
+/** How far the approval goes, beyond this statement once or below all that was asked for. */
+function termsOf(request: RequestDetail, scope: Scope, chosen: Chosen): Partial<Decision> {
+  if (isChosen(request)) return narrower(chosen, request.advance);
+  return scope.scope === "once" ? {} : scope;
+}
+
+function approveWords(request: RequestDetail, scope: Scope, { places }: Chosen): string {
+  if (!isChosen(request)) {
+    return scope.scope === "once" ? "Approve once" : `Approve up to ${scope.statements}`;
+  }
+  const { statements } = request.advance;
+  if (statements === 1) return "Approve once";
+  return places.size === statements ? `Approve all ${statements}` : `Approve ${places.size} of ${statements}`;
 }
 
 function Summary({ request, approve }: { request: RequestDetail; approve: boolean }) {
@@ -95,13 +128,15 @@ function Summary({ request, approve }: { request: RequestDetail; approve: boolea
         </strong>
         {!approve
           ? "."
-          : request.template || request.tableScope
+          : request.template || request.tableScope || isChosen(request)
           ? ":"
           : ": exactly this text and these parameters, once, now."}
       </p>
-      <div class="dialog-preview">
-        <Preview text={request.text.slice(0, 400)} whole={request.text.length} />
-      </div>
+      {approve && isChosen(request) ? null : (
+        <div class="dialog-preview">
+          <Preview text={request.text.slice(0, 400)} whole={request.text.length} />
+        </div>
+      )}
     </>
   );
 }

@@ -213,7 +213,7 @@ function Outcome({ request }: { request: RequestDetail }) {
     <div class={`outcome ${tone}`}>
       <Badge tone={tone} icon={icon}>{word}</Badge>
       <p>
-        {last && (request.state === "approved" || request.state === "denied")
+        {last?.approve === (request.state === "approved") && /approved|denied/.test(request.state)
           ? (
             <>
               by{" "}

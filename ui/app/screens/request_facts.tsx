@@ -5,6 +5,7 @@ import { Badge, Time } from "../parts/basics.tsx";
 import { bytes, count, counted } from "../parts/format.ts";
 import { Marked } from "../parts/marked.tsx";
 import { Value } from "../parts/statement.tsx";
+import { AdvanceGranted } from "./advance_choice.tsx";
 
 export function RequestParameters(
   { request, onWhole }: { request: RequestDetail; onWhole: (at: number) => void },
@@ -80,7 +81,13 @@ export function RequestFacts({ request }: { request: RequestDetail }) {
         <span class="fact-note">
           <Marked text={client.application || "unnamed application"} /> at {client.address},{" "}
           {client.tls ?? "without TLS"}
-          {request.advance === null
+          {request.partOf !== null
+            ? (
+              <>
+                , in advance with <a href={`/requests/${request.partOf}`}>others</a>
+              </>
+            )
+            : request.advance === null
             ? (
               <>
                 , <a href={`/sessions/${request.session}`}>this session</a>
@@ -102,7 +109,14 @@ const minutes = (ms: number) => counted(Math.round(ms / 60_000), "minute");
 /** Before the decision: the least, and how much further it may be chosen then. */
 function WouldAllow({ request: { advance, template, tableScope } }: { request: RequestDetail }) {
   if (advance !== null) {
-    return <>{counted(advance.statements, "statement")}, each once, within {minutes(advance.windowMs)}</>;
+    return (
+      <>
+        {counted(advance.statements, "statement")}, each once, within {minutes(advance.windowMs)}
+        {advance.list.length === 0
+          ? null
+          : <span class="fact-note">or, if you choose so, fewer of them, or for a shorter time</span>}
+      </>
+    );
   }
   return (
     <>
@@ -125,8 +139,10 @@ function WouldAllow({ request: { advance, template, tableScope } }: { request: R
 }
 
 /** What an approval lets through, in words. */
-function Allowed({ request: { granted, used } }: { request: RequestDetail }) {
+function Allowed({ request }: { request: RequestDetail }) {
+  const { granted, used } = request;
   if (granted === null) return null;
+  if (request.advance !== null) return <AdvanceGranted request={request} />;
   const until = <Time at={granted.until} />;
   const ran = used === null ? "It has not run yet." : (
     <>

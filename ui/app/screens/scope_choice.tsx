@@ -93,7 +93,7 @@ interface CountProps {
   readonly onChange: (value: number) => void;
 }
 
-function Count({ label, value, max, onChange }: CountProps) {
+export function Count({ label, value, max, onChange }: CountProps) {
   return (
     <label>
       <input
