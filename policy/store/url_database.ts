@@ -4,19 +4,21 @@ import { Line, type LineOptions } from "./url_line.ts";
 
 /** The first connection may take so long: a server that has just begun to start, a name that is looked up. */
 const FIRST_CONNECT_MS = 10_000;
+/** A later one: whoever asks next waits behind it. */
+const CONNECT_MS = 5_000;
 
 /**
- * How long a later one may take, and how long a beat may wait for its answer: one that is lost, one that does not
+ * How long the lease's own connection may take to come about, and to answer: one that is lost, one that does not
  * come about, and the next beat fit into the lease, see `beatTimes` in fleet.ts.
  */
-export const connectMsFor = (leaseMs: number): number => Math.min(FIRST_CONNECT_MS, leaseMs / 8);
+export const beatMsFor = (leaseMs: number): number => Math.min(CONNECT_MS, leaseMs / 8);
 
 /**
  * `url`: `postgres://user:password@host:port/database?sslmode=…`; `leaseMs`: how long a node may be silent. Rejects
  * where it cannot connect.
  */
 export async function openUrl(url: string, leaseMs = 30_000): Promise<Database> {
-  const database = new UrlDatabase(url, connectMsFor(leaseMs));
+  const database = new UrlDatabase(url, beatMsFor(leaseMs));
   try {
     await database.connect();
   } catch (error) {
@@ -104,9 +106,9 @@ class UrlDatabase implements Database {
   #newsTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(private readonly url: string, private readonly connectMs: number) {
-    this.#main = new Lane(url, { name: "postern store", connectMs, answerMs: null });
-    this.#apart = new Lane(url, { name: "postern store beat", connectMs, answerMs: connectMs });
+  constructor(private readonly url: string, beatMs: number) {
+    this.#main = new Lane(url, { name: "postern store", connectMs: CONNECT_MS, answerMs: null });
+    this.#apart = new Lane(url, { name: "postern store beat", connectMs: beatMs, answerMs: beatMs });
     this.apart = { query: (statement) => ask(this.#apart, statement) };
   }
 
@@ -171,8 +173,8 @@ class UrlDatabase implements Database {
     let standing = false;
     const line = await Line.open(turned(this.url, tries), {
       name: "postern store news",
-      connectMs: tries === 0 ? FIRST_CONNECT_MS : this.connectMs,
-      answerMs: this.connectMs,
+      connectMs: tries === 0 ? FIRST_CONNECT_MS : CONNECT_MS,
+      answerMs: CONNECT_MS,
       notified: (told) => known.filter((channel) => channel === told).forEach(heard),
       lost: () => standing && again(0),
     });
