@@ -4,7 +4,7 @@
  * that fails does.
  */
 import type { PolicyInForce } from "./in_force.ts";
-import type { TargetQuery } from "./ports.ts";
+import type { Ahead, TargetQuery } from "./ports.ts";
 import type { Place } from "./rules.ts";
 import type { SessionAnalyst } from "./session_analyst.ts";
 import type { Dialect, Estimate, NotUnderstood, Understood } from "./sql/dialect.ts";
@@ -86,11 +86,21 @@ export class Foresight {
     private readonly target: Target,
   ) {}
 
-  /** Settles once judging this text takes no time; null where it takes none, which is nearly always. Never rejects. */
-  ahead(text: string, state: SqlState): Promise<void> | null {
+  /** Until judging this text takes no time; null where it takes none, which is nearly always. */
+  ahead(text: string, state: SqlState): Ahead | null {
     const understood = this.analyst.ahead(text, state);
-    if (understood === null) return this.#estimate(text, state);
-    return understood.then(() => this.#estimate(text, state) ?? undefined);
+    if (understood === null) {
+      const ready = this.#estimate(text, state);
+      return ready && { ready, cancel: () => {} };
+    }
+    let cancelled = false;
+    return {
+      ready: understood.ready.then(() => cancelled ? undefined : this.#estimate(text, state) ?? undefined),
+      cancel: () => {
+        cancelled = true;
+        understood.cancel();
+      },
+    };
   }
 
   /** What is known now; null where the rules need none. */

@@ -138,6 +138,14 @@ export interface Hold {
   leave(reason: string): void;
 }
 
+/** Judging has to wait for something. */
+export interface Ahead {
+  /** Settles when it need not wait any longer. Never rejects. */
+  readonly ready: Promise<void>;
+  /** Nobody waits for it any more: `ready` settles soon, and no more is done for it. */
+  cancel(): void;
+}
+
 /** An admitted connection. The data path asks it about every statement. */
 export interface Session {
   readonly id: string;
@@ -154,7 +162,7 @@ export interface Session {
    * What judge() of this text should wait for, so that it keeps nobody else waiting and knows what conditions ask
    * for; null or absent for nothing, which is nearly always. Never rejects; ask again after it.
    */
-  ahead?(text: string, state: SqlState): Promise<void> | null;
+  ahead?(text: string, state: SqlState): Ahead | null;
   /** The mask of a column by its origin in the target's catalog (PostgreSQL: table OID, column number). */
   maskOf(origin: string): MaskRule | null;
   /** Who reads the texts of this session's results; null or absent where its target's detectors are off. */

@@ -11,7 +11,7 @@ import { guarded } from "./guarded.ts";
 import type { SessionGrant, SessionNotice } from "./grant_ports.ts";
 import { scopeFilter } from "./grant_scope.ts";
 import { type LiveSession, LiveTrack, type Progress } from "./live.ts";
-import type { Hold, Session } from "./ports.ts";
+import type { Ahead, Hold, Session } from "./ports.ts";
 import { secondOpinion } from "./second_opinion.ts";
 import { SessionAnalyst } from "./session_analyst.ts";
 import { SessionTrail } from "./session_trail.ts";
@@ -115,7 +115,7 @@ export class GatedSession implements Session {
     return judgement;
   }
 
-  ahead(text: string, state: SqlState): Promise<void> | null {
+  ahead(text: string, state: SqlState): Ahead | null {
     return this.#foresight.ahead(text, state);
   }
 

@@ -2,6 +2,7 @@
 import type { Catalogs } from "./catalogs.ts";
 import type { SessionGrant } from "./grant_ports.ts";
 import type { Policy, PolicyInForce } from "./in_force.ts";
+import type { Ahead } from "./ports.ts";
 import { type LargeTexts, type PortableMasks, shortTextMax } from "./sql/large_texts.ts";
 import type { Analyst, Catalog, NotUnderstood, Understood } from "./sql/dialect.ts";
 import type { Identity, MaskRule, SqlState, Target } from "./types.ts";
@@ -28,7 +29,7 @@ interface Analysts {
 type Answer = readonly Understood[] | NotUnderstood;
 
 /** A long text that was understood ahead of its judgement. */
-interface Ahead {
+interface UnderstoodAhead {
   readonly text: string;
   readonly state: SqlState;
   readonly analysts: Analysts;
@@ -38,7 +39,7 @@ interface Ahead {
 
 export class SessionAnalyst {
   #analysts: Analysts | null = null;
-  #ahead: Ahead | null = null;
+  #ahead: UnderstoodAhead | null = null;
 
   constructor(
     private readonly deps: {
@@ -63,8 +64,8 @@ export class SessionAnalyst {
     return hiddenBy(understood, ahead?.strict ?? analysts.strict.analyse(text, state));
   }
 
-  /** Settles once analyse() of this text takes no time; null where it takes none anyway. Never rejects. */
-  ahead(text: string, state: SqlState): Promise<void> | null {
+  /** Until analyse() of this text takes no time; null where it takes none anyway. */
+  ahead(text: string, state: SqlState): Ahead | null {
     const { largeTexts } = this.deps;
     if (text.length <= shortTextMax || largeTexts === null) return null;
     const analysts = this.#current();
@@ -72,16 +73,21 @@ export class SessionAnalyst {
     const { target, database } = this.place;
     const { catalog, masks } = analysts;
     const place = JSON.stringify([target.name, database]);
+    const left = new AbortController();
     const ask = (portable: PortableMasks) =>
-      largeTexts.analyse({ dialect: target.protocol, place, catalog, masks: portable, text, state });
-    return (async () => {
+      largeTexts.analyse(
+        { dialect: target.protocol, place, catalog, masks: portable, text, state },
+        left.signal,
+      );
+    const understand = async () => {
       const own = await ask(masks.own);
       const strict = analysts.strict === null ? own : await ask(masks.strict);
-      this.#ahead = { text, state, analysts, own, strict };
-    })();
+      if (!left.signal.aborted) this.#ahead = { text, state, analysts, own, strict };
+    };
+    return { ready: understand(), cancel: () => left.abort() };
   }
 
-  #aheadOf(text: string, state: SqlState, analysts: Analysts): Ahead | null {
+  #aheadOf(text: string, state: SqlState, analysts: Analysts): UnderstoodAhead | null {
     const known = this.#ahead;
     if (known === null || known.analysts !== analysts || known.state !== state) return null;
     return known.text === text ? known : null;
@@ -90,7 +96,9 @@ export class SessionAnalyst {
   /** By everybody's masks, whoever asks. */
   strictly(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
     const analysts = this.#current();
-    return analysts === null ? noCatalog : (analysts.strict ?? analysts.own).analyse(text, state);
+    if (analysts === null) return noCatalog;
+    return this.#aheadOf(text, state, analysts)?.strict ??
+      (analysts.strict ?? analysts.own).analyse(text, state);
   }
 
   maskOf(origin: string): MaskRule | null {

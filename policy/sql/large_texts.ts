@@ -61,10 +61,12 @@ interface Waiting {
   readonly resolve: (answer: Answer) => void;
 }
 
+const sendInParts = "Send it in parts, for example fewer rows per INSERT";
+
 export class LargeTexts {
   readonly #waiting: Waiting[] = [];
   #worker: Worker | null = null;
-  #current: { readonly id: number; readonly waiting: Waiting } | null = null;
+  #current: { readonly id: number; readonly waiting: Waiting; begun: boolean } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
   /** What the Worker has, by place. */
@@ -74,27 +76,41 @@ export class LargeTexts {
   constructor(
     private readonly log: (level: "warn", message: string, fields?: Record<string, unknown>) => void,
     private readonly limitMs = answerMs,
+    private readonly beginsMs = beginMs,
   ) {}
 
-  /** Never rejects. */
-  analyse(question: LargeText): Promise<Answer> {
+  /** Never rejects. Once `left` is aborted, nothing more is done for it, and it resolves at once. */
+  analyse(question: LargeText, left?: AbortSignal): Promise<Answer> {
+    if (left?.aborted) return Promise.resolve(nobodyWaits);
     if (this.#waiting.length >= waitingMax) {
       return Promise.resolve(
         refused("too many long statements wait to be understood", "Try again in a moment"),
       );
     }
     const { promise, resolve } = Promise.withResolvers<Answer>();
-    this.#waiting.push({ question, resolve });
+    const waiting = { question, resolve };
+    this.#waiting.push(waiting);
+    left?.addEventListener("abort", () => this.#leave(waiting), { once: true });
     this.#next();
     return promise;
+  }
+
+  #leave(waiting: Waiting): void {
+    const at = this.#waiting.indexOf(waiting);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    else if (this.#current?.waiting !== waiting) return;
+    waiting.resolve(nobodyWaits);
+    // A parser cannot be interrupted: the Worker that is in it ends.
+    if (at < 0) this.#end(nobodyWaits);
+    this.#next();
   }
 
   /** Ends the Worker; what waits is refused. */
   close(): Promise<void> {
     for (const { resolve } of this.#waiting.splice(0)) {
-      resolve(refused("Postern is shutting down", "Connect again"));
+      resolve(shuttingDown);
     }
-    this.#end();
+    this.#end(shuttingDown);
     return Promise.resolve();
   }
 
@@ -103,13 +119,13 @@ export class LargeTexts {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return;
     const id = ++this.#lastId;
-    this.#current = { id, waiting };
-    this.#within(beginMs);
+    this.#current = { id, waiting, begun: false };
+    this.#within(this.beginsMs);
     try {
       this.#worker ??= this.#spawn();
       this.#worker.postMessage(this.#portable(id, waiting.question));
     } catch (error) {
-      this.#failed(String(error));
+      this.#failed(String(error), broke);
     }
   }
 
@@ -128,38 +144,55 @@ export class LargeTexts {
     });
     worker.onmessage = ({ data }: MessageEvent<WorkerBegins | WorkerAnswer>) => {
       if (data.id !== this.#current?.id) return;
-      if (data.begins) return this.#within(this.limitMs);
+      if (data.begins) {
+        if (this.#current !== null) this.#current.begun = true;
+        return this.#within(this.limitMs);
+      }
       if (data.answer === null) this.#sent.clear();
       this.#answered(data.answer ?? refused("its catalog changed meanwhile", "Try again"));
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#failed(event.message);
+      this.#failed(event.message, broke);
     };
     return worker;
   }
 
   #within(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#failed(`it took more than ${ms} ms`), ms);
+    this.#timer = setTimeout(() => this.#late(ms), ms);
   }
 
-  #failed(problem: string): void {
+  /** Of the one that is at it now. */
+  #late(ms: number): void {
+    if (this.#current?.begun === false) {
+      return this.#failed(
+        `the Worker did not begin within ${ms} ms`,
+        refused(
+          `Postern did not begin to read this long statement within ${
+            ms / 1000
+          } s: it, or its machine, has too much to do`,
+          "Try again in a moment; if it stays so, tell whoever runs Postern",
+        ),
+      );
+    }
+    this.#failed(
+      `it took more than ${ms} ms`,
+      refused(`Postern did not understand this long statement within ${ms / 1000} s`, sendInParts),
+    );
+  }
+
+  #failed(problem: string, answer: Answer): void {
     this.log("warn", "a long statement was not understood", { problem });
-    this.#end();
+    this.#end(answer);
     this.#next();
   }
 
-  #end(): void {
+  #end(answer: Answer): void {
     this.#worker?.terminate();
     this.#worker = null;
     this.#sent = new Map();
-    this.#answered(
-      refused(
-        `Postern did not understand this long statement within ${this.limitMs / 1000} s`,
-        "Send it in parts, for example fewer rows per INSERT",
-      ),
-    );
+    this.#answered(answer);
   }
 
   #answered(answer: Answer): void {
@@ -174,3 +207,10 @@ export class LargeTexts {
 function refused(reason: string, hint: string): NotUnderstood {
   return { refused: { code: "too-complex", reason, hint } };
 }
+
+const nobodyWaits = refused("nobody waits for this long statement any more", "Send it again");
+const shuttingDown = refused("Postern is shutting down", "Connect again");
+const broke = refused(
+  "what reads long statements for Postern broke down over this one",
+  `${sendInParts}; tell whoever runs Postern`,
+);

@@ -122,7 +122,8 @@ export class Conversation {
 
   /** Before judge(): what that would keep other connections waiting for, or does not know yet. */
   async ready(text: string, state = this.state.sql): Promise<void> {
-    await this.parts.session.ahead?.(text, state);
+    const ahead = this.parts.session.ahead?.(text, state) ?? null;
+    if (ahead !== null) await this.gate.understood(ahead);
   }
 
   judge(text: string, state = this.state.sql): Judgement {

@@ -1,6 +1,6 @@
 /** Between a statement and the target: refuse, hold, record. What comes out may be forwarded, once. */
 import { PosternError } from "../../policy/errors.ts";
-import type { Hold, Session } from "../../policy/ports.ts";
+import type { Ahead, Hold, Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import { ErrorCode } from "./constants.ts";
 import { Refused } from "./refused.ts";
@@ -14,6 +14,8 @@ export class Gate {
   /** The client went by itself: what it waited for stays pending for a while, in case that it comes again. */
   #left = false;
   #recording = false;
+  /** Judging waits for it. */
+  #ahead: Ahead | null = null;
   #interrupted = false;
 
   constructor(private readonly session: Session) {}
@@ -37,8 +39,29 @@ export class Gate {
     }
   }
 
-  /** Ctrl-C: a statement that is held or being recorded answers that it was interrupted. False where there is none. */
+  /** Before judging. Throws Refused where it was interrupted meanwhile, and what `end()` was given. */
+  async understood(ahead: Ahead): Promise<void> {
+    [this.#ahead, this.#interrupted] = [ahead, false];
+    try {
+      await ahead.ready;
+    } finally {
+      this.#ahead = null;
+    }
+    if (this.#ended !== null) throw this.#ended;
+    if (!this.#interrupted) return;
+    const error = new PosternError(
+      "ApprovalRequired",
+      "interrupted: Postern had not understood it yet, and it was not sent",
+    );
+    throw new Refused(error, ErrorCode.interrupted);
+  }
+
+  /** Ctrl-C: a statement that waits here, or is being recorded, answers that it was interrupted. False where there is none. */
   interrupt(reason: string): boolean {
+    if (this.#ahead !== null) {
+      this.#ahead.cancel();
+      return this.#interrupted = true;
+    }
     if (this.#recording) return this.#interrupted = true;
     this.#hold?.withdraw(reason);
     return this.#hold !== null;
@@ -47,6 +70,7 @@ export class Gate {
   /** The connection ends: withdraws what is held, and everything that passes from now on rejects with `error`. */
   end(error: PosternError): void {
     this.#ended ??= error;
+    this.#ahead?.cancel();
     if (this.#hold !== null) this.#drop(this.#hold, error);
     this.#wake?.();
   }
@@ -91,10 +115,18 @@ export class Gate {
     try {
       const outcome = await this.#outcomeOf(hold);
       if (outcome.state !== "approved") throw new Refused(...refusal(outcome, hold, run));
+      await this.#judgeAgain(run);
       return await this.#record(run, hold.request.id);
     } finally {
       this.#hold = null;
     }
+  }
+
+  /** Rules go by time as well, and the catalog may have changed: what was askable may be refused by now. */
+  async #judgeAgain(run: StatementRun): Promise<void> {
+    await this.session.ahead?.(run.text, run.state)?.ready;
+    const { verdict, reason, rule, hint } = this.session.judge(run.text, run.state);
+    if (verdict === "deny") throw new Refused(new PosternError("PolicyDenied", reason, { rule, hint }));
   }
 
   async #outcomeOf(hold: Hold): Promise<Outcome> {

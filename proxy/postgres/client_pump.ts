@@ -16,7 +16,9 @@ import { Executor } from "./executor.ts";
 import { frameShape, fromClient, headerBytes, idle } from "./frames.ts";
 import { Held } from "./held.ts";
 import { Sender } from "./sender.ts";
-import type { Place, Runnable, Step } from "./steps.ts";
+import type { Place, Runnable, Step, Unready } from "./steps.ts";
+import { cancelledUnread } from "./waiting.ts";
+import { isOver, type Wait } from "./waits.ts";
 
 export interface ClientPumpDeps {
   readonly client: Stream;
@@ -33,14 +35,10 @@ export interface ClientPumpDeps {
   readonly now: () => number;
 }
 
-/** What the next message waits for. */
-type Wait = "ready" | "drained" | "copy" | "room" | "record" | "hold" | "end";
-
 /** Bytes of a waiting client that are read ahead, so that its going away is still noticed. */
 const readAheadBytes = 262_144;
-/** Messages that may wait for their records before reading stops, and the number at which it goes on. */
+/** Messages that may wait for their records before reading stops. */
 const outgoingMax = 4096;
-const outgoingLow = 1024;
 
 export class ClientPump {
   readonly #c: Conversation;
@@ -52,6 +50,8 @@ export class ClientPump {
   /** The message that waits. */
   #again: { type: number; frame: Uint8Array } | null = null;
   #held: Held | null = null;
+  /** What judging the message that waits has to wait for. */
+  #unready: Unready | null = null;
   #cancelling = 0;
   #nudged = false;
   #pumping = false;
@@ -113,11 +113,22 @@ export class ClientPump {
   cancelUnsent(): boolean {
     this.#held?.cancel();
     if (this.#held !== null) return true;
+    // Earlier messages of the same pipeline may run at the target, which is to be told, too.
+    const alone = this.#c.replies.length === 0;
+    if (this.#unready !== null) return this.#giveUp(this.#unready) && alone;
     let batch: number | null = null;
     for (const reply of this.#c.replies) if (reply.execution !== null) batch = reply.batch;
-    const taken = this.#executor.cancelRecording(batch);
     // What was sent of the same pipeline may run still, or its answer may lie in the target's buffer.
-    return taken && batch === null;
+    return this.#executor.cancelRecording(batch) && batch === null;
+  }
+
+  /** Nobody waits any more for what is not understood yet. */
+  #giveUp({ ahead, place }: Unready): true {
+    this.#wait = this.#unready = this.#again = null;
+    ahead.cancel();
+    this.#refuse(null, place, cancelledUnread(), "cancelled");
+    this.pump();
+    return true;
   }
 
   /** Nothing new goes out while a cancel is on its way: it must not hit a later statement. */
@@ -136,28 +147,15 @@ export class ClientPump {
     this.#closed = true;
     this.#sender.close();
     this.#held?.withdraw(reason);
+    this.#unready?.ahead.cancel();
   }
 
   #mayGoOn(): boolean {
     const c = this.#c;
     if (this.#closed || this.#cancelling > 0 || this.#sender.stalled) return false;
-    switch (this.#wait) {
-      case null:
-        if (c.outgoing.length >= outgoingMax) this.#wait = "room";
-        break;
-      case "drained":
-        if (c.drained(this.#side.kept)) this.#wait = null;
-        break;
-      case "copy":
-        if (c.copyIn || c.skipping || c.drained(null)) this.#wait = null;
-        break;
-      case "room":
-        if (c.outgoing.length <= outgoingLow) this.#wait = null;
-        break;
-      case "end":
-        if (c.outgoing.length === 0) this.#leave();
-        return false;
-    }
+    if (this.#wait === "end") return c.outgoing.length === 0 && this.#leave();
+    if (this.#wait === null && c.outgoing.length >= outgoingMax) this.#wait = "room";
+    else if (this.#wait !== null && isOver(this.#wait, c, this.#side.kept)) this.#wait = null;
     if (this.#wait === null) {
       this.#nudged = false;
       return true;
@@ -178,10 +176,10 @@ export class ClientPump {
 
   /** One message; false where none is complete. */
   #next(): boolean {
-    const again = this.#again;
-    if (again !== null) {
+    if (this.#again !== null) {
+      const { type, frame } = this.#again;
       this.#again = null;
-      this.#act(this.#side.step(again.type, again.frame), again.type, again.frame);
+      this.#act(this.#side.step(type, frame), type, frame);
       return true;
     }
     const bytes = this.#in.peek();
@@ -223,8 +221,10 @@ export class ClientPump {
       case "wait":
         if (step.until === "ready") {
           this.#waitFor("ready", type, frame);
-          return void step.ready.then(() => {
-            this.#wait = null;
+          this.#unready = step;
+          return void step.ahead.ready.then(() => {
+            if (this.#unready !== step) return;
+            this.#wait = this.#unready = null;
             this.pump();
           });
         }
@@ -284,16 +284,15 @@ export class ClientPump {
   #throttle(): void {
     const { client } = this.deps;
     const full = this.#sender.stalled || (this.#wait !== null && this.#in.size > readAheadBytes);
-    if (full !== client.isPaused()) {
-      if (full) client.pause();
-      else client.resume();
-    }
+    if (full === client.isPaused()) return;
+    if (full) client.pause();
+    else client.resume();
   }
 
   /** The client said goodbye: the target finishes what it has, and closes. */
-  #leave(): void {
-    this.#left = true;
+  #leave(): false {
+    this.#left = this.#closed = true;
     this.#sender.finish(terminate);
-    this.#closed = true;
+    return false;
   }
 }

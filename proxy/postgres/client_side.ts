@@ -127,7 +127,7 @@ export class ClientSide {
     const { c } = this;
     this.releaseKept();
     const text = decodeQuery(frame);
-    const wait = unsettled(c) ?? unready(this.session, text, c);
+    const wait = unsettled(c) ?? unready(this.session, text, c, "query");
     if (wait !== null) return wait;
     const judgement = this.session.judge(text, c.state);
     return this.#ruled(judgement, "query", text, [], () => {
@@ -149,7 +149,7 @@ export class ClientSide {
     const { c } = this;
     this.releaseKept();
     const { statement: name, text, types } = decodeParse(frame);
-    const wait = unsettled(c) ?? unready(this.session, text, c);
+    const wait = unsettled(c) ?? unready(this.session, text, c, "pipeline");
     if (wait !== null) return wait;
     const full = preparedLimit(c.statements, this.preparedMax, name, text);
     if (full !== null) {
@@ -213,7 +213,7 @@ export class ClientSide {
       return this.#send(frame, replyTo(c, "execute", { portal, execution, tainted: statement.tainted }));
     }
     const { statement } = portal;
-    const wait = unsettled(c) ?? unready(this.session, statement.text, c);
+    const wait = unsettled(c) ?? unready(this.session, statement.text, c, "pipeline");
     if (wait !== null) return wait;
     const judgement = this.session.judge(statement.text, c.state);
     return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, () => {

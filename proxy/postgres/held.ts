@@ -35,6 +35,7 @@ export class Held {
       const outcome = await hold.outcome;
       if (outcome.state !== "approved") return { refusal: refusalAfter(hold, outcome, this.#cancelled) };
       // Rules go by time as well, and the catalog may have changed: what was askable may be refused by now.
+      await session.ahead?.(run.text, run.state)?.ready;
       const again = session.judge(run.text, run.state);
       if (again.verdict !== "deny") return { approval: hold.request.id };
       return {

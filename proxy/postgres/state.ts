@@ -5,7 +5,7 @@ import { type Conversation, type Outgoing, replyTo } from "./conversation.ts";
 import { Execution } from "./execution.ts";
 import { decodeTextRow } from "./decode.ts";
 import { failedTransaction } from "./frames.ts";
-import type { Step } from "./steps.ts";
+import type { Place, Step } from "./steps.ts";
 import { bind, closeNamed, execute, parse, query } from "./encode.ts";
 
 const text = "SHOW search_path";
@@ -64,7 +64,12 @@ export function unsettled(c: Conversation): Step | null {
 }
 
 /** null where `text` can be judged now, without keeping others waiting. */
-export function unready(session: Pick<Session, "ahead">, text: string, c: Conversation): Step | null {
-  const ready = session.ahead?.(text, c.state) ?? null;
-  return ready === null ? null : { kind: "wait", until: "ready", ready };
+export function unready(
+  session: Pick<Session, "ahead">,
+  text: string,
+  c: Conversation,
+  place: Place,
+): Step | null {
+  const ahead = session.ahead?.(text, c.state) ?? null;
+  return ahead === null ? null : { kind: "wait", until: "ready", ahead, place };
 }

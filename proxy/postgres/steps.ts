@@ -1,5 +1,6 @@
 /** What is to be done with one message of a client's. */
 import type { PosternError } from "../../policy/errors.ts";
+import type { Ahead } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import type { Outgoing } from "./conversation.ts";
 import type { Execution } from "./execution.ts";
@@ -12,6 +13,13 @@ export interface Runnable {
   readonly kind: "run" | "hold";
   readonly run: StatementRun;
   readonly prepare: () => Prepared;
+  readonly place: Place;
+}
+
+export interface Unready {
+  readonly kind: "wait";
+  readonly until: "ready";
+  readonly ahead: Ahead;
   readonly place: Place;
 }
 
@@ -30,9 +38,9 @@ export type Step =
   }
   /**
    * Look at the message again when everything before it is answered, or (`copy`) when the target asks for COPY
-   * data, or (`ready`) once `ready` settles. `items` are Postern's own messages.
+   * data, or (`ready`) once `ahead` is ready. `items` are Postern's own messages.
    */
-  | { readonly kind: "wait"; readonly until: "ready"; readonly ready: Promise<void> }
+  | Unready
   | { readonly kind: "wait"; readonly until: "drained" | "copy"; readonly items?: readonly Outgoing[] }
   | { readonly kind: "terminate" };
 

@@ -2,7 +2,7 @@
 import { PosternError } from "../../policy/errors.ts";
 import type { AccessWait } from "../../policy/grant_ports.ts";
 import type { Hold, SignIn } from "../../policy/ports.ts";
-import { notice, sqlState } from "./errors.ts";
+import { notice, sqlState, toClient } from "./errors.ts";
 
 /** `14:03:20 UTC (2 min)` */
 export function untilText(deadlineAt: number, now: number): string {
@@ -49,6 +49,13 @@ export function cancelledUnsent(): PosternError {
     "ApprovalRequired",
     "canceling statement due to user request; it was recorded and not sent",
   );
+}
+
+/** The cancel came while Postern was still reading a long text. Not recorded: what it is was not known. */
+export function cancelledUnread(): Uint8Array {
+  const what =
+    "canceling statement due to user request; Postern had not understood it yet, and it was not sent";
+  return toClient(new PosternError("ApprovalRequired", what), { sqlState: sqlState.queryCanceled });
 }
 
 export interface HoldRefusal {

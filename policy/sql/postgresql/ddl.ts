@@ -123,6 +123,11 @@ export function definitionChange(node: Node): Named | undefined {
 /** Notes the tables named anywhere in the statement as written, and objects where one has masked columns. */
 export function noteDefined(node: Node, kind: StatementKind, walk: Walk): void {
   const relations = new Set<Relation>();
+  // It puts rows in the order of an index: all tables' that were, where it names none.
+  const orders = as(node, "ClusterStmt");
+  if (orders !== undefined && orders.relation === undefined && walk.masks.any) {
+    objectOrder("all tables", walk);
+  }
   for (const name of namesWithin(node)) {
     const relation = name.schemaname === undefined
       ? walk.catalog.unqualified(name.relname ?? "", walk.path)
@@ -131,15 +136,26 @@ export function noteDefined(node: Node, kind: StatementKind, walk: Walk): void {
   }
   for (const relation of relations) {
     walk.found.use(relation, "write");
-    if (kind !== "ddl" || !isTainted(walk.definitions.relation(relation, walk.found))) continue;
     const full = `${relation.schema}.${relation.name}`;
+    const changes = kind === "ddl" || orders !== undefined;
+    if (!changes || !isTainted(walk.definitions.relation(relation, walk.found))) continue;
+    if (orders !== undefined) objectOrder(full, walk);
     walk.found.murky = true;
+    if (kind !== "ddl") continue;
     walk.found.object(
       "masked-ddl",
       `it changes or builds on ${full}, whose masked columns could slip out of sight`,
       "Schema changes of tables with masked columns go through migrations, past Postern",
     );
   }
+}
+
+function objectOrder(what: string, walk: Walk): void {
+  walk.found.object(
+    "masked-order",
+    `it puts the rows of ${what} in the order of an index, which may be a masked column's`,
+    "Such work on tables with masked columns goes through migrations, past Postern",
+  );
 }
 
 function namesWithin(node: Node): RangeVar[] {

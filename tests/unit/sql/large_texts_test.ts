@@ -52,3 +52,51 @@ Deno.test("a text that is not understood in time is refused, and the next ones a
     await largeTexts.close();
   }
 });
+
+const long = (n: number) => `INSERT INTO orders (id) VALUES ${"(1), ".repeat(9_000)}(${n})`;
+
+Deno.test("whoever leaves gets an answer at once, and the others theirs", async () => {
+  const largeTexts = new LargeTexts(() => assert.fail("nothing goes wrong"));
+  try {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const answers = [
+      largeTexts.analyse(question(long(1)), first.signal),
+      largeTexts.analyse(question(long(2)), second.signal),
+      largeTexts.analyse(question(long(3))),
+    ] as const;
+    second.abort();
+    first.abort();
+    for (const answer of [await answers[1], await answers[0]]) {
+      assert.ok("refused" in answer);
+      assert.match(answer.refused.reason, /nobody waits/);
+    }
+    const last = await answers[2];
+    assert.ok(!("refused" in last), "the Worker is started again for who still waits");
+    const gone = await largeTexts.analyse(question(long(4)), AbortSignal.abort());
+    assert.ok("refused" in gone);
+  } finally {
+    await largeTexts.close();
+  }
+});
+
+Deno.test("a Worker that does not begin is no text that was not understood", async () => {
+  const largeTexts = new LargeTexts(() => {}, 10_000, 0);
+  try {
+    const answer = await largeTexts.analyse(question(long(1)));
+    assert.ok("refused" in answer);
+    assert.match(answer.refused.reason, /did not begin to read this long statement within 0 s/);
+    assert.match(answer.refused.hint, /again in a moment/);
+  } finally {
+    await largeTexts.close();
+  }
+});
+
+Deno.test("what waits at the end is told that Postern is shutting down", async () => {
+  const largeTexts = new LargeTexts(() => {});
+  const answers = [1, 2].map((n) => largeTexts.analyse(question(long(n))));
+  await largeTexts.close();
+  for (const answer of await Promise.all(answers)) {
+    assert.ok("refused" in answer);
+    assert.match(answer.refused.reason, /shutting down/);
+  }
+});
