@@ -124,7 +124,8 @@ export class Gate {
 
   /** Rules go by time as well, and the catalog may have changed: what was askable may be refused by now. */
   async #judgeAgain(run: StatementRun): Promise<void> {
-    await this.session.ahead?.(run.text, run.state)?.ready;
+    const ahead = this.session.ahead?.(run.text, run.state) ?? null;
+    if (ahead !== null) await this.understood(ahead);
     const { verdict, reason, rule, hint } = this.session.judge(run.text, run.state);
     if (verdict === "deny") throw new Refused(new PosternError("PolicyDenied", reason, { rule, hint }));
   }

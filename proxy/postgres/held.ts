@@ -1,6 +1,6 @@
 /** One statement's wait for a person: notices at once and then periodically, and the end of it. */
 import { asPosternError, PosternError } from "../../policy/errors.ts";
-import type { Hold, Session } from "../../policy/ports.ts";
+import type { Ahead, Hold, Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import { holdNotice, type HoldRefusal, passNotice, refusalAfter } from "./waiting.ts";
 
@@ -15,6 +15,8 @@ export type HeldOutcome = { readonly approval: string } | { readonly refusal: Ho
 
 export class Held {
   #hold: Hold | null = null;
+  /** Judging it again waits for it. */
+  #ahead: Ahead | null = null;
   #cancelled = false;
   #withdrawn: string | null = null;
 
@@ -35,7 +37,8 @@ export class Held {
       const outcome = await hold.outcome;
       if (outcome.state !== "approved") return { refusal: refusalAfter(hold, outcome, this.#cancelled) };
       // Rules go by time as well, and the catalog may have changed: what was askable may be refused by now.
-      await session.ahead?.(run.text, run.state)?.ready;
+      await (this.#ahead = session.ahead?.(run.text, run.state) ?? null)?.ready;
+      if (this.#withdrawn !== null) return { refusal: refusalAfter(hold, outcome, this.#cancelled) };
       const again = session.judge(run.text, run.state);
       if (again.verdict !== "deny") return { approval: hold.request.id };
       return {
@@ -59,5 +62,6 @@ export class Held {
   withdraw(reason: string): void {
     this.#withdrawn ??= reason;
     this.#hold?.withdraw(reason);
+    this.#ahead?.cancel();
   }
 }

@@ -133,7 +133,8 @@ const run = (verdict: Judgement["verdict"]): StatementRun => ({
 });
 
 function gateOf(session: Partial<Session>) {
-  return new Gate({ record: () => Promise.resolve("id"), ...session } as Session);
+  const judge = () => judgement(statement("UPDATE"));
+  return new Gate({ record: () => Promise.resolve("id"), judge, ...session } as Session);
 }
 
 function holdOf() {
@@ -170,6 +171,13 @@ Deno.test("gate: nothing passes unrecorded, refused, undecided, or once the conn
   resolve({ state: "approved", by: "ada", reason: "" });
   assert.equal(await passing, "by r1");
   assert.equal(approved.interrupt("nobody waits"), false);
+  const late = holdOf();
+  late.resolve({ state: "approved", by: "ada", reason: "" });
+  const refused = gateOf({
+    hold: () => Promise.resolve(late.hold),
+    judge: () => ({ ...judgement(statement("UPDATE")), verdict: "deny", reason: "not any more" }),
+  });
+  await assert.rejects(refused.pass(run("approve")), /not any more/);
   for (const early of [true, false]) {
     const other = holdOf();
     const gate = gateOf({ hold: () => Promise.resolve(other.hold) });
