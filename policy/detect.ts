@@ -7,6 +7,7 @@ import { type CountryCode, isValidPhoneNumber } from "libphonenumber-js";
 import isEmailUntyped from "validator/lib/isEmail.js";
 import isIbanUntyped from "validator/lib/isIBAN.js";
 import isLuhnUntyped from "validator/lib/isLuhnNumber.js";
+import { isIssued } from "./card_issuers.ts";
 import { maskText } from "./mask_text.ts";
 
 const isEmail: (text: string) => boolean = isEmailUntyped.default;
@@ -107,9 +108,6 @@ function windows(
   return found;
 }
 
-/** Issuer prefixes of the large networks; with Luhn, one of about fifty random 16-digit numbers passes. */
-const cardPrefix =
-  /^(?:4|5[0-8]|6[0-9]|3[47]|3[68]|39|30[0-59]|35(?:2[89]|[3-8])|22(?:2[1-9]|[3-9])|2[3-6]|27[01]|2720|81)/;
 /** As people write them: in one, in fours, in halves, or 4-6-5 and 4-6-4; lists of numbers look otherwise. */
 const cardShape =
   /^(?:\d{13,19}|\d{4}([ .\-\u00a0])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ .\-\u00a0])\d{6}\2\d{4,5}|\d{8}([ .\-\u00a0])\d{8})$/;
@@ -124,16 +122,19 @@ function cards(text: string, groups: readonly Group[]): Hit[] {
     for (const { end, last } of windows(text, groups, first, { min: 13, max: 19, joins: cardGap })) {
       const written = text.slice(start, end);
       const digits = digitsOf(written);
-      if (
-        !cardShape.test(written) || !cardPrefix.test(digits) || !standsAlone(text, start, end) ||
-        !isLuhn(digits)
-      ) continue;
+      if (!cardShape.test(written) || !isIssued(digits) || !standsAlone(text, start, end)) continue;
+      if (isFraction(text, start, end) || !isLuhn(digits)) continue;
       hits.push({ kind: "card", start, end });
       first = last;
       break;
     }
   }
   return hits;
+}
+
+/** A part of a decimal number. */
+function isFraction(text: string, start: number, end: number): boolean {
+  return /\d\.$/.test(text.slice(Math.max(0, start - 2), start)) || /^\.\d/.test(text.slice(end, end + 2));
 }
 
 /** Two letters and two digits, then up to 30 letters and digits, in groups parted by single blanks. */
@@ -210,7 +211,7 @@ function phones(text: string, groups: readonly Group[], country: CountryCode | u
     const group = groups[first];
     if (group === undefined) break;
     const start = phoneStart(text, group.start);
-    const international = text.charAt(start) === "+" || text.startsWith("00", group.start);
+    const international = text.charAt(start) === "+" || isDialledAbroad(text, group);
     if (!international && country === undefined) continue;
     for (const { end, last } of windows(text, groups, first, { min: 7, max: 17, joins: phoneGap })) {
       if (!standsAlone(text, start, end)) continue;
@@ -223,6 +224,13 @@ function phones(text: string, groups: readonly Group[], country: CountryCode | u
     }
   }
   return hits;
+}
+
+/** `0049…`, `00 49…`, `001…`; not within a decimal, a time, a longer code or a list of numbers. */
+function isDialledAbroad(text: string, { start, end }: Group): boolean {
+  const digits = text.slice(start, end);
+  if (!/^00(?:$|[17]$|[1-9]\d)/.test(digits)) return false;
+  return !/\d[.:]$|[\p{L}\p{N}]-$|\d[ \u00a0]$/u.test(text.slice(Math.max(0, start - 2), start));
 }
 
 /** A `+` or `(` right before the first digit belongs to the number. */

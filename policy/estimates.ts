@@ -4,7 +4,8 @@
  * that fails does.
  */
 import type { PolicyInForce } from "./in_force.ts";
-import type { Ahead, TargetQuery } from "./ports.ts";
+import type { Ahead } from "./ahead.ts";
+import type { TargetQuery } from "./ports.ts";
 import type { Place } from "./rules.ts";
 import type { SessionAnalyst } from "./session_analyst.ts";
 import type { Dialect, Estimate, NotUnderstood, Understood } from "./sql/dialect.ts";

@@ -1,4 +1,5 @@
 /** What policy offers to, and asks of, the outside: proxy/ and ui/ see policy only through these. */
+import type { Ahead } from "./ahead.ts";
 import type { Decision } from "./approval/review.ts";
 import type { PosternError } from "./errors.ts";
 import type { Watcher } from "./watch.ts";
@@ -136,14 +137,6 @@ export interface Hold {
   withdraw(reason: string): void;
   /** The client went away and may come again: the request stays for a while. After an outcome it does nothing. */
   leave(reason: string): void;
-}
-
-/** Judging has to wait for something. */
-export interface Ahead {
-  /** Settles when it need not wait any longer. Never rejects. */
-  readonly ready: Promise<void>;
-  /** Nobody waits for it any more: `ready` settles soon, and no more is done for it. */
-  cancel(): void;
 }
 
 /** An admitted connection. The data path asks it about every statement. */

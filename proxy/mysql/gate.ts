@@ -1,6 +1,7 @@
 /** Between a statement and the target: refuse, hold, record. What comes out may be forwarded, once. */
 import { PosternError } from "../../policy/errors.ts";
-import type { Ahead, Hold, Session } from "../../policy/ports.ts";
+import type { Ahead } from "../../policy/ahead.ts";
+import type { Hold, Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import { ErrorCode } from "./constants.ts";
 import { Refused } from "./refused.ts";

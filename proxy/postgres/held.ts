@@ -1,6 +1,7 @@
 /** One statement's wait for a person: notices at once and then periodically, and the end of it. */
 import { asPosternError, PosternError } from "../../policy/errors.ts";
-import type { Ahead, Hold, Session } from "../../policy/ports.ts";
+import type { Ahead } from "../../policy/ahead.ts";
+import type { Hold, Session } from "../../policy/ports.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import { holdNotice, type HoldRefusal, passNotice, refusalAfter } from "./waiting.ts";
 

@@ -1,6 +1,6 @@
 /** What is to be done with one message of a client's. */
 import type { PosternError } from "../../policy/errors.ts";
-import type { Ahead } from "../../policy/ports.ts";
+import type { Ahead } from "../../policy/ahead.ts";
 import type { StatementRun } from "../../policy/types.ts";
 import type { Outgoing } from "./conversation.ts";
 import type { Execution } from "./execution.ts";

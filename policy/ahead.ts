@@ -1,0 +1,7 @@
+/** Judging has to wait for something. */
+export interface Ahead {
+  /** Settles when it need not wait any longer. Never rejects. */
+  readonly ready: Promise<void>;
+  /** Nobody waits for it any more: `ready` settles soon, and no more is done for it. */
+  cancel(): void;
+}
