@@ -159,9 +159,6 @@ export const migrations: readonly (readonly string[])[] = [
     `CREATE INDEX node_questions_open ON node_questions (node) WHERE NOT taken`,
   ],
   [
-    `CREATE INDEX approvals_denied ON approvals (digest) WHERE state = 'denied'`,
-  ],
-  [
     // The record in parts by time (see parts.ts). What is there becomes the first one, with its indexes.
     `ALTER TABLE events RENAME TO events_0`,
     `ALTER INDEX events_pkey RENAME TO events_0_pkey`,
@@ -189,6 +186,9 @@ export const migrations: readonly (readonly string[])[] = [
     `CREATE INDEX events_rare_type ON events (type, sequence)
        WHERE type NOT IN ('statement.judged', 'statement.finished')`,
     `ALTER TABLE events ATTACH PARTITION events_0 FOR VALUES FROM (MINVALUE) TO (MAXVALUE)`,
+  ],
+  [
+    `CREATE INDEX approvals_denied ON approvals (digest) WHERE state = 'denied'`,
   ],
 ];
 

@@ -1,7 +1,7 @@
 /** Journals to test with: a data folder that is copied instead of created, and events to put in. */
 import { openEmbedded } from "../../policy/store/embedded_database.ts";
 import { openJournal } from "../../policy/store/journal.ts";
-import { migrate } from "../../policy/store/migrations.ts";
+import { migrate, migrations } from "../../policy/store/migrations.ts";
 import { dashboardAction } from "../../policy/audit/events.ts";
 import type { EvidenceJournal, KeptRecord } from "../../policy/ports.ts";
 import type { EventDraft } from "../../policy/types.ts";
@@ -13,8 +13,10 @@ import { template } from "./daemons.ts";
  * it is made of. Without a key: each Postern on a copy makes its own.
  */
 async function makeTemplate(): Promise<string> {
-  const parts = ["deno.lock", "policy/store/migrations.ts", "policy/store/embedded_database.ts"];
+  const parts = ["deno.lock", "policy/store/embedded_database.ts"];
   const texts = parts.map((path) => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)));
+  // As they are loaded: their file may have changed since this process began.
+  texts.push(JSON.stringify(migrations));
   const name = `store-${hash("sha256", texts.join(), "hex").slice(0, 16)}`;
   return await template(name, [], async (work) => {
     const database = await openEmbedded(work);
