@@ -24,13 +24,18 @@ export type Unusual =
     readonly target: string;
     readonly session: string;
   }
-  /** They had sessions on many days of the last month, and none at this hour. `at` is when it started. */
+  /** They had many sessions in the last month, and none at about this hour of the day. */
   | {
     readonly kind: "hour";
     readonly person: string;
-    readonly target: string;
-    readonly session: string;
+    /** When the first session in it started. */
     readonly at: number;
+    readonly sessions: number;
+    /** The first of them, and its target. */
+    readonly session: string;
+    readonly target: string;
+    /** Hours of the day in which they had sessions, ascending, 0 to 23, counted from `from`. */
+    readonly usual: readonly number[];
   }
   | {
     readonly kind: "rows";
@@ -59,6 +64,11 @@ export interface OverviewFigures {
   /** Statements that touched masked columns, of the newest `lookedAt` events. */
   readonly masked: number;
   readonly unusual: readonly Unusual[];
+  /**
+   * Statements are counted in the search index, which follows the record: how many events it is behind, and up to
+   * when it counts; null where it has come to no event yet.
+   */
+  readonly behind: { readonly events: number; readonly countedTo: number | null };
   /** How many of the newest events were opened for what is in no index: masked columns and large results. */
   readonly lookedAt: number;
 }

@@ -31,6 +31,7 @@ export async function countDay(db: Database, { from, to: wanted }: OverviewAsked
       ...await unusualHours(db, from, to),
       ...await largeResults(db, first, day),
     ],
+    behind: await indexBehind(db),
     lookedAt: EVENTS_MAX,
   };
 }
@@ -69,6 +70,21 @@ async function countHours(
     };
   });
   return [hours, Number(people?.[0] ?? 0)];
+}
+
+async function indexBehind(db: Database): Promise<OverviewFigures["behind"]> {
+  const [row] = await db.query({
+    text: `SELECT (coalesce((SELECT max(sequence) FROM events), 0) - sequence)::text,
+             (SELECT at FROM events WHERE events.sequence <= cursors.sequence
+              ORDER BY events.sequence DESC LIMIT 1)::text
+           FROM cursors WHERE name = 'search'`,
+    values: [],
+  });
+  const [events, countedTo] = row ?? [];
+  return {
+    events: Math.max(0, Number(events ?? 0)),
+    countedTo: countedTo == null ? null : Number(countedTo),
+  };
 }
 
 async function countHolds(db: Database, day: readonly string[]): Promise<OverviewFigures["holds"]> {
@@ -148,29 +164,39 @@ async function firstTimes(db: Database, day: readonly string[]): Promise<Unusual
   }));
 }
 
-/** By hours from `from`, so that they are those of whoever asks; an hour next to a usual one is usual. */
+/** Persons and hours. By hours from `from`, so that they are those of whoever asks; next to a usual one is usual. */
 async function unusualHours(db: Database, from: number, to: number): Promise<Unusual[]> {
   const hour = (column: string) =>
     `((((${column} - $1::int8) % 86400000) + 86400000) % 86400000) / ${HOUR_MS}`;
+  const apart = "abs(usual.hour - now.hour)";
   const rows = await db.query({
-    text: `SELECT person, target, id, started_at::text FROM sessions AS now
-           WHERE started_at >= $1::int8 AND started_at < $2::int8
-             AND (SELECT count(*) FROM sessions AS before WHERE before.person = now.person
-                  AND before.started_at >= $3::int8 AND before.started_at < $1::int8) >= ${SESSIONS_USUAL}
-             AND NOT EXISTS (
-               SELECT FROM sessions AS before WHERE before.person = now.person
-                 AND before.started_at >= $3::int8 AND before.started_at < $1::int8
-                 AND least(abs(${hour("before.started_at")} - ${hour("now.started_at")}),
-                           24 - abs(${hour("before.started_at")} - ${hour("now.started_at")})) <= 1)
-           ORDER BY started_at LIMIT ${UNUSUAL_MAX}`,
+    text: `WITH now AS (
+             SELECT person, ${hour("started_at")} AS hour, min(started_at) AS at, count(*) AS sessions,
+               (array_agg(id ORDER BY started_at))[1] AS session,
+               (array_agg(target ORDER BY started_at))[1] AS target
+             FROM sessions WHERE started_at >= $1::int8 AND started_at < $2::int8 GROUP BY 1, 2
+           ), usual AS (
+             SELECT person, ${hour("started_at")} AS hour, count(*) AS sessions FROM sessions
+             WHERE started_at >= $3::int8 AND started_at < $1::int8 AND person IN (SELECT person FROM now)
+             GROUP BY 1, 2
+           )
+           SELECT person, at::text, sessions::text, session, target,
+             (SELECT string_agg(hour::text, ',' ORDER BY hour) FROM usual WHERE usual.person = now.person)
+           FROM now
+           WHERE (SELECT sum(sessions) FROM usual WHERE usual.person = now.person) >= ${SESSIONS_USUAL}
+             AND NOT EXISTS (SELECT FROM usual
+               WHERE usual.person = now.person AND least(${apart}, 24 - ${apart}) <= 1)
+           ORDER BY at LIMIT ${UNUSUAL_MAX}`,
     values: [String(from), String(to), String(from - MONTH_MS)],
   });
-  return rows.map(([person, target, session, at]) => ({
+  return rows.map(([person, at, sessions, session, target, usual]) => ({
     kind: "hour",
     person: person!,
-    target: target!,
-    session: session!,
     at: Number(at),
+    sessions: Number(sessions),
+    session: session!,
+    target: target!,
+    usual: (usual ?? "").split(",").map(Number),
   }));
 }
 

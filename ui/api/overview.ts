@@ -34,7 +34,7 @@ export function overviewRoute({ journal, live, approvals, health, clock }: Dashb
     const body: Overview = {
       ...figures,
       hours: [...figures.hours],
-      unusual: [...figures.unusual],
+      unusual: figures.unusual.map((one) => one.kind === "hour" ? { ...one, usual: [...one.usual] } : one),
       now,
       from,
       live: (await live.ids()).length,

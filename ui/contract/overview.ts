@@ -6,7 +6,15 @@ const where = { ...who, target: z.string(), session: z.string() };
 
 export const unusualSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("first-time"), ...where }),
-  z.strictObject({ kind: z.literal("hour"), ...where, at: z.number() }),
+  z.strictObject({
+    kind: z.literal("hour"),
+    ...where,
+    /** When the first session in that hour started, and how many there were. */
+    at: z.number(),
+    sessions: z.number(),
+    /** Hours of the day, counted from `from`. */
+    usual: z.array(z.number()),
+  }),
   z.strictObject({ kind: z.literal("rows"), ...where, rows: z.number(), sequence: z.number() }),
   z.strictObject({ kind: z.literal("refusals"), ...who, refusals: z.number() }),
 ]);
@@ -40,6 +48,8 @@ export const overviewSchema = z.strictObject({
   }),
   masked: z.number(),
   unusual: z.array(unusualSchema),
+  /** How many events the counts of statements are behind the record, and up to when they count. */
+  behind: z.strictObject({ events: z.number(), countedTo: z.number().nullable() }),
   lookedAt: z.number(),
   health: z.strictObject({
     at: z.number(),

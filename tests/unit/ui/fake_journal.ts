@@ -97,7 +97,9 @@ export class FakeJournal implements EvidenceJournal {
   /** Nothing happened today: counting is the store's own business. */
   overview(): ReturnType<EvidenceJournal["overview"]> {
     const holds = { asked: 0, approved: 0, denied: 0, expired: 0, withdrawn: 0, medianWaitMs: null };
-    return Promise.resolve({ hours: [], people: 0, sessions: 0, holds, masked: 0, unusual: [], lookedAt: 0 });
+    const behind = { events: 0, countedTo: null };
+    const counts = { people: 0, sessions: 0, masked: 0, lookedAt: 0 };
+    return Promise.resolve({ ...counts, hours: [], holds, unusual: [], behind });
   }
 
   /** Those that the filter's plain members fit; words and templates are the store's own business. */

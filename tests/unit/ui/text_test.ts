@@ -7,6 +7,7 @@ import {
   bytes,
   counted,
   duration,
+  hoursText,
   left,
   listed,
   offset,
@@ -119,4 +120,11 @@ Deno.test("a statement that is spread out keeps every token, in order", () => {
   ];
   const lines = spreadOut(tokens).map((line) => line.map(([, text]) => text).join(""));
   assert.deepEqual(lines, ["SELECT a, (b + 1) -- why\n", "FROM t ", "WHERE x = 'a  b' ", "  AND y"]);
+});
+
+Deno.test("hours are told in stretches, over midnight, too", () => {
+  assert.equal(hoursText([9, 10, 11, 14]), "9–12, 14–15");
+  assert.equal(hoursText([9, 10, 12]), "9–13", "an hour between two is no pause");
+  assert.equal(hoursText([0, 1, 22, 23]), "22–2");
+  assert.equal(hoursText([5]), "5–6");
 });

@@ -37,6 +37,33 @@ function pad(number: number): string {
   return String(number).padStart(2, "0");
 }
 
+const wholeHour = (hour: number): string => `${pad(((hour % 24) + 24) % 24)}:00`;
+
+/** `03:00–04:00`: the hour of the day in which this moment is. */
+export function hourOf(at: number): string {
+  const hour = new Date(at).getHours();
+  return `${wholeHour(hour)}–${wholeHour(hour + 1)}`;
+}
+
+/** `9–12, 14–18`: stretches of the day, of the hours (0 to 23, ascending) that are in them. */
+export function hoursText(hours: readonly number[]): string {
+  const stretches: { from: number; to: number }[] = [];
+  for (const hour of hours) {
+    const last = stretches.at(-1);
+    // An hour between two is no pause.
+    if (last !== undefined && hour - last.to <= 1) last.to = hour + 1;
+    else stretches.push({ from: hour, to: hour + 1 });
+  }
+  const [first] = stretches;
+  const last = stretches.at(-1);
+  if (first !== undefined && last !== undefined && first !== last && first.from + 24 - last.to <= 1) {
+    // Over midnight.
+    first.from = last.from;
+    stretches.pop();
+  }
+  return stretches.map(({ from, to }) => `${from}–${to}`).join(", ");
+}
+
 const clockFormat = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",

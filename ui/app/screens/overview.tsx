@@ -3,7 +3,8 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import type { Overview, Unusual } from "../../contract.ts";
 import { Badge, FocusHeading, Time } from "../parts/basics.tsx";
-import { count, counted, duration, zone } from "../parts/format.ts";
+import { count, counted, duration, hourOf, hoursText, zone } from "../parts/format.ts";
+import { icons } from "../parts/icons.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { get } from "../state/api.ts";
@@ -72,6 +73,7 @@ function Day({ day }: { day: Overview }) {
           statements touched masked columns
         </Tile>
       </dl>
+      <Behind day={day} />
       <HourChart hours={day.hours} from={day.from} />
       <div class="overview-halves">
         <section aria-label="Unusual">
@@ -80,7 +82,7 @@ function Day({ day }: { day: Overview }) {
             <ul class="unusual">
               {day.unusual.map((one, at) => (
                 <li key={at}>
-                  <Odd one={one} />
+                  <Odd one={one} from={day.from} />
                 </li>
               ))}
             </ul>
@@ -94,6 +96,21 @@ function Day({ day }: { day: Overview }) {
         {count(day.lookedAt)} events.
       </p>
     </>
+  );
+}
+
+/** What is counted in the search index, where that has not caught up with the record. */
+function Behind({ day: { behind: { events, countedTo } } }: { day: Overview }) {
+  if (events === 0) return null;
+  return (
+    <p class="notice hold" role="status">
+      {icons.warn}
+      Statements are counted {countedTo === null ? "from none yet" : (
+        <>
+          up to <Time at={countedTo} />
+        </>
+      )}: {counted(events, "event")} of the record {events === 1 ? "is" : "are"} still to be counted.
+    </p>
   );
 }
 
@@ -123,7 +140,11 @@ const oddWords: Readonly<Record<Unusual["kind"], string>> = {
   refusals: "Many refusals",
 };
 
-function Odd({ one }: { one: Unusual }) {
+const ascending = (one: number, other: number): number => one - other;
+
+function Odd({ one, from }: { one: Unusual; from: number }) {
+  // Where the day does not begin at midnight: what is usual is counted from there.
+  const firstHour = new Date(from).getHours();
   return (
     <>
       <Badge tone={one.kind === "refusals" ? "deny" : "info"}>{oddWords[one.kind]}</Badge>
@@ -142,7 +163,9 @@ function Odd({ one }: { one: Unusual }) {
           : one.kind === "hour"
           ? (
             <>
-              connected to <Marked text={one.target} /> at <Time at={one.at} />, as never in the last month
+              {hourOf(one.at)}, usually{" "}
+              {hoursText(one.usual.map((hour) => (hour + firstHour) % 24).sort(ascending))}:{" "}
+              {counted(one.sessions, "session")}, the first on <Marked text={one.target} />
             </>
           )
           : (
