@@ -139,7 +139,9 @@ const looks: readonly { readonly name: string; readonly look: Look; readonly con
   { name: "light", look: { theme: "light" } },
   { name: "dark", look: { theme: "dark" } },
   { name: "contrast", look: { theme: "dark" }, contrast: true },
+  { name: "contrast-light", look: { theme: "light" }, contrast: true },
   { name: "phone", look: { theme: "light", width: 360, height: 740 } },
+  { name: "phone-dark", look: { theme: "dark", width: 360, height: 740 } },
 ];
 
 for (const { name, look, contrast } of looks) {
@@ -163,6 +165,67 @@ for (const { name, look, contrast } of looks) {
     assert.deepEqual(found, []);
   });
 }
+
+/**
+ * What can be operated and was not reached by Tab, and what was reached without showing it. Of radio buttons one is
+ * reached and the others by arrow keys; a modal dialog's page is not to be reached.
+ */
+async function missedByTab(page: Page): Promise<string[]> {
+  const count = await page.evaluate(() => {
+    const root = document.querySelector("dialog[open]") ?? document;
+    const all = [
+      ...root.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']"),
+    ];
+    const usable = all.filter((one) =>
+      one.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true }) &&
+      !one.matches(":disabled")
+    );
+    for (const one of usable) (one as HTMLElement).dataset.operable = "missed";
+    (document.activeElement as HTMLElement | null)?.blur();
+    return usable.length;
+  });
+  for (let tab = 0; tab < count * 2 + 5; tab++) {
+    await page.keyboard.press("Tab");
+    const left = await page.evaluate(() => {
+      const one = document.activeElement as HTMLElement | null;
+      if (one?.dataset.operable !== undefined) {
+        const { outlineStyle, outlineWidth } = getComputedStyle(one);
+        const seen = outlineStyle !== "none" && parseFloat(outlineWidth) > 0;
+        one.dataset.operable = seen ? "reached" : "unseen";
+        const { name, type } = one as HTMLInputElement;
+        if (type === "radio") {
+          for (const other of document.querySelectorAll<HTMLElement>(`input[name="${name}"]`)) {
+            other.dataset.operable = "reached";
+          }
+        }
+      }
+      return document.querySelectorAll("[data-operable='missed']").length;
+    });
+    if (left === 0) break;
+  }
+  return await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>("[data-operable]")].filter((one) =>
+      one.dataset.operable !== "reached"
+    ).map((one) => `${one.dataset.operable}: ${one.outerHTML.slice(0, 160)}`)
+  );
+}
+
+dashboardTest(
+  "everything that can be operated is reached by Tab, and shows that it is: on every screen",
+  async (test, browser) => {
+    await fill(test);
+    const found: string[] = [];
+    for (const person of [ada, grace, alex]) {
+      const page = await pageOf(browser, test, person);
+      for (const screen of screens.filter((screen) => screen.person === person)) {
+        await screen.open(page, test);
+        found.push(...(await missedByTab(page)).map((one) => `${screen.name}: ${one}`));
+      }
+      await page.context().close();
+    }
+    assert.deepEqual(found, []);
+  },
+);
 
 dashboardTest(
   "the page keeps its own security policy, and asks nobody else for anything",

@@ -35,7 +35,7 @@ export interface RealTest {
   page(person: Person, path: string, look?: Look): Promise<Page>;
   /** A psql session of this person, signed in with a one-time password. */
   psql(person: Person, target?: string): Promise<PsqlSession>;
-  /** Nothing that axe objects to, nothing wider than the window; and pictures in light, dark and phone width. */
+  /** Nothing that axe objects to, nothing wider than the window; and pictures in every theme and at phone width. */
   looks(page: Page, name: string): Promise<void>;
   step(name: string, body: () => Promise<void>): Promise<void>;
 }
@@ -158,14 +158,18 @@ export async function looks(page: Page, name: string): Promise<void> {
       ["light", "light", size.width, size.height],
       ["dark", "dark", size.width, size.height],
       ["phone", "light", 360, 740],
+      ["phone-dark", "dark", 360, 740],
+      ["contrast", "light", size.width, size.height],
+      ["contrast-dark", "dark", size.width, size.height],
     ] as const
   ) {
-    await page.emulateMedia({ colorScheme: theme });
+    const contrast = look.startsWith("contrast") ? "more" : "no-preference";
+    await page.emulateMedia({ colorScheme: theme, contrast });
     await page.setViewportSize({ width, height });
     found.push(...(await findings(page)).map((finding) => `${name}, ${look}: ${finding}`));
     if (shots !== undefined) await page.screenshot({ path: `${shots}/${name}-${look}.png` });
   }
-  await page.emulateMedia({ colorScheme: "light" });
+  await page.emulateMedia({ colorScheme: "light", contrast: "no-preference" });
   await page.setViewportSize(size);
   assert.deepEqual(found, []);
 }

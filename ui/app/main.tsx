@@ -11,7 +11,7 @@ import { SignInScreen } from "./screens/sign_in.tsx";
 import { Gate, Shell } from "./shell.tsx";
 import { accessDesk } from "./state/access.ts";
 import { ApiError, asApiError, get } from "./state/api.ts";
-import { readAppearance } from "./state/appearance.ts";
+import { followSystem, readAppearance } from "./state/appearance.ts";
 import { setTime, startClock } from "./state/clock.ts";
 import { startKeys } from "./state/keys.ts";
 import { meState } from "./state/me.ts";
@@ -156,6 +156,7 @@ onChange((change) => {
 
 startClock();
 startKeys();
+followSystem();
 findOut();
 render(
   <LocationProvider scope={/^\/(?!auth\/|api\/)/}>

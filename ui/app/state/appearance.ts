@@ -42,8 +42,15 @@ export function writeAppearance(appearance: Appearance): void {
   applyAppearance(appearance);
 }
 
+/** Whoever has asked the system for more contrast need not ask again here. */
+const systemContrast = matchMedia("(prefers-contrast: more)");
+
 export function applyAppearance(appearance: Appearance = readAppearance()): void {
   const { dataset } = document.documentElement;
   dataset.theme = appearance.theme;
-  dataset.contrast = appearance.contrast ? "more" : "usual";
+  dataset.contrast = appearance.contrast || systemContrast.matches ? "more" : "usual";
+}
+
+export function followSystem(): void {
+  systemContrast.addEventListener("change", () => applyAppearance());
 }
