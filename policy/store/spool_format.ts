@@ -6,8 +6,8 @@
  *     u32le  CRC-32 of the payload
  *     payload, UTF-8: what the database keeps beside the content, as JSON; a line feed; the content
  *
- * Neither half holds a line feed (JSON escapes it). A crash may cut or garble the end of a segment, which was
- * acknowledged to nobody: a record counts only where its length and checksum fit.
+ * Neither half holds a line feed (JSON escapes it). Zeros may follow the last record. A crash may cut or garble the end
+ * of a segment, which was acknowledged to nobody: a record counts only where its length and checksum fit.
  */
 import { crc32 } from "node:zlib";
 import type { Encoded } from "./projection.ts";

@@ -45,8 +45,7 @@ export class SpoolReader {
     }
     const next = { segment: from.segment, offset: from.offset + at };
     if (events.length > 0) return { events, next, torn: 0 };
-    const rest = bytes?.length ?? 0;
-    if (!last) return { events, next: this.#following(from.segment, to), torn: rest };
+    if (!last) return { events, next: this.#following(from.segment, to), torn: tornIn(bytes) };
     if (from.offset < to.offset) throw damaged(segmentName(from.segment), from.offset);
     return { events, next, torn: 0 };
   }
@@ -84,6 +83,11 @@ export class SpoolReader {
     const next = this.segments().find((one) => one > segment && one <= to.segment) ?? to.segment;
     return { segment: next, offset: 0 };
   }
+}
+
+/** Bytes of a record that was cut off; zeros were written ahead of it. */
+function tornIn(bytes: Uint8Array | null): number {
+  return (bytes?.findLastIndex((byte) => byte !== 0) ?? -1) + 1;
 }
 
 function readAt(file: Deno.FsFile, offset: number, bytes: number): Uint8Array {

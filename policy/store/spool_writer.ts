@@ -11,6 +11,12 @@ import { type Position, recordBytesMax, segmentName, writeRecord } from "./spool
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const BUFFER_BYTES = 256 * 1024;
 /**
+ * A segment has so many zeros written ahead, and loses what is left of them when it is left: a record over blocks that
+ * the file has already is on the disk without the file system's own journal, in a half to a third of the time.
+ */
+const AHEAD_BYTES = 1024 * 1024;
+const zeros = new Uint8Array(AHEAD_BYTES);
+/**
  * Nothing is taken with less free space, so that the embedded database, which needs some itself, can still
  * take over what was spooled.
  */
@@ -48,6 +54,8 @@ export class SpoolWriter<T extends Spooled> {
   #file: Deno.FsFile | null = null;
   #segment: number;
   #offset = 0;
+  /** How far the file has been written, with zeros from #offset on. */
+  #ahead = 0;
   #running: Promise<void> | null = null;
   #urgent = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -81,8 +89,7 @@ export class SpoolWriter<T extends Spooled> {
 
   async close(): Promise<void> {
     await this.flush();
-    this.#file?.close();
-    this.#file = null;
+    this.#trim();
   }
 
   #write(meta: string, content: string): number {
@@ -131,6 +138,7 @@ export class SpoolWriter<T extends Spooled> {
     this.#used = 0;
     try {
       const file = this.#opened();
+      this.#goAhead(file, full.reduce((bytes, part) => bytes + part.length, used));
       // Written at once, so that the buffer is free for the next group.
       for (const part of full) writeAll(file, part);
       writeAll(file, this.#buffer.subarray(0, used));
@@ -155,7 +163,7 @@ export class SpoolWriter<T extends Spooled> {
     if (this.#file !== null && this.#offset >= SEGMENT_BYTES) this.#leave();
     if (this.#file === null) {
       const path = `${folder}/${segmentName(this.#segment)}`;
-      this.#file = Deno.openSync(path, { append: true, createNew: true, mode: 0o600 });
+      this.#file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
       // The file's name must survive as well as its bytes.
       const names = Deno.openSync(folder);
       try {
@@ -167,12 +175,32 @@ export class SpoolWriter<T extends Spooled> {
     return this.#file;
   }
 
+  /** Room for so many bytes more; the file is left where the next record belongs. */
+  #goAhead(file: Deno.FsFile, bytes: number): void {
+    if (this.#offset + bytes <= this.#ahead) return;
+    const from = Math.max(this.#ahead, this.#offset + bytes);
+    file.seekSync(from, Deno.SeekMode.Start);
+    writeAll(file, zeros);
+    file.seekSync(this.#offset, Deno.SeekMode.Start);
+    this.#ahead = from + AHEAD_BYTES;
+  }
+
   /** The next group goes to a new segment. */
   #leave(): void {
-    this.#file?.close();
-    this.#file = null;
+    this.#trim();
     this.#segment++;
     this.#offset = 0;
+    this.#ahead = 0;
+  }
+
+  #trim(): void {
+    try {
+      this.#file?.truncateSync(this.#offset);
+    } catch {
+      // A reader knows zeros for what they are.
+    }
+    this.#file?.close();
+    this.#file = null;
   }
 
   /** After a failure nobody knows what is in the file behind the last good group. */

@@ -139,6 +139,35 @@ Deno.test("what a crash cut off is skipped and told, and the next process's reco
     assert.deepEqual(new SpoolReader(folder).segments(), [7]);
   }));
 
+Deno.test("zeros that were written ahead are nothing that a crash cut off, and are gone where a process stopped", () =>
+  inFolder(async (folder) => {
+    const all = events();
+    const writer = new SpoolWriter<Spooled>({
+      folder,
+      segment: 3,
+      durable: () => {},
+      failed: (_, error) => assert.fail(String(error)),
+      lazyMs: 1,
+    });
+    const path = `${folder}/${segmentName(3)}`;
+    const half = all.length >> 1;
+    for (const part of [all.slice(0, half), all.slice(half)]) {
+      for (const one of part) writer.add({ bytes: 0, segment: 0, end: 0 }, metaOf(one), one.content, true);
+      await writer.flush();
+    }
+    const crashed = await Deno.readFile(path);
+    assert.ok(crashed.length > writer.end.offset);
+    assert.deepEqual(crashed.subarray(0, writer.end.offset), segment(all).bytes);
+    await writer.close();
+    assert.equal((await Deno.stat(path)).size, writer.end.offset);
+    await Deno.writeFile(path, crashed);
+    const end = await written(folder, 7, all.slice(0, 1));
+    assert.deepEqual(readAll(folder, end), { events: [...all, all[0]!], torn: 0 });
+    crashed.fill(7, writer.end.offset, writer.end.offset + 20);
+    await Deno.writeFile(path, crashed);
+    assert.deepEqual(readAll(folder, end), { events: [...all, all[0]!], torn: 20 });
+  }));
+
 Deno.test("a record that was acknowledged and is damaged stops the spool, by name and place", () =>
   inFolder(async (folder) => {
     const end = await written(folder, 1, events());
