@@ -1,7 +1,7 @@
 /** The impact of a statement on MySQL or MariaDB: EXPLAIN (never ANALYZE), and what information_schema says. */
 import type { RelationUse } from "../../types.ts";
 import { counted, gather, type Impact, type ImpactInput, type Part, type TableImpact } from "../impact.ts";
-import { before, bound, countPart, samplesPart } from "./impact_rows.ts";
+import { before, bound, countPart, explain, samplesPart } from "./impact_rows.ts";
 import { Lexer } from "./lexer.ts";
 import { modeOf } from "./mode.ts";
 import { isTrivia, type Token } from "./tokens.ts";
@@ -51,7 +51,7 @@ async function planPart(input: ImpactInput, tokens: readonly Token[]): Promise<P
   const { target, database, query, text } = input;
   // A READ ONLY session would not even explain a change; EXPLAIN changes nothing.
   const settings = before(input).filter((one) => !one.endsWith("READ ONLY"));
-  const rows = await query(target, database, `EXPLAIN ${bound(input, text, tokens)}`, settings);
+  const rows = await query(target, database, `${explain(input)} ${bound(input, text, tokens)}`, settings);
   const steps = rows.map(stepOf);
   const warnings = steps.filter(({ type, rows: count }) => type === "ALL" && (count ?? 0) >= 10_000)
     .map(({ table, rows: count }) => `it reads all of ${table}, about ${counted(count ?? 0)} rows`);

@@ -1,5 +1,6 @@
 /** By rule: how many rows the WHERE matches, and some of them before and after, masked. */
 import { type ImpactInput, maskedRows, NotOffered, type Part, sampleRows } from "../impact.ts";
+import { flavourOf } from "./mode.ts";
 import { isTrivia, type Token } from "./tokens.ts";
 
 /** The text with its parameters in place: as hexadecimal literals, which mean the same in every sql_mode. */
@@ -27,6 +28,12 @@ export function before({ state }: Pick<ImpactInput, "state">): string[] {
     "SET SESSION TRANSACTION READ ONLY",
     ...(/^[A-Z0-9_,]*$/.test(mode) ? [`SET SESSION sql_mode = '${mode}'`] : []),
   ];
+}
+
+/** What asks for a plan as a table. MySQL 9 gives a tree unless told; MariaDB knows no other word for it. */
+export function explain({ state }: Pick<ImpactInput, "state">): string {
+  const flavour = state.flavour ?? flavourOf(state.version ?? "");
+  return flavour === "mysql" ? "EXPLAIN FORMAT=TRADITIONAL" : "EXPLAIN";
 }
 
 /** A change of one table, in the parts of its own text. */

@@ -30,6 +30,8 @@ function judgeItem(walk: Walk, item: SetItem, state: SqlState): void {
   if (item.t === "setting" || item.t === "other") walk.settings.add(item.name.toLowerCase());
   switch (item.t) {
     case "variable":
+      // Where the variable goes later is not known here: maybe into a masked column.
+      if (walk.taints.any) walk.hidden.add(item.value);
       if (walkExpr(walk, item.value, rootScope()).flow !== null) walk.object(objections.variable());
       break;
     case "setting": {

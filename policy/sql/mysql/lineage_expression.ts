@@ -71,10 +71,9 @@ export function walkExpr(walk: Walk, expr: Expr, scope: Scope): Value {
     }
     case "assign": {
       const value = walkExpr(walk, expr.value, scope);
-      if (value.flow !== null) {
-        walk.object(objections.variable());
-        walk.hidden.add(expr);
-      }
+      if (value.flow !== null) walk.object(objections.variable());
+      // Where the variable goes later is not known here: maybe into a masked column.
+      if (walk.taints.any) walk.hidden.add(expr);
       return { ...value, total: false, column: null };
     }
     case "subquery":

@@ -63,3 +63,9 @@ Deno.test("statements without masked columns hide nothing", () => {
   my("UPDATE orders SET note = 'x' WHERE id = 3");
   pg("SELECT 'a', ssn, 3 FROM users WHERE id = 4");
 });
+
+Deno.test("what a variable of MySQL is given may go to a masked column later", () => {
+  my("SET @a = ‹'123-45-6789'›, @b = CONCAT(‹'1'›, ‹'2'›), sql_safe_updates = 1");
+  my("SELECT @a := ‹'123-45-6789'›, 'other'");
+  my("UPDATE users SET ssn = @a, name = 'x' WHERE id = 1");
+});
