@@ -26,6 +26,7 @@ const sets: Readonly<Record<string, TestSet>> = {
 /** Those that take longest begin first, so that nothing waits for one of them at the end: see what a run tells. */
 const longest = [
   "tests/e2e/dashboard_looks_test.ts",
+  "tests/e2e/dashboard_endures_test.ts",
   "tests/integration/two_nodes_test.ts",
   "tests/integration/ephemeral_accounts_test.ts",
   "tests/integration/postgres_session_test.ts",
