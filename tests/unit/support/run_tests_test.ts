@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { missing, program } from "../../support/programs.ts";
-import { count } from "../../support/run_tests.ts";
+import { count, cpuSecondsOf } from "../../support/run_tests.ts";
 
 const tally = () => ({
   passed: 0,
@@ -49,4 +49,9 @@ Deno.test("a program that is not there is named as the reason", () => {
   assert.notEqual(program("sh"), null);
   assert.equal(missing(["sh"]), null);
   assert.equal(missing([{ missing: () => "it is Tuesday" }, "sh"]), "it is Tuesday");
+});
+
+Deno.test("the shell's count of its children's time is read, user and system; anything else is not", () => {
+  assert.equal(cpuSecondsOf("0m0.010s 0m0.000s\n1m2.500s 0m0.500s\n"), 63);
+  assert.equal(cpuSecondsOf("Killed\n"), null);
 });
