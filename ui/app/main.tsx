@@ -55,6 +55,7 @@ function NotFound() {
     <section class="page">
       <FocusHeading subject="not-found">There is no such page</FocusHeading>
       <p>
+        The address is not one of Postern's: part of a link may have been lost.{" "}
         <a href="/">Go to the inbox</a>
       </p>
     </section>

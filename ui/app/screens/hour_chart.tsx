@@ -2,7 +2,9 @@
 import type { Hour } from "../../contract.ts";
 import { count } from "../parts/format.ts";
 
-const WIDTH = 960;
+const WIDE = 960;
+/** On a phone it is as wide as the window, so that its words can be read and the last hours are seen. */
+const NARROW = 330;
 const HEIGHT = 168;
 const FOOT = 22;
 const LEFT = 44;
@@ -16,16 +18,19 @@ const series = [
 const hourFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", hourCycle: "h23" });
 
 export function HourChart({ hours, from }: { hours: readonly Hour[]; from: number }) {
+  const narrow = innerWidth < 720;
+  const width = narrow ? NARROW : WIDE;
+  const everyHours = narrow ? 6 : 3;
   // A whole day is drawn, so that bars are as wide in the morning as in the evening.
   const slots = Math.max(24, hours.length);
-  const step = (WIDTH - LEFT) / slots;
+  const step = (width - LEFT) / slots;
   const top = ceiling(Math.max(1, ...hours.map(({ allowed, held, refused }) => allowed + held + refused)));
   const y = (value: number) => (HEIGHT - FOOT) * (1 - value / top);
   const total = hours.reduce((sum, hour) => sum + hour.allowed + hour.held + hour.refused, 0);
   return (
     <figure class="chart" tabIndex={0} aria-label="Statements by hour">
       <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
         role="img"
         aria-label={`${total} statements today by hour; the busiest hour had ${
           Math.max(0, ...hours.map(({ allowed, held, refused }) => allowed + held + refused))
@@ -33,7 +38,7 @@ export function HourChart({ hours, from }: { hours: readonly Hour[]; from: numbe
       >
         {[0, top / 2, top].map((value) => (
           <g key={value}>
-            <path class="chart-line" d={`M${LEFT} ${y(value).toFixed(1)}H${WIDTH}`} />
+            <path class="chart-line" d={`M${LEFT} ${y(value).toFixed(1)}H${width}`} />
             <text class="chart-text" x={LEFT - 8} y={y(value) + (value === top ? 11 : 4)} text-anchor="end">
               {count(value)}
             </text>
@@ -48,7 +53,7 @@ export function HourChart({ hours, from }: { hours: readonly Hour[]; from: numbe
             y={y}
           />
         ))}
-        {Array.from({ length: Math.ceil(slots / 3) }, (_, at) => at * 3).map((hour) => (
+        {Array.from({ length: Math.ceil(slots / everyHours) }, (_, at) => at * everyHours).map((hour) => (
           <text key={hour} class="chart-text" x={LEFT + hour * step + 2} y={HEIGHT - 5}>
             {hourFormat.format(from + hour * 3_600_000)}
           </text>

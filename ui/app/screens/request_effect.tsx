@@ -76,7 +76,9 @@ function Rows({ request: { impact, state } }: { request: RequestDetail }) {
 
 /** The tables that its text names, then those that it reaches by triggers or keys. */
 function Tables({ request: { tables, impact } }: { request: RequestDetail }) {
-  const named = tables.map(({ schema, name, access }) => ({
+  // Several statements, or several places of one, may name the same.
+  const uses = new Map(tables.map((one) => [JSON.stringify(one), one]));
+  const named = [...uses.values()].map(({ schema, name, access }) => ({
     name: schema ? `${schema}.${name}` : name,
     access,
   }));
