@@ -110,7 +110,7 @@ function windows(
 
 /** As people write them: in one, in fours, in halves, or 4-6-5 and 4-6-4; lists of numbers look otherwise. */
 const cardShape =
-  /^(?:\d{13,19}|\d{4}([ .\-\u00a0])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ .\-\u00a0])\d{6}\2\d{4,5}|\d{8}([ .\-\u00a0])\d{8})$/;
+  /^(?:\d{13,19}|\d{4}([ .\-\u00a0])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ .\-\u00a0])\d{6}\2\d{4,5}|\d{8}([ .\-\u00a0])\d{8})$/;
 const cardGap = (gap: string): boolean => gap === " " || gap === "-" || gap === "." || gap === "\u00a0";
 
 function cards(text: string, groups: readonly Group[]): Hit[] {
