@@ -6,7 +6,7 @@ const count = (usual: number, max = 100_000) => z.int().min(1).max(max).default(
 
 export const limitsSchema = z.strictObject({
   sessionsPerPerson: count(20),
-  sessionTime: duration("1m", "30d").default(12 * 3_600_000),
+  sessionTime: duration("1s", "30d").default(12 * 3_600_000),
   /** Resident memory above which no new session is let in: those that run need room to go on. */
   memory: size("64MB", "1024GB").default(4 * 1024 ** 3),
   pendingApprovals: count(1000),

@@ -73,6 +73,8 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "listen.limits.connections": "client connections at a time, in all",
   "listen.limits.connectionsPerAddress": "client connections at a time from one address",
   "listen.limits.startup": "from accept to the start of the sign-in",
+  "listen.limits.startupMessage": "one message before the sign-in; one that holds a token may be longer",
+  "listen.limits.unread": "how long a client may take nothing of an answer that waits for it",
   "listen.limits.idle": "how long a session may do nothing",
   "listen.limits.targetConnect": "how long connecting to a target may take",
   "listen.limits.holdNotice": "how often a waiting client is told that it waits",
@@ -95,6 +97,9 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "dashboard.limits.arrival": "how long a request may take to come, its body included",
   "dashboard.limits.body": "one request's body",
   "dashboard.limits.eventStreams": "tabs of one sign-in that are kept up to date",
+  "dashboard.limits.eventStreamsInAll": "tabs of everybody that are kept up to date",
+  "dashboard.limits.recordChecks":
+    "checks of the record at a time; each reads all between a session's first and last event",
   "dashboard.limits.consoleStatements": "statements of one person that the console runs at a time",
   "dashboard.sessions": "when browsers must sign in again",
   "dashboard.sessions.idle": "after this time without use",

@@ -9,7 +9,9 @@ export const limitNames = [
   "listen.limits.connections",
   "listen.limits.connectionsPerAddress",
   "listen.limits.startup",
+  "listen.limits.startupMessage",
   "listen.limits.idle",
+  "listen.limits.unread",
   "listen.limits.statement",
   "listen.limits.preparedStatements",
   "listen.limits.maskedRow",
@@ -32,6 +34,8 @@ export const limitNames = [
   "dashboard.limits.arrival",
   "dashboard.limits.body",
   "dashboard.limits.eventStreams",
+  "dashboard.limits.eventStreamsInAll",
+  "dashboard.limits.recordChecks",
   "dashboard.limits.consoleStatements",
 ] as const;
 

@@ -9,7 +9,11 @@ const listenLimitsSchema = z.strictObject({
   connectionsPerAddress: z.int().positive().default(100),
   /** From accept to the sign-in's start. */
   startup: duration("1s", "5m").default(15_000),
+  /** One message before somebody has signed in; PostgreSQL's own limit. One that holds a token may be longer. */
+  startupMessage: size("1KB", "64KB").default(10_000),
   idle: duration("1s", "30d").default(8 * 3_600_000),
+  /** How long a client may take nothing of an answer that waits for it. */
+  unread: duration("1s", "30d").default(10 * 60_000),
   targetConnect: duration("1s", "5m").default(10_000),
   /** How often a waiting client is told that it waits. */
   holdNotice: duration("1s", "1h").default(30_000),

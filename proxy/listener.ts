@@ -4,6 +4,7 @@ import { PosternError } from "../policy/errors.ts";
 import { type LimitName, limitReached } from "../policy/limits.ts";
 import type { ListenAddress } from "./config.ts";
 import type { ConnectionDeps, Protocol } from "./protocol.ts";
+import { Pulse } from "./pulse.ts";
 
 /** Connections at one time. */
 export interface ConnectionCaps {
@@ -22,56 +23,97 @@ export interface Listener {
 }
 
 /** Binds and serves. Rejects with Internal where the address cannot be had; its text says which and why. */
-export function listen(
+export async function listen(
   protocol: Protocol,
   at: ListenAddress,
   caps: ConnectionCaps,
   deps: ConnectionDeps,
 ): Promise<Listener> {
-  const accepting = new Accepting(protocol, caps, deps);
-  return new Promise((resolve, reject) => {
-    const server = accepting.server;
-    server.once("error", (cause: Error & { code?: string }) => {
-      const why = cause.code === "EADDRINUSE" ? "it is in use" : cause.code ?? cause.message;
-      reject(
-        new PosternError("Internal", `Cannot listen on ${at.host}:${at.port} for ${protocol.id}: ${why}`, {
-          hint: `Choose another address under listen.${protocol.id}, or stop what uses it`,
-          cause,
-        }),
-      );
-    });
-    const where = at.fd === undefined ? { host: at.host, port: at.port } : { fd: at.fd };
-    server.listen(where, () => {
-      server.removeAllListeners("error");
-      server.on(
-        "error",
-        (error) => deps.log("error", "accepting a connection failed", { problem: error.message }),
-      );
-      resolve(accepting);
-    });
-  });
+  const accepting = new Accepting(protocol, at, caps, deps);
+  await accepting.open();
+  return accepting;
 }
 
 /** When the kernel starts to ask a silent client whether it is still there. */
 const keepAliveMs = 60_000;
 
 class Accepting implements Listener {
-  readonly server: Server;
+  #server: Server;
+  #bound: AddressInfo | null = null;
+  readonly #pulse: Pulse;
   readonly #clients = new Set<Socket>();
   readonly #byAddress = new Map<string, number>();
   #onIdle: (() => void) | null = null;
 
   constructor(
     private readonly protocol: Protocol,
+    private readonly at: ListenAddress,
     private readonly caps: ConnectionCaps,
     private readonly deps: ConnectionDeps,
   ) {
-    this.server = createServer((client) => this.#accept(client));
+    this.#server = this.#create();
+    this.#pulse = new Pulse(() => this.address, () => this.#revive());
+  }
+
+  /** Resolves once it listens; once only. */
+  open(): Promise<void> {
+    const { at, protocol } = this;
+    const where = at.fd === undefined ? { host: at.host, port: at.port } : { fd: at.fd };
+    return new Promise((resolve, reject) => {
+      const server = this.#server;
+      server.once("error", (cause: Error & { code?: string }) => {
+        this.#pulse.close();
+        const why = cause.code === "EADDRINUSE" ? "it is in use" : cause.code ?? cause.message;
+        reject(
+          new PosternError("Internal", `Cannot listen on ${at.host}:${at.port} for ${protocol.id}: ${why}`, {
+            hint: `Choose another address under listen.${protocol.id}, or stop what uses it`,
+            cause,
+          }),
+        );
+      });
+      server.listen(where, () => {
+        server.removeAllListeners("error");
+        this.#watch(server);
+        this.#bound = server.address() as AddressInfo;
+        resolve();
+      });
+    });
+  }
+
+  #create(): Server {
+    return createServer((client) => {
+      // For the socket's whole life: an error without a listener would end the process.
+      client.on("error", () => {});
+      this.#pulse.accepted(client, (admitted) => this.#accept(admitted));
+    });
+  }
+
+  #watch(server: Server): void {
+    server.on(
+      "error",
+      (error) => this.deps.log("error", "accepting a connection failed", { problem: error.message }),
+    );
+  }
+
+  /** It accepts nobody any more: another takes its place, and sessions go on. */
+  #revive(): void {
+    const { protocol: { id }, deps, at } = this;
+    if (at.fd !== undefined) {
+      const problem = "a socket that was handed over cannot be opened anew: restart Postern";
+      return deps.log("error", "the listener accepts nobody any more", { protocol: id, problem });
+    }
+    const { address, port } = this.address;
+    deps.log("error", "the listener accepted nobody any more, and is opened anew", { protocol: id });
+    const old = this.#server;
+    const next = this.#create();
+    this.#watch(next);
+    old.close(() => {});
+    next.listen({ host: address, port }, () => this.#server = next);
   }
 
   get address(): AddressInfo {
-    const address = this.server.address();
-    if (address === null || typeof address === "string") throw new Error("The listener has no TCP address");
+    const address = this.#bound;
+    if (address === null) throw new Error("The listener has no TCP address");
     return address;
   }
 
@@ -80,7 +122,8 @@ class Accepting implements Listener {
   }
 
   async drain(drainMs: number): Promise<void> {
-    this.server.close();
+    this.#pulse.close();
+    this.#server.close();
     if (this.#clients.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, drainMs);
@@ -97,8 +140,6 @@ class Accepting implements Listener {
   }
 
   #accept(client: Socket): void {
-    // For the socket's whole life: an error without a listener would end the process.
-    client.on("error", () => {});
     // Deno 2.9 does not hand on createServer's options of these names.
     client.setNoDelay(true);
     client.setKeepAlive(true, keepAliveMs);

@@ -144,7 +144,7 @@ function settingsOf({ tls, limits }: ProxySettings) {
   const own = tls === null ? null : { certificate: tls.certificate, key: tls.key };
   const connection: Pick<ConnectionDeps, "limits" | "tls" | "tlsRequired"> = {
     limits: {
-      startupFrameBytesMax: 10_000,
+      startupFrameBytesMax: limits.startupMessage,
       startupTimeoutMs: limits.startup,
       statementBytesMax: limits.statement,
       preparedStatementsMax: limits.preparedStatements,
@@ -152,6 +152,7 @@ function settingsOf({ tls, limits }: ProxySettings) {
       resultRowsMax: limits.resultRows,
       resultBytesMax: limits.resultBytes,
       idleTimeoutMs: limits.idle,
+      unreadTimeoutMs: limits.unread,
       targetConnectTimeoutMs: limits.targetConnect,
       holdNoticeMs: limits.holdNotice,
     },

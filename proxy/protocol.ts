@@ -25,6 +25,8 @@ export interface ConnectionLimits {
   readonly resultRowsMax: number;
   readonly resultBytesMax: number;
   readonly idleTimeoutMs: number;
+  /** How long a client may take nothing of what it was sent. */
+  readonly unreadTimeoutMs: number;
   readonly targetConnectTimeoutMs: number;
   /** How often a waiting client is told that it waits. */
   readonly holdNoticeMs: number;

@@ -41,3 +41,12 @@ export class ResultLimits {
     );
   }
 }
+
+/** For a client that takes nothing of an answer; counts the hit. */
+export function unread(afterMs: number): PosternError {
+  return limitReached(
+    "listen.limits.unread",
+    `The client took nothing of its answer for ${Math.round(afterMs / 1000)} s (listen.limits.unread)`,
+    "Read on, or close what is not read: a paused program keeps a statement open on the target",
+  );
+}

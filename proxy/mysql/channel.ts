@@ -19,6 +19,8 @@ export class Channel {
   #wakeWriter: (() => void) | null = null;
   #paused = false;
   #listeners: (() => void)[] = [];
+  /** Called where the other end has taken nothing for so long. */
+  unread: { readonly afterMs: number; readonly call: () => void } | null = null;
 
   /** `name` is `client` or `target`, for messages. */
   constructor(stream: Duplex, readonly name: "client" | "target") {
@@ -190,7 +192,12 @@ export class Channel {
 
   async #drained(): Promise<void> {
     if (this.#failure === null && !this.#ended) {
+      const { unread } = this;
+      const timer = unread === null
+        ? undefined
+        : setTimeout(unread.call, Math.min(unread.afterMs, 2 ** 31 - 1));
       await new Promise<void>((resolve) => this.#wakeWriter = resolve);
+      clearTimeout(timer);
     }
     if (this.#failure !== null) throw this.#failure;
   }

@@ -5,6 +5,7 @@ import { limitReached } from "../../policy/limits.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import type { ConnectionDeps } from "../protocol.ts";
+import { unread } from "../result_limits.ts";
 import { accessGranted } from "./access_wait.ts";
 import { Channel } from "./channel.ts";
 import { ClientAuth } from "./client_auth.ts";
@@ -18,7 +19,7 @@ import { LaneRefusal, serveKill } from "./kill_lane.ts";
 import type { LinkSignIns } from "./link_sign_ins.ts";
 import type { KillKind, LiveConnections } from "./live.ts";
 import { encodePacket } from "./packets.ts";
-import { type As, Refused } from "./refused.ts";
+import { type As, asFor, Refused } from "./refused.ts";
 import { encodeOk } from "./replies.ts";
 import { SessionState } from "./state.ts";
 import { connectTarget, prepareSession, type TargetLink } from "./target_link.ts";
@@ -186,6 +187,8 @@ export class Connection {
 
   async #converse(): Promise<void> {
     const conversation = this.#conversation!;
+    const afterMs = this.deps.limits.unreadTimeoutMs;
+    this.#client.unread = { afterMs, call: () => this.end(unread(afterMs), ErrorCode.idle) };
     const { channel: target } = this.#link!;
     let waiting = true;
     target.onEnd(() => {
@@ -269,15 +272,6 @@ export class Connection {
     this.#link?.channel.close(last === undefined ? quit : undefined);
     this.#session?.close(reason);
   }
-}
-
-/** Where an error of Postern's means something more exact in the protocol. */
-function asFor(error: PosternError): As | undefined {
-  if (error.rule === "listen.tls.required") return ErrorCode.secureTransport;
-  if (error.rule === "limits.sessionsPerPerson") return ErrorCode.personLimit;
-  if (error.rule === "targets") return ErrorCode.unknownDatabase;
-  if (error.message.startsWith("packets out of order")) return ErrorCode.packetsOutOfOrder;
-  return undefined;
 }
 
 function noTarget(): PosternError {

@@ -181,6 +181,8 @@ export const ErrorCode = {
   accessDenied: { number: 1045, state: "28000" },
   connectionLimit: { number: 1040, state: "08004" },
   personLimit: { number: 1203, state: "42000" },
+  /** The session goes on. */
+  resourceLimit: { number: 1226, state: "42000" },
   resultTooLarge: { number: 1104, state: "42000" },
   shutdown: { number: 1053, state: "08S01" },
   unknownThread: { number: 1094, state: "HY000" },

@@ -7,7 +7,7 @@ type Numbered = (typeof ErrorCode)[keyof typeof ErrorCode];
 
 const numbers: Readonly<Record<PosternErrorCode, Numbered>> = {
   ProtocolViolation: ErrorCode.malformed,
-  LimitExceeded: ErrorCode.packetTooLarge,
+  LimitExceeded: ErrorCode.resourceLimit,
   AuthFailed: ErrorCode.accessDenied,
   PolicyDenied: ErrorCode.statementDenied,
   ApprovalRequired: ErrorCode.privilege,

@@ -48,7 +48,7 @@ export async function hello(
   await channel.write(encodePacket(0, first));
   channel.reader.expect(1);
   const { startupFrameBytesMax, startupTimeoutMs } = deps.limits;
-  let packet = await channel.packet(startupFrameBytesMax, "a sign-in packet");
+  let packet = await channel.packet(startupFrameBytesMax, "listen.limits.startupMessage");
   let tls: string | null = null;
   if (deps.tls !== null && isSslRequest(packet.payload)) {
     // What follows is the start of the TLS handshake: a client does not wait for an answer.
@@ -56,7 +56,7 @@ export async function hello(
     const upgraded = await acceptTls(socket, deps.tls, { alpn: [], timeoutMs: startupTimeoutMs });
     tls = (upgraded as TLSSocket).getProtocol() ?? "TLS";
     channel.attach(upgraded);
-    packet = await channel.packet(startupFrameBytesMax, "a sign-in packet");
+    packet = await channel.packet(startupFrameBytesMax, "listen.limits.startupMessage");
   }
   const login = decodeLogin(packet.payload, offer, greeting.extended);
   if (tls === null && deps.tlsRequired) throw tlsMissing();

@@ -5,7 +5,7 @@ import { maskKey } from "../../policy/masking.ts";
 import type { Session } from "../../policy/ports.ts";
 import type { SqlState } from "../../policy/types.ts";
 import type { ConnectionDeps, Stream } from "../protocol.ts";
-import { ResultLimits } from "../result_limits.ts";
+import { ResultLimits, unread } from "../result_limits.ts";
 import { cancelAtTarget } from "./cancel.ts";
 import { ClientPump } from "./client_pump.ts";
 import { Conversation } from "./conversation.ts";
@@ -56,7 +56,10 @@ export class Relay {
       settled: (execution) => this.#finished(execution),
     });
     session.watch?.(() => this.#conversation.replies.first()?.execution ?? null);
-    this.#targetPump = new TargetPump(target, client, this.#targetSide, deps.limits.maskedRowBytesMax);
+    this.#targetPump = new TargetPump(target, client, this.#targetSide, deps.limits.maskedRowBytesMax, {
+      afterMs: () => deps.limits.unreadTimeoutMs,
+      call: () => this.#unread(),
+    });
     this.#clientPump = new ClientPump({
       client,
       target,
@@ -170,6 +173,12 @@ export class Relay {
     this.#end(error.message, toClient(error, { fatal: true }));
   }
 
+  /** The client takes nothing of what it was sent: no message gets through to it, unless it reads on just now. */
+  #unread(): void {
+    const error = unread(this.options.deps.limits.unreadTimeoutMs);
+    this.#end(error.message, toClient(error, { fatal: true, sqlState: sqlState.idleTimeout }));
+  }
+
   #watchIdle(): void {
     const { idleTimeoutMs } = this.options.deps.limits;
     const check = (): void => {
@@ -211,6 +220,7 @@ export class Relay {
   #close(reason: string): void {
     this.#ended = true;
     clearTimeout(this.#idleTimer);
+    this.#targetPump.close();
     const { client, target, session, deps } = this.options;
     session.ended.removeEventListener("abort", this.#onAbort);
     deps.stopping.removeEventListener("abort", this.#onAbort);

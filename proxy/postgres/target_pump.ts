@@ -11,12 +11,15 @@ export class TargetPump {
   /** Messages of Postern's own that wait for the end of one that is passing. */
   #later: Uint8Array[] = [];
   #stalled = false;
+  #unreadTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly target: Stream,
     private readonly client: Stream,
     private readonly side: TargetSide,
     private readonly frameBytesMax: number,
+    /** Called where the client has taken nothing for so long. */
+    private readonly unread: { readonly afterMs: () => number; readonly call: () => void },
   ) {}
 
   /** The client does not take what it was sent. */
@@ -65,6 +68,10 @@ export class TargetPump {
     this.#flush();
   }
 
+  close(): void {
+    clearTimeout(this.#unreadTimer);
+  }
+
   #refused(type: number, bytes: number): void {
     const shown = this.side.refused(type, bytes);
     this.#frames.drop(bytes);
@@ -77,7 +84,10 @@ export class TargetPump {
     if (this.#out.flush(this.client) || this.#stalled) return;
     this.#stalled = true;
     this.target.pause();
+    const { afterMs, call } = this.unread;
+    this.#unreadTimer = setTimeout(call, Math.min(afterMs(), 2 ** 31 - 1));
     this.client.once("drain", () => {
+      clearTimeout(this.#unreadTimer);
       this.#stalled = false;
       this.target.resume();
     });

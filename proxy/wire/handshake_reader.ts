@@ -1,5 +1,5 @@
 /** Frames one at a time, awaited: for the phases before relaying, where speed is no matter. */
-import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import type { Stream } from "../protocol.ts";
 import { FrameBuffer, type FrameShape } from "./frame_buffer.ts";
 
@@ -60,9 +60,10 @@ export class HandshakeReader {
       if (this.#failure !== null) throw this.#failure;
       const bytes = this.#frames.peek();
       if (bytes > bytesMax) {
-        throw new PosternError(
-          "LimitExceeded",
-          `A message of ${bytes} bytes came where ${bytesMax} is the limit`,
+        throw limitReached(
+          "listen.limits.startupMessage",
+          `A message of ${bytes} bytes came where ${bytesMax} is the limit (listen.limits.startupMessage)`,
+          "Send less before the sign-in, or have the limit raised",
         );
       }
       if (bytes > 0) {

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { openJournal } from "../../policy/store/journal.ts";
 import { type CutRelay, startCutRelay } from "../support/cut_relay.ts";
 import type { Daemon } from "../support/daemons.ts";
-import { DashboardUser, devin } from "../support/gateway.ts";
+import { ada, DashboardUser, devin } from "../support/gateway.ts";
 import { signInByHttp } from "../support/http_browser.ts";
 import { type Issuer, startIssuer } from "../support/issuer.ts";
 import { storeFolder } from "../support/journals.ts";
@@ -35,6 +35,8 @@ export interface ChaosOptions {
 
 export interface ChaosResult {
   readonly answered: number;
+  /** Statements that were held, approved, and answered. */
+  readonly passed: number;
   /** Holds that the record never ends. */
   readonly forgotten: readonly string[];
   /** MB resident after warming up, and after each round. */
@@ -71,15 +73,23 @@ class Crowd {
   lost = 0;
   /** A statement of each kind is held by each, now and then. */
   held = 0;
+  /** Holds that the approver let pass, and whose statement was answered then. */
+  approved = 0;
+  passed = 0;
   /** What errors said since somebody asked. */
   readonly said = new Set<string>();
   #over = false;
   readonly #all: Promise<unknown>;
 
-  constructor(private readonly lab: Lab, private readonly user: DashboardUser) {
+  constructor(
+    private readonly lab: Lab,
+    readonly user: DashboardUser,
+    private readonly approver: DashboardUser,
+  ) {
     const each = Array.from({ length: clientsOfEach }, (_, at) => at);
     this.#all = Promise.all(kinds.flatMap((kind) => each.map((at) => this.#goOn(kind, at))));
     for (const kind of kinds) void this.#hold(kind);
+    void this.#approve();
   }
 
   /** Those that wait for approval are left waiting. */
@@ -120,13 +130,33 @@ class Crowd {
     }
   }
 
-  /** Holds a statement until it is refused by its deadline, or by whatever breaks. */
-  async #hold(kind: "pg" | "my"): Promise<void> {
+  /** Every other request, whatever is broken just now. */
+  async #approve(): Promise<void> {
+    const seen = new Set<string>();
     while (!this.#over) {
+      await pause(200);
+      try {
+        const { requests } = await this.approver.json<{ requests: { id: string }[] }>("/api/requests");
+        for (const { id } of requests.filter(({ id }) => !seen.has(id))) {
+          seen.add(id);
+          if (seen.size % 2 === 0) continue;
+          const { status } = await this.approver.decide(id, true, "seen");
+          if (status === 200) this.approved++;
+        }
+      } catch {
+        // The dashboard is out of reach, too.
+      }
+    }
+  }
+
+  /** Holds a statement until it passes, or is refused by its deadline, or by whatever breaks. */
+  async #hold(kind: "pg" | "my"): Promise<void> {
+    for (let life = 0; !this.#over; life++) {
       try {
         const run = await this.#connect(kind);
         this.held++;
-        await within(run("DELETE FROM marks WHERE mark = 'nothing'"), 15_000);
+        await within(run(`DELETE FROM marks WHERE mark = 'held-${kind}-${life}'`), 15_000);
+        this.passed++;
       } catch {
         await pause(500);
       }
@@ -223,6 +253,16 @@ async function round(
       () => crowd.answered.pg > pg + 3 && crowd.answered.my > my + 3,
       `answers after: ${name}`,
     );
+    // Those who come now are let in, too, whatever becomes of those who are there already.
+    for (const connect of [postgresClient, mysqlClient]) {
+      let run: unknown = null;
+      for (let tries = 0; run === null; tries++) {
+        // Who waited in the queue of a listener that is opened anew is told to come again.
+        run = await within(connect(world.lab, crowd.user), 20_000).catch(() => null);
+        assert.ok(run !== null || tries < 30, `nobody is let in any more after: ${name}`);
+        if (run === null) await pause(1_000);
+      }
+    }
     assert.ok(world.postern.running, `Postern ended: ${world.postern.obituary()}`);
     const cells = [
       during,
@@ -235,6 +275,40 @@ async function round(
         [...crowd.said].join("; ")
       } |`,
     );
+  }
+}
+
+/** Those that were held and ran are in the record as forwarded, each by an approval of its own. */
+async function comparedHolds({ orders, shop }: Lab, data: string): Promise<void> {
+  // As statements of their own: a preview explains them, too.
+  const ran =
+    /(?:statement: |execute [^:]*: |(?:Query|Execute)\t)DELETE FROM marks WHERE mark = '(held-\w+-\d+)'/g;
+  const log = await orders.readLog() + await Deno.readTextFile(shop.generalLog);
+  const passed = Array.from(log.matchAll(ran), ([, mark]) => mark);
+  const journal = await openJournal({ folder: data });
+  try {
+    const recorded = new Set<string>();
+    const approvals = new Set<string>();
+    for await (const event of journal.export({ types: ["statement.judged"] })) {
+      const { forwarded, text, approval } = event.data as {
+        forwarded: boolean;
+        text: string;
+        approval?: string;
+      };
+      const mark = /held-\w+-\d+/.exec(text)?.[0];
+      if (!forwarded || mark === undefined) continue;
+      recorded.add(mark);
+      approvals.add(approval ?? "");
+    }
+    assert.deepEqual(
+      passed.filter((mark) => !recorded.has(mark ?? "")),
+      [],
+      "held statements ran unrecorded",
+    );
+    assert.equal(new Set(passed).size, passed.length, "none ran twice");
+    assert.ok(!approvals.has("") && approvals.size === recorded.size, "each by its own approval");
+  } finally {
+    await journal.close();
   }
 }
 
@@ -269,8 +343,11 @@ async function under(
   const world: World = { lab, postern, relays, disk, issuer: lab.issuer };
   try {
     const base = `http://127.0.0.1:${lab.ports.dashboard}`;
-    const { browser } = await signInByHttp(`${base}/auth/login?next=/`, devin.email);
-    const crowd = new Crowd(lab, new DashboardUser(browser, base));
+    const [mine, theirs] = await Promise.all(
+      [devin, ada].map(({ email }) => signInByHttp(`${base}/auth/login?next=/`, email)),
+    );
+    const [user, approver] = [mine!, theirs!].map(({ browser }) => new DashboardUser(browser, base));
+    const crowd = new Crowd(lab, user!, approver!);
     await eventually(() => crowd.answered.pg > 50 && crowd.answered.my > 50, "answers");
     const resident = [residentMb(postern.pid)];
     options.report(
@@ -283,9 +360,13 @@ async function under(
     await crowd.end();
     await postern.stop("SIGTERM");
     compared(await loggedMarks(lab), await recordedMarks(data));
+    await comparedHolds(lab, data);
     const answered = crowd.answered.pg + crowd.answered.my;
-    options.report(`${answered} statements answered, ${crowd.held} held`);
-    return { answered, forgotten: await forgottenHolds(data), resident };
+    const { held, approved, passed } = crowd;
+    options.report(
+      `${answered} statements answered, ${held} held, ${approved} of them approved, ${passed} ran then`,
+    );
+    return { answered, passed, forgotten: await forgottenHolds(data), resident };
   } finally {
     const logTo = Deno.env.get("CHAOS_LOG");
     if (logTo !== undefined) await Deno.copyFile(`${lab.folder}/log`, logTo);

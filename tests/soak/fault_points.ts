@@ -1,31 +1,26 @@
 /**
  * Loaded into Postern before itself (`deno run --preload`), for faults that nobody can make from outside. At a
  * SIGUSR2 the file `fault` beside the config is read: `worker` ends the store's Worker by an error that it does not
- * catch, a number sets the clock by so many milliseconds.
+ * catch, a number sets the clock by so many milliseconds, that of every Worker, too.
  */
 import { dirname } from "node:path";
+import { skewClock } from "./skewed_clock.ts";
 
-const workers: Worker[] = [];
+const skewMs = new Int32Array(new SharedArrayBuffer(4));
+const wrapper = new URL("./skewed_worker.ts", import.meta.url);
+let store: Worker | null = null;
+
 globalThis.Worker = class extends Worker {
-  constructor(...given: ConstructorParameters<typeof Worker>) {
-    super(...given);
-    workers.push(this);
+  constructor(given: string | URL, options?: WorkerOptions) {
+    super(`${wrapper}?${encodeURIComponent(String(given))}`, options);
+    if (/\/store\//.test(String(given))) store = this;
+    this.postMessage({ skewMs });
   }
 };
-
-const RealDate = Date;
-let skewMs = 0;
-globalThis.Date = class extends RealDate {
-  constructor(...given: [] | [number]) {
-    super(...(given.length === 0 ? [RealDate.now() + skewMs] as const : given));
-  }
-  static override now(): number {
-    return RealDate.now() + skewMs;
-  }
-} as DateConstructor;
+skewClock(skewMs);
 
 Deno.addSignalListener("SIGUSR2", () => {
   const fault = Deno.readTextFileSync(`${dirname(Deno.args.at(-1) ?? "")}/fault`);
-  if (fault === "worker") workers.at(-1)?.postMessage(null);
-  else skewMs = Number(fault);
+  if (fault === "worker") store?.postMessage(null);
+  else Atomics.store(skewMs, 0, Number(fault));
 });

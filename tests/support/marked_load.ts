@@ -9,7 +9,7 @@ import { openJournal } from "../../policy/store/journal.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { Daemon } from "./daemons.ts";
-import { DashboardUser, devin, targetYaml } from "./gateway.ts";
+import { ada, DashboardUser, devin, targetYaml } from "./gateway.ts";
 import { signInByHttp } from "./http_browser.ts";
 import { type Issuer, type IssuerOptions, startIssuer } from "./issuer.ts";
 import { type Mariadb, startMariadb } from "./mariadb.ts";
@@ -50,7 +50,7 @@ export async function withLab(
   const orders = await startPostgresql({ logStatements: true, sql });
   const shop = await startMariadb({ logStatements: true, sql });
   const issuerOptions: IssuerOptions = {
-    people: [devin],
+    people: [devin, ada],
     clients: [{
       id: "postern",
       secret: "test-client-secret",

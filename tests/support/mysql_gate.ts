@@ -152,6 +152,7 @@ export async function startGate(options: GateOptions): Promise<FakeGate> {
     resultRowsMax: 10_000_000,
     resultBytesMax: 10 * 1024 ** 3,
     idleTimeoutMs: 600_000,
+    unreadTimeoutMs: 600_000,
     targetConnectTimeoutMs: 10_000,
     holdNoticeMs: 10_000,
     ...options.limits,

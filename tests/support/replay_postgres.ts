@@ -79,6 +79,7 @@ export async function startReplay(script: Omit<Script, "target"> = {}): Promise<
       resultRowsMax: 10_000_000,
       resultBytesMax: 10 * 1024 ** 3,
       idleTimeoutMs: 60_000,
+      unreadTimeoutMs: 600_000,
       targetConnectTimeoutMs: 200,
       holdNoticeMs: 60_000,
     },

@@ -1,13 +1,10 @@
 /** Checks a session's part of the record, on demand: the very check that `postern audit verify` makes of an export. */
 import { dashboardAction } from "../../policy/audit/events.ts";
-import { PosternError } from "../../policy/errors.ts";
+import { limitReached } from "../../policy/limits.ts";
 import { verifyLines } from "../../policy/audit/verify.ts";
 import { askIntegritySchema, type Integrity } from "../contract.ts";
 import { addressOf, bodyOf, type DashboardContext, type DashboardDeps, notFound } from "./http.ts";
 import { seesSession } from "./replay.ts";
-
-/** It reads everything between a session's first and last event: a few at a time are enough. */
-const CHECKS_MAX = 2;
 
 async function* plain(lines: AsyncIterable<string>): AsyncIterable<string> {
   for await (const line of lines) yield line.replace(/\n$/, "");
@@ -20,10 +17,12 @@ export function integrityRoute(deps: DashboardDeps) {
     const viewer = c.get("viewer");
     const session = await deps.journal.session(c.req.param("id") ?? "");
     if (session === null || !await seesSession(deps, viewer, session)) throw notFound("session");
-    if (running >= CHECKS_MAX) {
-      throw new PosternError("LimitExceeded", "Other checks of the record are under way", {
-        hint: "Try again soon",
-      });
+    if (running >= deps.limits.recordChecks) {
+      throw limitReached(
+        "dashboard.limits.recordChecks",
+        "Other checks of the record are under way (dashboard.limits.recordChecks)",
+        "Try again soon",
+      );
     }
     running++;
     try {

@@ -19,6 +19,9 @@ export const dashboardLimitsSchema = z.strictObject({
   body: size("1KB", "16MB").default(64 * 1024),
   /** Of one sign-in. */
   eventStreams: count(20, 1000),
+  eventStreamsInAll: count(1000),
+  /** Each reads everything between a session's first and last event: a few at a time are enough. */
+  recordChecks: count(2, 100),
   /** Of one person. */
   consoleStatements: count(4, 100),
 });

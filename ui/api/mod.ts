@@ -32,6 +32,7 @@ export function createDashboard(deps: DashboardDeps): Dashboard {
   const streams = new EventStreams(deps, sessions, {
     ...defaultStreamLimits,
     perSessionMax: deps.limits.eventStreams,
+    totalMax: deps.limits.eventStreamsInAll,
   });
   const routes = routesOf(deps, sessions, streams);
   const app = new Hono<DashboardEnv>();

@@ -64,13 +64,18 @@ export class EventStreams {
     const viewer = c.get("viewer");
     const own = [...this.#streams].filter((stream) => stream.session === session).length;
     if (own >= this.limits.perSessionMax || this.#streams.size >= this.limits.totalMax) {
-      throw limitReached(
-        "dashboard.limits.eventStreams",
-        own >= this.limits.perSessionMax
-          ? `${own} tabs of yours are open already (dashboard.limits.eventStreams)`
-          : "Too many tabs are open, of everybody together",
-        "Close other tabs of Postern",
-      );
+      const hint = "Close other tabs of Postern";
+      throw own >= this.limits.perSessionMax
+        ? limitReached(
+          "dashboard.limits.eventStreams",
+          `${own} tabs of yours are open already (dashboard.limits.eventStreams)`,
+          hint,
+        )
+        : limitReached(
+          "dashboard.limits.eventStreamsInAll",
+          "Too many tabs are open, of everybody together (dashboard.limits.eventStreamsInAll)",
+          hint,
+        );
     }
     const last = cursorSchema.safeParse(c.req.header("last-event-id") ?? c.req.query("after"));
     const stream = new EventStream({

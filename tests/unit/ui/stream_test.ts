@@ -206,6 +206,17 @@ Deno.test("one browser may have only so many streams", async () => {
   await harness.close();
 });
 
+Deno.test("all together may have only so many streams, and are told by which limit", async () => {
+  const gateway = new FakeGateway(noon);
+  const { context } = streamContext(gateway, devin, { totalMax: 1 });
+  const reader = new Reader(context.streams.open(context.c));
+  assert.throws(() => context.streams.open(context.c), /\(dashboard\.limits\.eventStreamsInAll\)/);
+  await reader.close();
+  await new Reader(context.streams.open(context.c)).close();
+  context.streams.close();
+  await gateway.close();
+});
+
 /** Streams with limits of their own, and a request to open one with. */
 function streamContext(
   gateway: FakeGateway,
