@@ -18,13 +18,13 @@ realTest("who runs what now is seen, followed and ended", {
 
   await test.step("a running statement shows its text and its rows so far, without a reload", async () => {
     await admin.getByRole("region", { name: grace.email }).getByText("has run nothing yet").waitFor();
-    // Hundreds of rows come at once, then one a second: what is shown is what has come, not what will.
+    // Hundreds of rows come at once, then one a second, for longer than the test: what is shown is what has come, not what will.
     await busy.send(
-      "SELECT n, repeat('x', 200), pg_sleep(n / 400) FROM generate_series(1, 450) AS n \\g /dev/null",
+      "SELECT n, repeat('x', 200), pg_sleep(n / 400) FROM generate_series(1, 900) AS n \\g /dev/null",
     );
     const theirs = admin.getByRole("region", { name: devin.email });
     await theirs.getByText(/Running/).waitFor();
-    await theirs.getByText(/generate_series\(1, 450\)/).waitFor();
+    await theirs.getByText(/generate_series\(1, 900\)/).waitFor();
     await theirs.getByText(/[1-9][\d,]* rows so far/).waitFor();
   });
 
