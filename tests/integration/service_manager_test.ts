@@ -8,7 +8,11 @@ import { RawPostgres, sslRequest } from "../support/raw_postgres.ts";
 import { until } from "../support/receivers.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
-const program = ["deno", "run", "-A", "--no-check", `${root}main.ts`];
+/** With the permissions that the compiled binary has, and no others. */
+const program = [
+  ...["deno", "run", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"],
+  ...["--deny-ffi", "--no-prompt", "--no-check", `${root}main.ts`],
+];
 
 /** systemd's stand-in with Postern under it. */
 async function startService(folder: string, port: number) {

@@ -24,6 +24,24 @@ function taken(env: Env, name: string): string | undefined {
   return value;
 }
 
+/**
+ * One to send from. It needs a path, though nobody answers there: without a name the runtime lets it be opened only by a
+ * process that may do everything, which the compiled binary may not. null, and a warning, where it cannot be had.
+ */
+function ownSocket(log: Log): Deno.DatagramConn | null {
+  try {
+    const folder = Deno.makeTempDirSync({ prefix: "postern-" });
+    try {
+      return Deno.listenDatagram({ transport: "unixpacket", path: `${folder}/notify` });
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  } catch (error) {
+    log("warn", "the service manager cannot be told anything", { problem: String(error) });
+    return null;
+  }
+}
+
 export function serviceManager(env: Env, log: Log): ServiceManager {
   const path = taken(env, "NOTIFY_SOCKET") ?? "";
   const everyUs = Number(taken(env, "WATCHDOG_USEC") ?? 0);
@@ -31,7 +49,7 @@ export function serviceManager(env: Env, log: Log): ServiceManager {
   if (path !== "" && !path.startsWith("/")) {
     log("warn", "the service manager's socket has no path, and cannot be told anything", { path });
   }
-  const socket = path.startsWith("/") ? Deno.listenDatagram({ transport: "unixpacket", path: "" }) : null;
+  const socket = path.startsWith("/") ? ownSocket(log) : null;
   let timer: ReturnType<typeof setInterval> | undefined;
   const tell = async (state: string): Promise<void> => {
     try {
