@@ -105,11 +105,13 @@ function Behind({ day: { behind: { events, countedTo } } }: { day: Overview }) {
   return (
     <p class="notice hold" role="status">
       {icons.warn}
-      Statements are counted {countedTo === null ? "from none yet" : (
-        <>
-          up to <Time at={countedTo} />
-        </>
-      )}: {counted(events, "event")} of the record {events === 1 ? "is" : "are"} still to be counted.
+      <span>
+        Statements are counted {countedTo === null ? "from none yet" : (
+          <>
+            up to <Time at={countedTo} />
+          </>
+        )}: {counted(events, "event")} of the record {events === 1 ? "is" : "are"} still to be counted.
+      </span>
     </p>
   );
 }
