@@ -99,6 +99,16 @@ async function tryRecord(place: Place): Promise<void> {
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
 }
 
+/** As systemd is told; the runtime's rights to send there are the binary's own. */
+async function told(manager: Deno.DatagramConn, state: string): Promise<void> {
+  const heard: string[] = [];
+  for await (const [datagram] of manager) {
+    heard.push(new TextDecoder().decode(datagram).split("\n")[0] ?? "");
+    if (heard.at(-1) === state) return;
+    assert.ok(heard.length < 20, `${state} among ${heard.join(", ")}`);
+  }
+}
+
 async function main(binary: string): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "postern-binary-" });
   const dashboard = `http://127.0.0.1:${freePort()}`;
@@ -109,7 +119,10 @@ async function main(binary: string): Promise<void> {
   const target = await startPostgresql({
     sql: "CREATE TABLE people (name text, ssn text); INSERT INTO people VALUES ('Boris', '900-11-1120')",
   });
-  const env = { CLIENT_SECRET: "test-client-secret", TARGET_PASSWORD: target.password, HOME: folder };
+  const notify = `${folder}/notify`;
+  const manager = Deno.listenDatagram({ transport: "unixpacket", path: notify });
+  const secrets = { CLIENT_SECRET: "test-client-secret", TARGET_PASSWORD: target.password };
+  const env = { ...secrets, HOME: folder, NOTIFY_SOCKET: notify };
   const place = { binary: resolve(binary), folder, env, port: freePort(), dashboard };
   let daemon: Daemon | null = null;
   try {
@@ -119,12 +132,14 @@ async function main(binary: string): Promise<void> {
     assert.equal(checked.code, 0, checked.stdout + checked.stderr);
     say("takes its config");
     daemon = await start(place);
+    await told(manager, "READY=1");
     await tryDashboard(place);
     say("serves the dashboard");
     await tryPsql(place);
     say("lets psql through, masks and refuses");
     await daemon.stop("SIGTERM");
-    say("stops on SIGTERM");
+    await told(manager, "STOPPING=1");
+    say("stops on SIGTERM, and tells the service manager of start and stop");
     await tryRecord(place);
     say("has recorded it in a chain that verifies");
     daemon = await start(place);
@@ -135,6 +150,7 @@ async function main(binary: string): Promise<void> {
     throw error;
   } finally {
     await daemon?.stop("SIGKILL");
+    manager.close();
     await target.close();
     await issuer.close();
     await Deno.remove(folder, { recursive: true });
