@@ -76,7 +76,10 @@ export function refusalAfter(
     return {
       error: new PosternError(
         "ApprovalRequired",
-        "canceling statement due to user request; its approval is withdrawn",
+        // The decision stands in the record: a cancel that comes after it takes nothing of it back.
+        `canceling statement due to user request; ${
+          state === "approved" ? "it was approved and not sent" : "its approval is withdrawn"
+        }`,
         {
           rule,
         },

@@ -60,8 +60,8 @@ testNeeding(
       };
       await psql.expect(/demo=[>#]/, 60_000);
       assert.equal(seen.rows, seen.client === "ran" ? 1 : 0, `${name}: ${JSON.stringify(seen)} ${shown}`);
-      // A cancel that comes after the record and before the target ends an approved statement unsent.
-      const unsent = /recorded and not sent/.test(shown);
+      // A cancel that comes after the decision or the record, and before the target, ends an approved statement unsent.
+      const unsent = /(?:approved|recorded) and not sent/.test(shown);
       assert.equal(
         seen.state === "approved",
         seen.client === "ran" || unsent,
