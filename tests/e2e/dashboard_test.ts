@@ -59,6 +59,25 @@ dashboardTest("a refusal asks for its reason, and the requester gets it", async 
   await page.locator(".outcome").getByText("“Order 42 is under audit”").waitFor();
 });
 
+dashboardTest(
+  "the fullest card of a laptop's window needs no scrolling, and a smaller window's keeps the decision in sight",
+  async (test, browser) => {
+    const { first } = await fillDay(test.gateway);
+    const page = await pageOf(browser, test, ada);
+    await goTo(page, test, `/requests/${first}`);
+    await page.getByRole("region", { name: "Earlier requests" }).waitFor();
+    await page.getByText("inside an open transaction").waitFor();
+    const scrolls = () =>
+      page.locator(".desk-detail").evaluate((pane: Element) => pane.scrollHeight - pane.clientHeight);
+    assert.equal(await scrolls(), 0);
+    await page.setViewportSize({ width: 1280, height: 680 });
+    for (const part of [page.getByText("0 of 1"), page.getByRole("button", { name: "Approve" })]) {
+      const box = await part.first().boundingBox();
+      assert.ok(box !== null && box.y >= 0 && box.y + box.height <= 680);
+    }
+  },
+);
+
 dashboardTest("the whole way by keyboard: move, open, approve, deny, help, back", async (test, browser) => {
   const first = await test.gateway.hold({
     deadlineAt: Date.now() + 60_000,

@@ -103,7 +103,7 @@ function RequestView({ request, onChanged }: RequestViewProps) {
       <RequestEffect request={request} />
       <RequestFacts request={request} />
       <LastRequests request={request} />
-      <RequestReviews request={request} />
+      {mayDecide && request.state === "pending" ? null : <RequestReviews request={request} />}
       {request.state === "pending"
         ? (
           <DecisionBar
@@ -258,6 +258,7 @@ function DecisionBar({ request, expired, folded, onDecide }: DecisionBarProps) {
   const blocked = folded.length > 0;
   return (
     <div class="decision-bar">
+      <RequestReviews request={request} />
       <button
         type="button"
         class="button approve"
