@@ -25,18 +25,25 @@ const harmless = new Set(
   transaction_timeout vacuum_cost_delay vacuum_cost_limit work_mem xmlbinary xmloption`.split(/\s+/),
 );
 
+/** What decides by which index rows are found, and so in which order they come where nothing else says. */
+const steering =
+  /^(?:enable_|cpu_|geqo|(?:seq|random)_page_cost$|parallel_|min_parallel_|max_parallel_|effective_cache_size$|cursor_tuple_fraction$|(?:from|join)_collapse_limit$|plan_cache_mode$|constraint_exclusion$|debug_parallel|force_parallel)/;
+
 const off = /^(off?|false|fals|fal|fa|f|no?|0)$/i;
 const on = /^(on|true|tru|tr|t|yes|ye|y|1)$/i;
 const utf8 = /^(utf-?8|unicode)$/i;
 
 /** `values` are the constants given, in order; null where one is no constant; undefined for RESET and SET TO DEFAULT. */
 export function judgeSetting(
-  { catalog, path }: Pick<Walk, "catalog" | "path">,
+  { catalog, path, masks }: Pick<Walk, "catalog" | "path" | "masks">,
   name: string,
   values: readonly string[] | null | undefined,
 ): UnsafeUse | null {
   const setting = name.toLowerCase();
   const reset = values === undefined;
+  if (masks.any && !reset && steering.test(setting)) {
+    return unsafe(setting, "chooses the order in which rows come, which may be that of masked values");
+  }
   if (harmless.has(setting) || setting.startsWith("enable_")) return null;
   if (setting === "search_path") return reset ? null : judgePath(catalog, path, values);
   const [value = ""] = values ?? [];

@@ -912,6 +912,13 @@ SELECT ssn FROM users WHERE id = 1
 SET enable_seqscan = off
 SELECT id FROM users WHERE ssn > '' LIMIT 3
 
+# an index chosen by settings gives its order to rows that nothing else orders
+SET enable_seqscan = off
+SET enable_sort = off
+SET random_page_cost = 0.01
+SELECT set_config('enable_bitmapscan', 'off', false)
+SELECT id FROM users
+
 # VACUUM's notices
 VACUUM users
 
