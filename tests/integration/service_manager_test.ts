@@ -10,7 +10,7 @@ import { until } from "../support/receivers.ts";
 const root = new URL("../../", import.meta.url).pathname;
 /** With the permissions that the compiled binary has, and no others. */
 const program = [
-  ...["deno", "run", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"],
+  ...[Deno.execPath(), "run", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"],
   ...["--deny-ffi", "--no-prompt", "--no-check", `${root}main.ts`],
 ];
 
@@ -44,7 +44,7 @@ async function startService(folder: string, port: number) {
 }
 
 testNeeding(
-  ["python3", "deno"],
+  ["python3"],
   "a service manager is told of start, life, reload and stop, and its socket keeps clients waiting meanwhile",
   async () => {
     const folder = await Deno.makeTempDir({ prefix: "postern-service-" });
