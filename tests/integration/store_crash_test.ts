@@ -9,7 +9,7 @@ import { collect, storeFolder } from "../support/journals.ts";
 /** More by environment, for a longer look. */
 const rounds = Number(Deno.env.get("STORE_KILLS") ?? 3);
 
-/** Lets a writer run, kills it some time after its first acknowledgement; what it was told is durable. */
+/** Lets a writer run, kills it some time after an event got its place, which comes last; what it was told is durable. */
 async function killedWriter(folder: string, afterMs: number): Promise<[string, string][]> {
   const writer = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("../support/journal_writer.ts", import.meta.url).pathname, folder],
@@ -20,7 +20,7 @@ async function killedWriter(folder: string, afterMs: number): Promise<[string, s
   let timer: number | undefined;
   for await (const chunk of writer.stdout.pipeThrough(new TextDecoderStream())) {
     text += chunk;
-    timer ??= Number(setTimeout(() => writer.kill("SIGKILL"), afterMs));
+    if (/^\d+ \w+\n/m.test(text)) timer ??= Number(setTimeout(() => writer.kill("SIGKILL"), afterMs));
   }
   const { signal } = await writer.status;
   assert.equal(signal, "SIGKILL", "the writer runs until it is killed");

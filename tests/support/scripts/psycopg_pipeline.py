@@ -20,6 +20,11 @@ with c.pipeline() as p:
         p.sync()
     except psycopg.errors.DivisionByZero as error:
         print("failed", error.sqlstate)
+        # It may have been told before the sync was sent: until then all that follows is aborted.
+        try:
+            p.sync()
+        except psycopg.errors.PipelineAborted:
+            pass
     last = c.execute("SELECT 'still in step'")
     p.sync()
     print("then", last.fetchone()[0])
