@@ -31,9 +31,11 @@ export const sentBytes = ({ text, parameters }: StatementRun): number =>
   parameters.reduce((sum, { bytes }) => sum + bytes, Buffer.byteLength(text));
 
 interface Known {
-  /** The last one, and what it fills its hole with. */
+  /** Whether what is recorded of the text depends on where in it the values are. */
+  readonly hides: boolean;
+  /** The last one, and what it fills its hole with; null until there is a hole. */
   text: string;
-  filling: string;
+  filling: string | null;
   readonly state: SqlState;
   readonly policy: string;
   /** null until the judgement comes again, and where its events differ in more than the holes. */
@@ -99,10 +101,11 @@ export class SessionEvents {
     }
     const { template } = known;
     const parameters = run.parameters.length === 0 ? "[]" : filling(parametersOf(run.parameters));
+    known.filling ??= filling(run.text);
     const values = [`"${id}"`, run.inTransaction ? "true" : "false", parameters, known.filling];
     const data = template.sample.data as EventData["statement.judged"];
     const event = { template, values };
-    const text = hidesText(run.judgement) ? data.text : run.text;
+    const text = known.hides ? data.text : run.text;
     return { event, trailing: text.length > TRAILING_TEXT_MAX ? null : { event, known }, text, data };
   }
 
@@ -127,29 +130,22 @@ export class SessionEvents {
   #knownOf(run: StatementRun, policy: string): Known | null {
     const { judgement, text, state } = run;
     const known = this.#known.get(judgement);
-    const hides = hidesText(judgement);
-    const differs = known?.state !== state || known.policy !== policy || (hides && known.text !== text);
-    if (known === undefined || differs) {
-      this.#known.set(judgement, {
-        text,
-        filling: filling(text),
-        state,
-        policy,
-        template: null,
-        whole: null,
-      });
+    const differs = known?.state !== state || known.policy !== policy;
+    if (known === undefined || differs || (known.hides && known.text !== text)) {
+      const hides = hidesText(judgement);
+      this.#known.set(judgement, { hides, text, filling: null, state, policy, template: null, whole: null });
       return null;
     }
     if (known.text !== text) {
       known.text = text;
-      known.filling = filling(text);
+      known.filling = null;
     }
     if (known.template !== null) return known;
     // What is hidden from the record depends on the parameters.
     if (judgement.statements.some(({ facts }) => facts.maskedParameters.length > 0)) return null;
     const draft = statementJudged(this.about, { id: hole(0), run: { ...run, parameters: [] }, policy });
     const data = { ...draft.data, inTransaction: hole(1), parameters: hole(2) };
-    known.template = new EventTemplate({ ...draft, data: hides ? data : { ...data, text: hole(3) } });
+    known.template = new EventTemplate({ ...draft, data: known.hides ? data : { ...data, text: hole(3) } });
     return known;
   }
 }
@@ -172,6 +168,5 @@ const endOf = ({ tag, rows, bytes }: StatementOutcome, { durationMs, sent }: Mea
   String(sent),
 ];
 
-/** Then what is recorded of the text depends on where in it the values are. */
 const hidesText = ({ statements }: Judgement): boolean =>
   statements.some(({ facts }) => facts.maskedLiterals.length > 0);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as mysql2 from "mysql2/promise";
 import pg from "pg";
+import { verifyFile } from "../../policy/audit/commands.ts";
 import type { AuditEvent } from "../../policy/types.ts";
 import type { Step, Steps } from "../../ui/contract.ts";
 import { alex, devin, startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
@@ -22,24 +23,14 @@ interface Client {
 
 async function postgresql(gateway: TestGateway): Promise<Client> {
   const user = await gateway.signIn(devin);
-  const client = new pg.Client({
-    host: "127.0.0.1",
-    port: gateway.ports.postgresql!,
-    database: "demo",
-    ...await user.oneTimePassword("demo"),
-  });
+  const client = new pg.Client(await user.url("demo"));
   await client.connect();
   return { run: (text) => client.query(text), close: () => client.end() };
 }
 
 async function mysql(gateway: TestGateway): Promise<Client> {
   const user = await gateway.signIn(devin);
-  const client = await mysql2.createConnection({
-    host: "127.0.0.1",
-    port: gateway.ports.mysql!,
-    database: "demo",
-    ...await user.oneTimePassword("demo"),
-  });
+  const client = await mysql2.createConnection(await user.url("demo"));
   return { run: (text) => client.query(text), close: () => client.end() };
 }
 
@@ -106,7 +97,6 @@ async function check(
     }
     const file = await Deno.makeTempFile();
     await Deno.writeTextFile(file, text);
-    const { verifyFile } = await import("../../policy/audit/commands.ts");
     const verdict = await verifyFile(file);
     assert.ok(verdict.ok, verdict.text);
     await Deno.remove(file);

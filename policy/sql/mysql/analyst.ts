@@ -99,7 +99,7 @@ export class MysqlAnalyst implements Analyst {
 
   #judged(text: string, state: SqlState, mode: Mode, shape: Shape | null): Answer {
     try {
-      const free = new Set<number>();
+      const free = shape === null ? null : new Set<number>();
       const answer = this.#statements(text, state, mode, free);
       if (shape !== null) {
         this.#shaped.keep(shape.context, shape.parts, hidesLiterals(answer) ? null : free, answer);
@@ -110,8 +110,8 @@ export class MysqlAnalyst implements Analyst {
     }
   }
 
-  /** One after the other: what one sets, the next is read by. */
-  #statements(text: string, first: SqlState, firstMode: Mode, free: Set<number>): Understood[] {
+  /** One after the other: what one sets, the next is read by. `free` gets the places of free literals, where wanted. */
+  #statements(text: string, first: SqlState, firstMode: Mode, free: Set<number> | null): Understood[] {
     if (text.length > textLengthMax) {
       throw new Refusal(
         "too-long",
@@ -140,7 +140,7 @@ export class MysqlAnalyst implements Analyst {
       const judged = judge(walk, reader, state);
       secondOpinion(walk, reader.tokens, judged);
       found.push(understood(walk, reader, judged));
-      for (const start of freeLiterals(reader.tokens)) free.add(start);
+      if (free !== null) { for (const start of freeLiterals(reader.tokens)) free.add(start); }
       if (judged.state === null || at >= text.length) continue;
       state = judged.state;
       mode = modeOf(state);
