@@ -1,6 +1,10 @@
 /** A value's text -> its masked text, by kind of mask. */
 import { createHmac } from "node:crypto";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
 import type { MaskKind } from "./types.ts";
+
+const encoder = new TextEncoder();
 
 /**
  * The key for one target's `hash` and `fake`: the same value looks alike within a target and unlike on another.
@@ -23,7 +27,7 @@ export function maskText(mask: MaskKind, text: string, key: Uint8Array): string 
     case "partial":
       return partial(text, mask.keepFirst, mask.keepLast);
     case "hash":
-      return createHmac("sha256", key).update("hash\0").update(text).digest("hex").slice(0, 16);
+      return hashText(text, key);
     case "bucket":
       return dateBucket(text, mask.size, mask.unit ?? "year") ?? numberBucket(text, mask.size);
     case "fake":
@@ -31,6 +35,38 @@ export function maskText(mask: MaskKind, text: string, key: Uint8Array): string 
     default:
       return unknownKind(mask);
   }
+}
+
+/** The hash that a `hash` mask shows the beginning of. */
+export interface KeyedHash {
+  /** HMAC-SHA-256 of the text's UTF-8 bytes. What it gave counts until it is called again. */
+  readonly digest: (text: Uint8Array) => Uint8Array;
+  /** So many of its bytes are shown, in hexadecimal. */
+  readonly shownBytes: number;
+}
+
+const shownBytes = 8;
+const hashes = new WeakMap<Uint8Array, KeyedHash>();
+
+/** The key is taken in once, not for every value: a result may have millions of them. */
+export function keyedHash(key: Uint8Array): KeyedHash {
+  let known = hashes.get(key);
+  if (known === undefined) {
+    const begun = hmac.create(sha256, key).update(encoder.encode("hash\0"));
+    const out = new Uint8Array(32);
+    const scratch = begun.clone();
+    const digest = (text: Uint8Array) => {
+      begun._cloneInto(scratch).update(text).digestInto(out);
+      return out;
+    };
+    hashes.set(key, known = { digest, shownBytes });
+  }
+  return known;
+}
+
+function hashText(text: string, key: Uint8Array): string {
+  const hash = keyedHash(key).digest(encoder.encode(text));
+  return Buffer.from(hash.buffer, hash.byteOffset, shownBytes).toString("hex");
 }
 
 /** A kind that the type does not know can only come from outside; nothing of the value is shown then. */
@@ -150,13 +186,13 @@ function fake(text: string, key: Uint8Array): string {
 
 /** Numbers below `limit` (at most 100) drawn from the value's keyed hash, block by block. */
 function stream(text: string, key: Uint8Array): (limit: number) => number {
-  const seed = createHmac("sha256", key).update("fake\0").update(text).digest();
+  const seed = hmac(sha256, key, encoder.encode(`fake\0${text}`));
   let block = 0;
   let bytes: Uint8Array = new Uint8Array(0);
   let at = 0;
   return (limit) => {
     if (at + 2 > bytes.length) {
-      bytes = createHmac("sha256", seed).update(`${block++}`).digest();
+      bytes = hmac(sha256, seed, encoder.encode(`${block++}`));
       at = 0;
     }
     const value = (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);

@@ -6,7 +6,7 @@ import type { MaskLookup } from "./sql/dialect.ts";
 import type { PortableMasks } from "./sql/large_texts.ts";
 import type { MaskKind } from "./types.ts";
 
-export { maskKey, maskText } from "./mask_text.ts";
+export { keyedHash, maskKey, maskText } from "./mask_text.ts";
 
 /** One mask of the config. Of several that fit a column, the first one counts. */
 export interface MaskSetting {

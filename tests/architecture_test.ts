@@ -131,6 +131,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   postgres: ["policy/store/"],
   preact: ["ui/app/"],
   "prom-client": ["policy/"],
+  "@noble/hashes": ["policy/"],
   "@opentelemetry/api": ["policy/traces/"],
   "@opentelemetry/otlp-transformer": ["policy/traces/"],
   "@opentelemetry/resources": ["policy/traces/"],

@@ -6,6 +6,7 @@ import type { Judgement, StatementKind, StatementRun } from "../../policy/types.
 import { keepsRows, ShownRows } from "../../policy/shown_rows.ts";
 import type { ConnectionDeps } from "../protocol.ts";
 import { ResultLimits } from "../result_limits.ts";
+import { byteMask } from "../wire/mask_bytes.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { AnswerKind } from "./answer.ts";
 import { has } from "./capabilities.ts";
@@ -81,7 +82,7 @@ export class Conversation {
   constructor(readonly parts: ConversationParts) {
     const { session, deps } = parts;
     const key = maskKey(deps.maskKey, session.target.name);
-    this.#masker = (mask, text) => maskText(mask, text, key);
+    this.#masker = { text: (mask, text) => maskText(mask, text, key), bytes: (mask) => byteMask(mask, key) };
     this.#maskOf = (origin) => session.maskOf(origin);
     this.#limits = new ResultLimits(() => deps.limits, session.target);
     session.watch?.(() => this.#response);

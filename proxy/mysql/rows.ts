@@ -6,7 +6,7 @@
 import { PosternError } from "../../policy/errors.ts";
 import type { MaskKind, MaskRule } from "../../policy/types.ts";
 import type { Watch, Watcher } from "../../policy/watch.ts";
-import { maskPartialAscii } from "../wire/mask_bytes.ts";
+import type { ByteMask } from "../wire/mask_bytes.ts";
 import { isJson, mayBeSensitive, watchedText as seenText } from "../wire/watched_text.ts";
 import { charsetOf, decodeText, encodeText } from "./charsets.ts";
 import { Writer } from "./codec.ts";
@@ -26,16 +26,21 @@ import {
   writeValue,
 } from "./values.ts";
 
-/** A value's text under a mask; null for SQL NULL. */
-export type Masker = (mask: MaskKind, text: string) => string | null;
+/** What masks give under a session's key. */
+export interface Masker {
+  /** A value's masked text; null for SQL NULL. */
+  readonly text: (mask: MaskKind, text: string) => string | null;
+  /** The same for ASCII without a string in between, where the mask has it. */
+  readonly bytes: (mask: MaskKind) => ByteMask | null;
+}
 
 /** One masked column, and how its values are masked. */
 interface MaskedColumn {
   readonly column: Column;
   /** A watch where no rule names the column, and detectors read it. */
   readonly mask: MaskKind | Watch;
-  /** `partial` on text in a character set that has ASCII in single bytes: masked without a string in between. */
-  readonly partial: { readonly keepFirst: number; readonly keepLast: number } | null;
+  /** Of a text in a character set that has ASCII in single bytes. */
+  readonly bytes: ByteMask | null;
 }
 
 /** What the rows of one result need. */
@@ -58,7 +63,7 @@ export function rowPlan(
   if (watcher === null && masks.every((mask) => mask === null)) return null;
   const masked = columns.map((column, index) => {
     const mask = masks[index]?.mask ?? watchOf(column, watcher);
-    return mask === undefined ? null : { column, mask, partial: partialOf(column, mask) };
+    return mask === undefined ? null : { column, mask, bytes: bytesOf(column, mask, masker) };
   });
   if (masked.every((one) => one === null)) return null;
   return { columns, masked, masker, optional: masked.every((one) => one === null || mayPass(one.mask)) };
@@ -77,13 +82,9 @@ export const hides = (masked: MaskedColumn | null | undefined): boolean =>
 
 const mayPass = (mask: MaskKind | Watch): boolean => mask.kind === "watch" && !mask.masks;
 
-const whole = (count: number) => Number.isFinite(count) ? Math.max(0, Math.floor(count)) : 0;
-
-function partialOf(column: Column, mask: MaskKind | Watch): MaskedColumn["partial"] {
-  if (mask.kind !== "partial" || !isTextType(column.type) || charsetOf(column.collation) === null) {
-    return null;
-  }
-  return { keepFirst: whole(mask.keepFirst), keepLast: whole(mask.keepLast) };
+function bytesOf(column: Column, mask: MaskKind | Watch, masker: Masker): ByteMask | null {
+  if (mask.kind === "watch" || !isTextType(column.type) || charsetOf(column.collation) === null) return null;
+  return masker.bytes(mask);
 }
 
 const nullMark = 0xfb;
@@ -194,7 +195,7 @@ function writeBinary(
   const unsigned = (column.flags & unsignedFlag) !== 0;
   const value = row.subarray(start, end);
   const text = isDecimalType(type) ? decodeText(value, "ascii") : valueText(value, type, unsigned);
-  const shown = text === null ? null : masker(mask, text);
+  const shown = text === null ? null : masker.text(mask, text);
   const writer = new Writer();
   if (shown === null || !writeValue(writer, type, unsigned, shown)) return false;
   const bytes = writer.finish();
@@ -207,25 +208,25 @@ function writeText(
   row: Uint8Array,
   start: number,
   end: number,
-  { column, mask, partial }: MaskedColumn,
+  { column, mask, bytes }: MaskedColumn,
   masker: Masker,
   sink: RowSink,
 ): boolean {
-  if (partial !== null) {
-    const length = end - start;
+  const size = bytes?.size(end - start) ?? 0;
+  // One that is wider than its column is cut below.
+  if (bytes !== null && (size === end - start || size <= column.length)) {
     const before = sink.at;
-    sink.lenenc(length);
-    sink.reserve(length);
-    const { keepFirst, keepLast } = partial;
-    if (maskPartialAscii(row, start, length, sink.bytes, sink.at, keepFirst, keepLast)) {
-      sink.at += length;
+    sink.lenenc(size);
+    sink.reserve(size);
+    if (bytes.write(row, start, end - start, sink.bytes, sink.at)) {
+      sink.at += size;
       return true;
     }
     sink.at = before;
   }
-  const bytes = maskedText(row.subarray(start, end), column, mask, masker);
-  if (bytes === null) return false;
-  sink.value(bytes);
+  const shown = maskedText(row.subarray(start, end), column, mask, masker);
+  if (shown === null) return false;
+  sink.value(shown);
   return true;
 }
 
@@ -243,7 +244,7 @@ function maskedText(
   if (charset === null) return null;
   const text = decodeText(value, charset);
   if (text === null) return null;
-  const masked = masker(mask, text);
+  const masked = masker.text(mask, text);
   if (masked === null || !(ofText || fitsType(masked, type))) return null;
   const bytes = encodeText(masked, charset);
   return bytes === null || !ofText ? bytes : cut(bytes, column, charset === "utf8" || charset === "binary");

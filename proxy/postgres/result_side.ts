@@ -29,8 +29,8 @@ export interface ResultSideDeps {
   readonly settled: (execution: Execution) => void;
 }
 
-/** What to do with a message, by its header; one that is refused is dropped, and the client told. */
-export type Course = "pass" | "take" | "drop" | "refuse";
+/** What to do with a message, by its header: a row to "mask" may be masked where it lies; one that is refused is dropped, and the client told. */
+export type Course = "pass" | "take" | "mask" | "drop" | "refuse";
 
 const notRun = { code: "57014", message: "Not run: an earlier statement of its pipeline failed" };
 
@@ -45,7 +45,9 @@ export class ResultSide {
     if (!this.deps.limits.fits(execution.returned, execution.bytes, bytes)) return "refuse";
     const { masks, shown } = execution;
     const tooLarge = bytes > this.deps.maskedRowBytesMax;
-    if (masks !== null && !(masks?.optional === true && tooLarge)) return "take";
+    if (masks !== null && !(masks?.optional === true && tooLarge)) {
+      return masks?.sameLength === true && shown?.wants !== true ? "mask" : "take";
+    }
     if (shown !== null && shown.wants) {
       if (!tooLarge) return "take";
       shown.skip();
@@ -70,6 +72,16 @@ export class ResultSide {
     execution.returned++;
     execution.bytes += bytes;
     return "pass";
+  }
+
+  /** The row in `bytes[at..at + length)`, where it lies; false where it must be written anew. */
+  maskInPlace(bytes: Uint8Array, at: number, length: number): boolean {
+    const execution = this.running();
+    if (execution.masks?.inPlace(bytes, at, length) !== true) return false;
+    execution.rows++;
+    execution.returned++;
+    execution.bytes += length;
+    return true;
   }
 
   maskedRow(frame: Uint8Array): Uint8Array | null {

@@ -1,5 +1,5 @@
 /** Rows with their masked columns rewritten, many rows to a buffer. */
-import { maskPartialAscii } from "../wire/mask_bytes.ts";
+import { type ByteMask, byteMask } from "../wire/mask_bytes.ts";
 import { fromTarget, headerBytes } from "./frames.ts";
 import { isText, maskValue, type RowMasks } from "./results.ts";
 
@@ -17,9 +17,44 @@ export class RowMasker {
 
   /** Nothing is hidden, values are only looked at: a row too large for that may pass. */
   readonly optional: boolean;
+  /** Every masked value is as long as the value was, as long as that is ASCII: `inPlace` is worth a try. */
+  readonly sameLength: boolean;
+
+  readonly #bytes: readonly (ByteMask | null)[];
 
   constructor(private readonly masks: RowMasks, private readonly key: Uint8Array) {
     this.optional = masks.every((one) => one === null || (one.mask.kind === "watch" && !one.mask.masks));
+    this.#bytes = masks.map((one) =>
+      one === null || one.mask.kind === "watch" || !isText(one.type) ? null : byteMask(one.mask, key)
+    );
+    this.sameLength = masks.every((one, at) => one === null || this.#bytes[at]?.sameLength === true);
+  }
+
+  /**
+   * Masks the DataRow at `bytes[at..at + length)` where it lies. False where it can't be done: the row is to be
+   * given to `mask`, which takes one that is masked in part for what it was.
+   */
+  inPlace(bytes: Uint8Array, at: number, length: number): boolean {
+    const { masks } = this;
+    const end = at + length;
+    if (
+      length < headerBytes + 2 ||
+      ((bytes[at + 5] as number) << 8 | (bytes[at + 6] as number)) !== masks.length
+    ) {
+      return false;
+    }
+    at += headerBytes + 2;
+    for (let column = 0; column < masks.length; column++) {
+      if (at + 4 > end) return false;
+      const size = int32(bytes, at);
+      at += 4;
+      if (size < 0) continue;
+      if (at + size > end) return false;
+      const mask = this.#bytes[column] as ByteMask | null;
+      if (mask !== null && !mask.write(bytes, at, size, bytes, at)) return false;
+      at += size;
+    }
+    return at === end;
   }
 
   /**
@@ -48,7 +83,7 @@ export class RowMasker {
       }
       if (at + length > frame.length) return this.#discard();
       this.#copy(frame, copied, at - 4);
-      if (!this.#partial(frame, at, length, mask)) {
+      if (!this.#masked(frame, at, length, this.#bytes[column] as ByteMask | null)) {
         this.#value(maskValue(frame.subarray(at, at + length), mask, this.key));
       }
       at += length;
@@ -76,16 +111,13 @@ export class RowMasker {
     return at === frame.length ? frame : null;
   }
 
-  #partial(frame: Uint8Array, at: number, length: number, column: RowMasks[number]): boolean {
-    if (column === null || column.mask.kind !== "partial" || !isText(column.type)) return false;
-    const { keepFirst, keepLast } = column.mask;
-    if (!Number.isInteger(keepFirst) || !Number.isInteger(keepLast) || keepFirst < 0 || keepLast < 0) {
-      return false;
-    }
-    this.#room(4 + length);
-    if (!maskPartialAscii(frame, at, length, this.#arena, this.#at + 4, keepFirst, keepLast)) return false;
-    this.#int32(this.#at, length);
-    this.#at += 4 + length;
+  #masked(frame: Uint8Array, at: number, length: number, mask: ByteMask | null): boolean {
+    if (mask === null) return false;
+    const size = mask.size(length);
+    this.#room(4 + size);
+    if (!mask.write(frame, at, length, this.#arena, this.#at + 4)) return false;
+    this.#int32(this.#at, size);
+    this.#at += 4 + size;
     return true;
   }
 

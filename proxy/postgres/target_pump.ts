@@ -43,14 +43,11 @@ export class TargetPump {
       else if (course === "drop") frames.drop(bytes);
       else if (course === "refuse" || bytes > this.frameBytesMax) this.#refused(type, bytes);
       else {
-        const frame = frames.look(bytes);
-        if (frame === null) break;
-        const shown = this.side.frame(type, frame);
-        if (shown === frame) frames.passInRun(bytes, this.#out);
-        else {
-          frames.drop(bytes);
-          if (shown !== null) this.#out.push(shown);
-        }
+        const at = frames.place(bytes);
+        if (at < 0) break;
+        if (course === "mask" && this.side.maskInPlace(frames.bytes, at, bytes)) {
+          frames.passInRun(bytes, this.#out);
+        } else this.#taken(type, frames.bytes.subarray(at, at + bytes));
       }
     }
     frames.settle();
@@ -70,6 +67,13 @@ export class TargetPump {
 
   close(): void {
     clearTimeout(this.#unreadTimer);
+  }
+
+  #taken(type: number, frame: Uint8Array): void {
+    const shown = this.side.frame(type, frame);
+    if (shown === frame) return this.#frames.passInRun(frame.length, this.#out);
+    this.#frames.drop(frame.length);
+    if (shown !== null) this.#out.push(shown);
   }
 
   #refused(type: number, bytes: number): void {

@@ -41,12 +41,17 @@ export class TargetSide {
     this.#results = new ResultSide(c, deps);
   }
 
-  /** Counts what passes or drops, so it is asked once for such a message; for `take` it may be asked again. */
+  /** Counts what passes or drops, so it is asked once for such a message; for `take` and `mask` it may be asked again. */
   course(type: number, bytes: number): Course {
     if (type === fromTarget.dataRow) return this.#results.row(bytes);
     if (type === fromTarget.copyData) return this.#results.copyData(bytes);
     if (type === fromTarget.notificationResponse && this.deps.watcher === null) return "pass";
     return "take";
+  }
+
+  /** A DataRow whose course is "mask": false where it is to be given to `frame` instead. */
+  maskInPlace(bytes: Uint8Array, at: number, length: number): boolean {
+    return this.#results.maskInPlace(bytes, at, length);
   }
 
   /** A whole message; gives what the client gets for it. Throws where the target does not keep to the protocol. */

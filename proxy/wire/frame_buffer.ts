@@ -78,12 +78,17 @@ export class FrameBuffer {
     return byte;
   }
 
-  /** The next `bytes` bytes as one view, without taking them; null while they are not all here. */
-  look(bytes: number): Uint8Array | null {
-    if (bytes > this.size) return null;
+  /** Where place() found a frame. Its bytes are the caller's until they are taken, passed or dropped. */
+  get bytes(): Uint8Array {
+    return this.#head;
+  }
+
+  /** Where in `this.bytes` the next `bytes` bytes lie, without taking them; -1 while they are not all here. */
+  place(bytes: number): number {
+    if (bytes > this.size) return -1;
     if (this.#at + bytes > this.#head.length) {
       const whole = this.take(bytes);
-      if (whole === null) return null;
+      if (whole === null) return -1;
       // What follows stays behind it, so that it can be taken, passed or dropped as if it had come in one read.
       if (this.#head.length > this.#at) {
         this.#more.unshift(this.#head.subarray(this.#at));
@@ -91,9 +96,8 @@ export class FrameBuffer {
       }
       this.#head = whole;
       this.#at = 0;
-      return whole;
     }
-    return this.#head.subarray(this.#at, this.#at + bytes);
+    return this.#at;
   }
 
   /** The next `bytes` bytes as one view, or null while they are not all here. */

@@ -3,6 +3,7 @@ import type { Postgresql } from "../support/postgresql.ts";
 import { runWell } from "../support/daemons.ts";
 import { required } from "../support/programs.ts";
 import { timed, type Way } from "./pgbench.ts";
+import { profiled } from "./profile.ts";
 import { median, residentMiB } from "./stats.ts";
 
 /** About 130 bytes a row. */
@@ -26,7 +27,7 @@ export async function prepareBulk(target: Postgresql): Promise<void> {
   });
 }
 
-export async function bulk(ways: readonly Way[], rounds: number): Promise<void> {
+export async function bulk(ways: readonly Way[], rounds: number, profile: boolean): Promise<void> {
   for (const [what, sql] of Object.entries(statements)) {
     const times = new Map<string, number[]>(ways.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round++) {
@@ -38,5 +39,9 @@ export async function bulk(ways: readonly Way[], rounds: number): Promise<void> 
       console.log([what.padEnd(18), name.padEnd(9), `${(of(name) / 1000).toFixed(2)} s`, ratio].join("  "));
     }
     console.log(`${what.padEnd(18)}  resident memory after it: ${residentMiB()} MiB`);
+    const postern = ways.at(-1);
+    if (profile && postern !== undefined) {
+      console.log(await profiled(async () => void await timed(postern, sql), 25));
+    }
   }
 }

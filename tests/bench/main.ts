@@ -140,7 +140,7 @@ async function main(): Promise<void> {
       const load = { script: ["-S"], mode: "simple", clients: 8, seconds, connects: true };
       await compared("connection each", load, ways, plan);
     }
-    if (parts.has("bulk")) await bulk(ways, plan.rounds);
+    if (parts.has("bulk")) await bulk(ways, plan.rounds, plan.profile);
     if (parts.has("idle")) await idleMemory(ways.at(-1), gateway.ports.postgresql ?? 0, idle);
     console.log(`resident memory at the end: ${residentMiB()} MiB (gateway, store, issuer, this program)`);
   } finally {

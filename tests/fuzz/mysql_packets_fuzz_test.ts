@@ -126,7 +126,7 @@ function relay(
         return masked.map((one) => one ? rule : null);
       },
     },
-    masker,
+    masker: { text: masker, bytes: () => null },
     tainted: true,
     rowBytesMax: 10_000,
     limits: new ResultLimits(() => ({ resultRowsMax: Infinity, resultBytesMax: Infinity }), { name: "demo" }),

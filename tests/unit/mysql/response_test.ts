@@ -59,7 +59,7 @@ function relay(
     target: modern,
     client: modern,
     plan: openPlan,
-    masker: (_, text) => `*${text.slice(-2)}`,
+    masker: { text: (_, text) => `*${text.slice(-2)}`, bytes: () => null },
     tainted: false,
     rowBytesMax: 1000,
     limits: new ResultLimits(() => ({ resultRowsMax: Infinity, resultBytesMax: Infinity }), { name: "demo" }),
@@ -281,7 +281,10 @@ Deno.test("a masked row that grows past one packet takes two, and the numbers af
   const wide = definition("ssn", Type.blob, 0);
   const options = {
     plan: { ...openPlan, start: () => [null, keep] },
-    masker: (_: unknown, text: string) => text === "a" ? "y".repeat(packetBytesMax) : text,
+    masker: {
+      text: (_: unknown, text: string) => text === "a" ? "y".repeat(packetBytesMax) : text,
+      bytes: () => null,
+    },
     rowBytesMax: packetBytesMax,
   };
   const grown = packets(

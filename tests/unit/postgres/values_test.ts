@@ -172,6 +172,44 @@ Deno.test("a masked row is the row with its masked columns masked, whatever its 
   );
 });
 
+Deno.test("a row masked where it lies is the row as it is masked anew; one that can't be is left to that", () => {
+  const partial: MaskKind = { kind: "partial", keepFirst: 1, keepLast: 2 };
+  const value = fc.option(
+    fc.oneof(
+      fc.string({ unit: "binary-ascii", maxLength: 80 }),
+      fc.string({ unit: "grapheme", maxLength: 20 }),
+    ).map((text) => text.replaceAll("\0", "")),
+  );
+  let inPlace = 0;
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(value, fc.boolean()), { minLength: 1, maxLength: 8 }),
+      fc.nat(9),
+      (columns, before) => {
+        const masks = columns.map(([, masked]) => masked ? { mask: partial, type: 25, format: 0 } : null);
+        const masker = new RowMasker(masks, key);
+        assert.equal(masker.sameLength, true);
+        const frame = rowOf(columns.map(([text]) => text));
+        const expected = masker.mask(frame)!.slice();
+        const around = new Uint8Array(before + frame.length + 3);
+        around.set(frame, before);
+        if (masker.inPlace(around, before, frame.length)) {
+          inPlace++;
+          assert.deepEqual(around.subarray(before, -3), expected);
+        } else assert.deepEqual(masker.mask(around.subarray(before, -3)), expected);
+        assert.equal(around.subarray(0, before).every((byte) => byte === 0), true);
+        assert.equal(around.subarray(-3).every((byte) => byte === 0), true);
+      },
+    ),
+    { numRuns: 500 },
+  );
+  assert.ok(inPlace > 100, `${inPlace} of 500`);
+  const whole = rowOf(["abc", "secret"]);
+  const masker = new RowMasker([null, { mask: partial, type: 25, format: 0 }], key);
+  for (let end = 0; end < whole.length; end++) assert.equal(masker.inPlace(whole.slice(), 0, end), false);
+  assert.equal(masker.inPlace(rowOf(["abc"]), 0, rowOf(["abc"]).length), false);
+});
+
 Deno.test("a row that has not the columns of its masks, or is cut anywhere, does not pass", () => {
   const masks = [null, { mask: { kind: "hash" as const }, type: 25, format: 0 }];
   const masker = new RowMasker(masks, key);

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { Reader } from "../../../proxy/wire/reader.ts";
 import { Writer } from "../../../proxy/wire/writer.ts";
 import { Queue } from "../../../proxy/wire/queue.ts";
-import { maskPartialAscii } from "../../../proxy/wire/mask_bytes.ts";
+import type { MaskKind } from "../../../policy/types.ts";
+import { byteMask } from "../../../proxy/wire/mask_bytes.ts";
 import { maskText } from "../../../policy/masking.ts";
 
 Deno.test("what a writer writes, a reader reads", () => {
@@ -82,18 +83,43 @@ Deno.test("a queue gives back what it was given, in order, through any mix of pu
   }));
 });
 
-Deno.test("masking bytes gives what masking their text gives", () => {
-  const anyAscii = fc.string({ unit: "binary-ascii", maxLength: 40 });
+Deno.test("masking bytes gives what masking their text gives, over themselves too, and a second time", () => {
+  const key = new Uint8Array(32).fill(7);
+  const anyAscii = fc.string({ unit: "binary-ascii", maxLength: 140 });
+  const anyMask: fc.Arbitrary<MaskKind> = fc.oneof(
+    fc.record({ kind: fc.constant("partial" as const), keepFirst: fc.nat(6), keepLast: fc.nat(6) }),
+    fc.record({
+      kind: fc.constant("fixed" as const),
+      text: anyAscii.map((text) => text.replaceAll("\0", "")),
+    }),
+    fc.constant({ kind: "hash" as const }),
+  );
   fc.assert(
-    fc.property(anyAscii, fc.nat(6), fc.nat(6), (text, keepFirst, keepLast) => {
+    fc.property(anyAscii, anyMask, (text, mask) => {
+      const bytes = byteMask(mask, key)!;
       const value = new TextEncoder().encode(text);
-      const masked = new Uint8Array(value.length + 4);
-      assert.equal(maskPartialAscii(value, 0, value.length, masked, 2, keepFirst, keepLast), true);
-      const expected = maskText({ kind: "partial", keepFirst, keepLast }, text, new Uint8Array(32));
-      assert.equal(new TextDecoder().decode(masked.subarray(2, 2 + value.length)), expected);
+      const masked = new Uint8Array(bytes.size(value.length) + 4);
+      assert.equal(bytes.write(value, 0, value.length, masked, 2), true);
+      const expected = maskText(mask, text, key);
+      assert.equal(new TextDecoder().decode(masked.subarray(2, -2)), expected);
+      assert.deepEqual([masked.at(0), masked.at(-2)], [0, 0]);
+      if (!bytes.sameLength) return;
+      for (let again = 0; again < 2; again++) {
+        assert.equal(bytes.write(value, 0, value.length, value, 0), true);
+        assert.equal(new TextDecoder().decode(value), expected);
+      }
     }),
     { numRuns: 1000 },
   );
+});
+
+Deno.test("what is not ASCII is no mask's bytes", () => {
+  const key = new Uint8Array(32);
   const umlaut = new TextEncoder().encode("Müller");
-  assert.equal(maskPartialAscii(umlaut, 0, umlaut.length, new Uint8Array(20), 0, 0, 4), false);
+  for (const mask of [{ kind: "partial", keepFirst: 0, keepLast: 4 }, { kind: "hash" }] as const) {
+    assert.equal(byteMask(mask, key)!.write(umlaut, 0, umlaut.length, new Uint8Array(20), 0), false);
+  }
+  for (const text of ["ö", "a\0b"]) assert.equal(byteMask({ kind: "fixed", text }, key), null);
+  assert.equal(byteMask({ kind: "null" }, key), null);
+  assert.equal(byteMask({ kind: "partial", keepFirst: 0.5, keepLast: 4 }, key), null);
 });
