@@ -16,12 +16,13 @@ import type {
   PasswordChallenge,
   SignIn,
 } from "./ports.ts";
+import type { SharedSignIns } from "./identity/shared_sign_ins.ts";
 import type { Traces } from "./traces/ports.ts";
 import type { Identity, Target } from "./types.ts";
 
 export interface SignInDeps {
   readonly journal: Pick<Journal, "note">;
-  readonly startSignIn: (attempt: ConnectionAttempt, target: Target) => SignIn;
+  readonly shared: SharedSignIns;
   readonly presented: PresentedSignIns;
   readonly passwords: OneTimePasswords;
   readonly traces: Traces | null;
@@ -36,9 +37,13 @@ export class GateSignIns {
   byBrowser(attempt: ConnectionAttempt): SignIn {
     const { target } = this.resolve(attempt);
     const traced = this.#traced(attempt, target, "browser");
-    const signIn = this.deps.startSignIn(attempt, target);
+    const signIn = this.deps.shared.start(attempt, target);
     this.#record(attempt, target, "browser", signIn.identity, traced);
     return signIn;
+  }
+
+  signedIn(attempt: ConnectionAttempt): boolean {
+    return this.deps.shared.knows(attempt);
   }
 
   async byPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null> {

@@ -78,6 +78,10 @@ class Gate implements GatekeeperService {
     return this.#signIns.byBrowser(attempt);
   }
 
+  signedIn(attempt: ConnectionAttempt): boolean {
+    return this.#signIns.signedIn(attempt);
+  }
+
   verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null> {
     return this.#signIns.byPassword(attempt, password);
   }

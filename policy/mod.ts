@@ -228,7 +228,7 @@ function entrancesOf(
   return {
     signIns,
     passwords,
-    startSignIn: shareSignIns((attempt, target) => signIns.start(attempt, target), {
+    shared: shareSignIns((attempt, target) => signIns.start(attempt, target), {
       windowMs: () => settings().shareSignInMs,
       clock: common.clock,
     }),

@@ -108,6 +108,8 @@ export interface Gatekeeper {
   /** Throws PolicyDenied for a target that is not configured for that protocol (and records it). */
   resolve(attempt: ConnectionAttempt): { target: Target; database: string };
   signIn(attempt: ConnectionAttempt): SignIn;
+  /** Whether an earlier connection of the same pool signed in just now: `signIn` gives one that is settled. */
+  signedIn?(attempt: ConnectionAttempt): boolean;
   /** One-time password and token sign-ins; null where this password is none of ours. */
   verifyPassword(attempt: ConnectionAttempt, password: string): Promise<Identity | null>;
   /**

@@ -13,11 +13,23 @@ interface Shared {
   confirmed: { readonly identity: Identity; readonly until: number } | null;
 }
 
+export interface SharedSignIns {
+  readonly start: Start;
+  /** Whether `start` would give one that is settled already. */
+  readonly knows: (attempt: ConnectionAttempt) => boolean;
+}
+
+/** Who may share: the same name, from the same place, by the same program and transport, to the same database. */
+function poolOf({ protocol, database, client }: ConnectionAttempt): string {
+  const { address, user, application, tls } = client;
+  return JSON.stringify([protocol, database, address, user, application, tls !== null]);
+}
+
 /** `windowMs` counts from the confirmation; 0 shares nothing. */
 export function shareSignIns(
   start: Start,
   { windowMs, clock }: { windowMs: () => number; clock: Clock },
-): Start {
+): SharedSignIns {
   const pools = new Map<string, Shared>();
 
   const open = (key: string, attempt: ConnectionAttempt, target: Target): Shared => {
@@ -35,18 +47,10 @@ export function shareSignIns(
     }
   };
 
-  return (attempt, target) => {
+  const startShared: Start = (attempt, target) => {
     sweep();
     if (windowMs() === 0) return start(attempt, target);
-    const { address, user, application, tls } = attempt.client;
-    const key = JSON.stringify([
-      attempt.protocol,
-      attempt.database,
-      address,
-      user,
-      application,
-      tls !== null,
-    ]);
+    const key = poolOf(attempt);
     const known = pools.get(key);
     if (known?.confirmed) {
       return {
@@ -68,5 +72,13 @@ export function shareSignIns(
         if (--pool.waiting === 0) pool.signIn.abandon();
       },
     };
+  };
+
+  return {
+    start: startShared,
+    knows: (attempt) => {
+      sweep();
+      return windowMs() > 0 && pools.get(poolOf(attempt))?.confirmed != null;
+    },
   };
 }

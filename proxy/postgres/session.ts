@@ -185,9 +185,8 @@ async function relayed(
   let relay: Relay | null = null;
   const key = cancelKeys.register(link.pid, minor, async () => await relay?.cancel());
   try {
-    for (const [name, value] of link.parameters) client.write(parameterStatus(name, value));
-    client.write(backendKeyData(link.pid, key.secret));
-    client.write(readyForQuery(idle));
+    const told = [...link.parameters].map(([name, value]) => parameterStatus(name, value));
+    client.write(Buffer.concat([...told, backendKeyData(link.pid, key.secret), readyForQuery(idle)]));
     relay = new Relay({
       client,
       target: link.stream,

@@ -60,7 +60,8 @@ async function byBrowser(
 ): Promise<Identity | null> {
   const { stream } = reader;
   stream.write(authentication(asks.ok));
-  if (await leftWithin(reader, healthCheckMs)) return null;
+  const known = deps.gatekeeper.signedIn?.(attempt) === true;
+  if (!known && await leftWithin(reader, healthCheckMs)) return null;
   const started = deps.gatekeeper.signIn(attempt);
   const show = (): void => void stream.write(signInNotice(target, started, Date.now()));
   const stop = (): void => started.abandon();

@@ -78,14 +78,17 @@ async function attended(
     stderr: "piped",
   }).spawn();
   let errors = "";
-  let confirmed = false;
+  const opened = new Set<string>();
   const watching = (async () => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
       errors += text;
-      const link = linkIn(errors);
-      if (way.gateway === undefined || confirmed || link === undefined) continue;
-      confirmed = true;
-      way.gateway.signIn(devin).then((user) => user.confirm(link));
+      const { gateway } = way;
+      if (gateway === undefined) continue;
+      const links = new Set(linksIn(errors)).difference(opened);
+      for (const link of links) {
+        opened.add(link);
+        gateway.signIn(devin).then((user) => user.confirm(link));
+      }
     }
   })();
   const output = await new Response(child.stdout).text();
@@ -94,7 +97,8 @@ async function attended(
   return { output, errors };
 }
 
-const linkIn = (text: string) => /http:\/\/127\.0\.0\.1:\d+\/connect\/[\w-]+/.exec(text)?.[0];
+/** Those that came whole: what follows a link is there, too. */
+const linksIn = (text: string) => text.match(/http:\/\/127\.0\.0\.1:\d+\/connect\/[\w-]+(?=\s)/g) ?? [];
 
 /** Microseconds of each transaction, in ascending order. */
 async function latencies(folder: string): Promise<Float64Array> {

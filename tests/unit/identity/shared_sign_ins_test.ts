@@ -43,7 +43,12 @@ function setUp(windowMs = 1000) {
     };
   };
   const share = shareSignIns(start, { windowMs: () => windowMs, clock: () => now });
-  return { share: (one: ConnectionAttempt) => share(one, target), started, pass: (ms: number) => now += ms };
+  return {
+    share: (one: ConnectionAttempt) => share.start(one, target),
+    knows: share.knows,
+    started,
+    pass: (ms: number) => now += ms,
+  };
 }
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -58,14 +63,18 @@ Deno.test("connections of one pool share a link, and one confirmation lets them 
 });
 
 Deno.test("within the window the next connection need not ask; after it, it must", async () => {
-  const { share, started, pass } = setUp(5);
+  const { share, knows, started, pass } = setUp(5);
+  assert.equal(knows(attempt()), false);
   share(attempt());
+  assert.equal(knows(attempt()), false);
   started[0]?.confirm();
   await settle();
+  assert.deepEqual([attempt(), attempt({ user: "eve" })].map(knows), [true, false]);
   const next = share(attempt());
   assert.equal(next.settled, true);
   assert.equal(await next.identity, identity);
   pass(5);
+  assert.equal(knows(attempt()), false);
   assert.equal(share(attempt()).settled, undefined);
   assert.equal(started.length, 2);
 });
