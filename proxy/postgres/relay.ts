@@ -38,6 +38,8 @@ export class Relay {
   readonly #targetPump: TargetPump;
   readonly #targetSide: TargetSide;
   readonly #done = Promise.withResolvers<string>();
+  /** Executions that came to their end in what is being pumped. */
+  #answered: Execution[] = [];
   #ended = false;
   #activeAt = Date.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -53,7 +55,7 @@ export class Relay {
       limits: new ResultLimits(() => deps.limits, session.target),
       cancel: () => void this.#clientPump.during(this.#cancelAtTarget()),
       record: session.target.record ?? null,
-      settled: (execution) => this.#finished(execution),
+      settled: (execution) => void this.#answered.push(execution),
     });
     session.watch?.(() => this.#conversation.replies.first()?.execution ?? null);
     this.#targetPump = new TargetPump(target, client, this.#targetSide, deps.limits.maskedRowBytesMax, {
@@ -134,14 +136,24 @@ export class Relay {
     this.#activeAt = Date.now();
     try {
       this.#targetPump.push(chunk);
+      this.#recordAnswered();
       if (this.#targetSide.progressed) {
         this.#targetSide.progressed = false;
         this.#clientPump.progress();
       }
     } catch (error) {
+      this.#recordAnswered();
       this.#fail(error);
     }
   };
+
+  /** Once the client has its answer: it does not wait for what the record is told of it. */
+  #recordAnswered(): void {
+    if (this.#answered.length === 0) return;
+    const answered = this.#answered;
+    this.#answered = [];
+    for (const execution of answered) this.#finished(execution);
+  }
 
   #onClientGone = (): void => {
     if (!this.#clientPump.left) this.#end("the client disconnected", null);
