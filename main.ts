@@ -158,7 +158,7 @@ async function startParts(
   const proxy = await startProxy({
     gatekeeper,
     addresses: listenAddresses(config.listen, source.sockets),
-    ...proxySettings(config),
+    ...proxySettings(config, policy),
     maskKey,
     log,
   });
@@ -231,7 +231,7 @@ function reloadingOf(config: Config, parts: ReloadedParts) {
       // on or off. The rest cannot fail.
       const identityInForce = parts.prepareIdentity(policy);
       dashboard.setTls(dashboardTls(next));
-      proxy.configure(proxySettings(next));
+      proxy.configure(proxySettings(next, policy));
       inForce.replace(compiled);
       identityInForce();
       parts.configureOutgoing(policy);
@@ -254,9 +254,13 @@ const restartOnly = [
   "dashboard.limits",
 ];
 
-const proxySettings = ({ listen: { tls, limits } }: Config): ProxySettings => ({
+const proxySettings = (
+  { listen: { tls, limits } }: Config,
+  { targets }: Pick<PolicyConfig, "targets">,
+): ProxySettings => ({
   tls: tls === undefined ? null : { ...tls, key: tls.key.reveal() },
   limits,
+  targets,
 });
 
 // ---- commands ----------------------------------------------------------------------------------------------

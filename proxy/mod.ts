@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
 import type { ConsoleClient } from "../policy/console.ts";
+import type { Target } from "../policy/types.ts";
 import type { ListenAddress, ListenLimits } from "./config.ts";
 import type { ForwardTo } from "./forward.ts";
 import { type ConnectionCaps, listen, type Listener } from "./listener.ts";
@@ -29,6 +30,8 @@ export interface ProxySettings {
   /** PEM, secrets resolved; null for plain text only. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly required: boolean } | null;
   readonly limits: ListenLimits;
+  /** All that clients may name. */
+  readonly targets: readonly Target[];
 }
 
 export interface ProxyDeps extends ProxySettings {
@@ -87,6 +90,12 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
     log: deps.log,
   };
   const { caps } = settings;
+  const meet = (targets: readonly Target[]): void => {
+    for (const { id, meet } of protocols) {
+      if (deps.addresses[id] !== undefined) meet?.(targets.filter(({ protocol }) => protocol === id));
+    }
+  };
+  meet(deps.targets);
   const listeners = new Map<string, Listener>();
   const close = async (drainMs: number): Promise<void> => {
     const all = [...listeners.values()];
@@ -134,13 +143,14 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
       const { connection: changed, caps: changedCaps } = settingsOf(next);
       Object.assign(connection, changed);
       Object.assign(caps, changedCaps);
+      meet(next.targets);
     },
     close,
   };
 }
 
 /** Settings as connections and listeners read them, at each connection anew. */
-function settingsOf({ tls, limits }: ProxySettings) {
+function settingsOf({ tls, limits }: Omit<ProxySettings, "targets">) {
   const own = tls === null ? null : { certificate: tls.certificate, key: tls.key };
   const connection: Pick<ConnectionDeps, "limits" | "tls" | "tlsRequired"> = {
     limits: {

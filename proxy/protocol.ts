@@ -5,6 +5,7 @@ import type { TargetAccounts } from "../policy/account_ports.ts";
 import type { ConsoleEvent } from "../policy/console.ts";
 import type { PosternError } from "../policy/errors.ts";
 import type { Gatekeeper, TargetQuery } from "../policy/ports.ts";
+import type { Target } from "../policy/types.ts";
 import type { Forward } from "./forward.ts";
 import { mysql } from "./mysql/mod.ts";
 import { postgresql } from "./postgres/mod.ts";
@@ -106,6 +107,11 @@ export interface Protocol {
   serve(client: Socket, deps: ConnectionDeps): Promise<void>;
   /** Tells a client, before it has said anything, why it is not served, and closes. Never throws. */
   refuse(client: Socket, error: PosternError): void;
+  /**
+   * Learns what a first packet to clients must say of these targets, in place of those told before. Never throws;
+   * absent where clients speak first.
+   */
+  meet?(targets: readonly Target[]): void;
   /** Postern's own queries on a target, for the catalog. */
   readonly query: TargetQuery;
   /** Accounts on a target that live as long as one session. */

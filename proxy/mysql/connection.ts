@@ -33,7 +33,7 @@ export interface Shared {
 }
 
 /** COM_QUIT, as the target wants to hear it. */
-const quit = encodePacket(0, Uint8Array.of(Command.quit));
+export const quit = encodePacket(0, Uint8Array.of(Command.quit));
 
 /** The number of the packet that answers a client's first: 0 is the greeting. */
 const afterLogin = 2;
@@ -97,7 +97,8 @@ export class Connection {
     const { startupTimeoutMs } = deps.limits;
     const timer = setTimeout(() => this.end(tooSlow(startupTimeoutMs)), startupTimeoutMs);
     try {
-      const greeting = { ...shared.versions.forAddress(this.#address), threadId: this.#greetingId };
+      const shown = await shared.versions.greetingFor(this.#address);
+      const greeting = { ...shown, threadId: this.#greetingId };
       const said = await hello(this.#client, deps, greeting);
       const auth = this.#auth = new ClientAuth(this.#client, said, {
         gatekeeper: deps.gatekeeper,
@@ -162,7 +163,7 @@ export class Connection {
     });
     if (this.#client.failure !== null) throw this.#client.failure;
     const start = await prepareSession(link, session.readOnly);
-    shared.versions.learn(this.#address, link.greeting);
+    shared.versions.learn(this.#address, session.target.name, link.greeting);
     const state = new SessionState(start, link.greeting.mariadb ? "mariadb" : "mysql");
     const conversation = this.#conversation = new Conversation({
       client: this.#client,

@@ -71,7 +71,7 @@ async function serve(
     collation: login.collation,
     attributes: login.attributes,
   });
-  versions.learn("", link.greeting);
+  versions.learn("", gate.name, link.greeting);
   // Whatever password the client sent: on this machine nobody asks for one. Its plugin may wait to hear so.
   const waits = has(login.capabilities, Capability.pluginAuth) && login.plugin === greetingPlugin &&
     login.response.some((byte) => byte !== 0);

@@ -8,9 +8,10 @@ import { connectLines } from "./connect_lines.ts";
 import { forward } from "./forward.ts";
 import { runConsole } from "./console.ts";
 import { launches } from "./launch.ts";
-import { Connection, type Shared } from "./connection.ts";
+import { Connection, quit, type Shared } from "./connection.ts";
 import { ErrorCode } from "./constants.ts";
 import { toClient } from "./errors.ts";
+import type { Greeting } from "./greeting.ts";
 import { type LinkSignInOptions, LinkSignIns } from "./link_sign_ins.ts";
 import { LiveConnections } from "./live.ts";
 import { encodePacket } from "./packets.ts";
@@ -23,6 +24,8 @@ const queryTimeoutMs = 30_000;
 
 export interface MysqlOptions {
   readonly links?: LinkSignInOptions;
+  /** Met at once. */
+  readonly targets?: readonly Target[];
 }
 
 export function createMysql(options: MysqlOptions = {}): Protocol {
@@ -31,6 +34,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     links: new LinkSignIns(options.links),
     versions: new Versions(),
   };
+  shared.versions.meet(options.targets ?? [], greetingOf);
   return {
     id: "mysql",
     defaultPort: 3306,
@@ -42,6 +46,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     connectLines,
     launches,
     forward,
+    meet: (targets) => shared.versions.meet(targets, greetingOf),
   };
 }
 
@@ -56,6 +61,17 @@ function refuse(client: Socket, error: PosternError): void {
   client.resume();
 }
 
+/** By a whole sign-in: a target counts those that are broken off, and closes itself to who makes too many. */
+async function greetingOf(target: Target): Promise<Greeting> {
+  const { channel, greeting } = await connectTarget(
+    target,
+    "",
+    ownOptions(queryTimeoutMs, "postern-greeting"),
+  );
+  channel.close(quit);
+  return greeting;
+}
+
 async function query(
   target: Target,
   database: string,
@@ -66,7 +82,7 @@ async function query(
   const link = await connectTarget(target, database, ownOptions(10_000, "postern-catalog"));
   const timer = setTimeout(() => link.channel.close(), queryTimeoutMs);
   try {
-    versions.learn("", link.greeting);
+    versions.learn("", target.name, link.greeting);
     for (const one of before) await simpleQuery(link.channel, link.capabilities, one);
     return await simpleQuery(link.channel, link.capabilities, sql);
   } finally {

@@ -19,10 +19,9 @@ async function withGate(
 ): Promise<void> {
   const database = await startMariadb({ sql: schema });
   const sentence = () => ({ verdict: "allow" as const });
-  const gate = await startGate({ target: targetOf(database), sentence, ...options });
+  const target = targetOf(database);
+  const gate = await startGate({ target, sentence, mysql: { targets: [target] }, ...options });
   try {
-    // The greeting of an address's first connection knows no target.
-    await (await connect(gate)).query("SELECT 1");
     await body(gate, database);
   } finally {
     await gate.close();
@@ -51,7 +50,7 @@ const bulks = (gate: FakeGate) => gate.runs.filter(({ run }) => run.rows !== und
 
 testNeeding(
   [mariadbHere],
-  "mariadb's connector: a batch is one execution, judged and recorded with all its values",
+  "mariadb's connector: a batch is one execution, judged and recorded with all its values, over the first connection",
   () =>
     withGate({}, async (gate) => {
       const connection = await connector(gate);

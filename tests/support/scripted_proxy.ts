@@ -27,6 +27,7 @@ export async function startScriptedProxy(options: ScriptedProxyOptions): Promise
     gatekeeper,
     addresses: { [target.protocol]: { host: "127.0.0.1", port: 0 } },
     tls,
+    targets: [target],
     limits: { ...listenSchema.parse({}).limits, ...limits },
     maskKey: new Uint8Array(32),
     log: (level, message, fields) => {

@@ -4,7 +4,12 @@ import { Buffer } from "node:buffer";
 import { has, offered, towardsTarget } from "../../../proxy/mysql/capabilities.ts";
 import { Capability as C, Extended } from "../../../proxy/mysql/constants.ts";
 import { ed25519Proof } from "../../../proxy/mysql/ed25519.ts";
-import { decodeGreeting, encodeGreeting, printableScramble } from "../../../proxy/mysql/greeting.ts";
+import {
+  decodeGreeting,
+  encodeGreeting,
+  type Greeting,
+  printableScramble,
+} from "../../../proxy/mysql/greeting.ts";
 import {
   decodeAuthSwitch,
   decodeLogin,
@@ -20,6 +25,7 @@ import {
   sha2Proof,
   sha2ProofHolds,
 } from "../../../proxy/mysql/proofs.ts";
+import type { Target } from "../../../policy/types.ts";
 import { verifiersOf } from "../../../policy/identity/verifiers.ts";
 import { Versions } from "../../../proxy/mysql/versions.ts";
 
@@ -201,11 +207,50 @@ Deno.test("the target in the schema or in the user", () => {
 Deno.test("a greeting's version is that of the client's last target, else of anybody's", () => {
   const versions = new Versions();
   assert.match(versions.forAddress("a").version, /^8\.0/);
-  versions.learn("", { version: "9.7.0", mariadb: false, extended: 0 });
+  versions.learn("", "one", { version: "9.7.0", mariadb: false, extended: 0 });
   assert.deepEqual(versions.forAddress("a"), { version: "9.7.0", extended: 0 });
-  versions.learn("a", { version: "10.11.19-MariaDB", mariadb: true, extended: 0x3d });
-  versions.learn("b", { version: "11.4.2-MariaDB", mariadb: true, extended: 0 });
+  versions.learn("a", "two", { version: "10.11.19-MariaDB", mariadb: true, extended: 0x3d });
+  versions.learn("b", "three", { version: "11.4.2-MariaDB", mariadb: true, extended: 0 });
   // Of MariaDB's own capabilities, progress reports and bulk execution pass.
   assert.deepEqual(versions.forAddress("a"), { version: "5.5.5-10.11.19-MariaDB", extended: 5 });
   assert.deepEqual(versions.forAddress("b"), { version: "11.4.2-MariaDB", extended: 0 });
+});
+
+const greetingFor = (version: string, extended: number): Greeting => ({
+  ...{ version, extended, mariadb: extended !== 0, threadId: 1, scramble: new Uint8Array(20) },
+  ...{ capabilities: 0, collation: 45, status: 2, plugin: "" },
+});
+
+const named = (name: string) => ({ name }) as Target;
+
+Deno.test("a first client is offered what every target has that said so in time", async () => {
+  const versions = new Versions();
+  const asked: string[] = [];
+  const answers: Readonly<Record<string, Greeting>> = {
+    new: greetingFor("11.4.2-MariaDB", 0x3d),
+    old: greetingFor("10.11.19-MariaDB", 4),
+    mysql: greetingFor("9.7.0", 0),
+  };
+  const ask = ({ name }: Target) => {
+    asked.push(name);
+    const answer = answers[name];
+    return answer === undefined ? Promise.reject(new Error("down")) : Promise.resolve(answer);
+  };
+  versions.meet([named("new"), named("down")], ask);
+  assert.deepEqual(await versions.greetingFor("a"), { version: "11.4.2-MariaDB", extended: 5 });
+  versions.meet([named("new"), named("old")], ask);
+  assert.equal((await versions.greetingFor("a")).extended, 4);
+  versions.meet([named("new"), named("mysql")], ask);
+  assert.equal((await versions.greetingFor("a")).extended, 0, "MySQL has no bulk execution");
+  versions.learn("a", "new", answers.new!);
+  assert.equal((await versions.greetingFor("a")).extended, 5, "who was at a MariaDB is offered what it has");
+  assert.deepEqual(asked, ["new", "down", "new", "old", "new", "mysql"]);
+});
+
+Deno.test("a target that does not answer keeps a first client for two seconds, and no other at all", async () => {
+  const versions = new Versions();
+  versions.learn("known", "one", greetingFor("10.11.19-MariaDB", 5));
+  versions.meet([named("silent")], () => new Promise(() => {}));
+  assert.equal((await versions.greetingFor("known")).extended, 5);
+  assert.equal((await versions.greetingFor("a")).version, "5.5.5-10.11.19-MariaDB");
 });
