@@ -103,7 +103,7 @@ export interface Journal {
   approvals(filter: { before?: number; limit: number }): Promise<ApprovalRequest[]>;
   /** An approval for exactly this that nobody has used, and that is good at that time. */
   usableApproval(digest: string, at: number): Promise<ApprovalRequest | null>;
-  /** That an approver left exactly this out of what was approved in advance, where that still holds. */
+  /** That an approver left exactly this out of what was approved in advance, where that is the last word on it and its window is open. */
   leftOut(digest: string, at: number): Promise<ApprovalRequest | null>;
   /** All that this person may still use. */
   unusedApprovals(person: string, at: number): Promise<ApprovalRequest[]>;

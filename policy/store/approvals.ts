@@ -67,18 +67,24 @@ export async function usableApproval(
   return row === undefined ? null : toApproval(row);
 }
 
-/** The newest refusal of exactly this, where it is one that stands for a while: see `part` of a request. */
+/** When it was decided, epoch milliseconds; requests of before had no reviews. */
+const DECIDED_AT = "coalesce((change::jsonb #>> '{reviews,-1,at}')::int8, requested_at)";
+
+/**
+ * That exactly this was left out of what was approved in advance, where that stands: for its window, and until
+ * somebody decides anew.
+ */
 export async function leftOut(
   db: Database,
   { digest, at }: { readonly digest: string; readonly at: number },
 ): Promise<ApprovalRequest | null> {
   const [row] = await db.query({
     text: `SELECT ${COLUMNS} FROM approvals
-           WHERE digest = $1::text AND state = 'denied' ORDER BY requested_at DESC LIMIT 1`,
+           WHERE digest = $1::text AND state IN ('approved', 'denied') ORDER BY ${DECIDED_AT} DESC LIMIT 1`,
     values: [column(digest) ?? ""],
   });
-  const found = row === undefined ? null : toApproval(row);
-  return found?.part != null && found.part.until > at ? found : null;
+  const last = row === undefined ? null : toApproval(row);
+  return last?.state === "denied" && last.part != null && last.part.until > at ? last : null;
 }
 
 /** All that this person may still use. */

@@ -6,12 +6,13 @@ import { emptyChain, type Head, next } from "../audit/chain.ts";
 import { headSchema, keyRing, signatureFault, type SignedHead, type Signer, signer } from "../audit/heads.ts";
 import { PosternError } from "../errors.ts";
 import type { EventDraft } from "../types.ts";
-import { channels, type Database, type Row, type Statement } from "./database.ts";
+import { channels, type Database, type Statement } from "./database.ts";
 import { chainLock, migrate } from "./migrations.ts";
 import { unfinishedOf } from "./nodes.ts";
 import { type Encoded, seal, type Sealed, statementsFor } from "./projection.ts";
 import { readEvents } from "./queries.ts";
 import { beginPart, partOf } from "./parts.ts";
+import { HEAD, headAndPosition, headOf, positionOf } from "./head_queries.ts";
 import { isBefore, type Position } from "./spool_format.ts";
 import { SpoolReader } from "./spool_reader.ts";
 
@@ -43,10 +44,8 @@ export interface Drained extends Appended {
   readonly torn: number;
 }
 
-const HEAD: Statement = {
-  text: "SELECT sequence::text, hash FROM events ORDER BY events.sequence DESC LIMIT 1",
-  values: [],
-};
+/** The position is another than the one that was read from. */
+class Moved extends Error {}
 
 /** Held to the transaction's end, so that nodes on one database append one after the other. */
 const LOCK: Statement = { text: `SELECT pg_advisory_xact_lock(${chainLock})`, values: [] };
@@ -54,14 +53,13 @@ const LOCK: Statement = { text: `SELECT pg_advisory_xact_lock(${chainLock})`, va
 /** Other nodes read what is new. The payload says nothing: it has a limit, and what is read is never too old. */
 const TELL: Statement = { text: "SELECT pg_notify($1::text, '')", values: [channels.record] };
 
-const headOf = (row: Row | undefined): Head =>
-  row === undefined ? emptyChain : { sequence: Number(row[0]), hash: row[1]! };
-
 export class Engine {
   readonly #signer: Signer;
   readonly #spool: SpoolReader;
   /** Up to where the spool is in the database; null where that must be asked. */
   #position: Position | null = null;
+  /** What the database was last known to say of it: `#position` may be further, past an end without events. */
+  #stored: Position = positionOf();
   /** The newest part of the record that is known here; there may be a newer one that another node began. */
   #part = "";
   /** Known as long as nobody else can write and nothing failed since. */
@@ -107,8 +105,13 @@ export class Engine {
       return { from, next, count: 0, torn, first: 0, previous: "", hashes: [] };
     }
     this.#position = null;
-    const { first, links } = await this.#append(events, [this.#moveTo(next)]);
-    this.#position = next;
+    const sealed = await this.#append(events, next).catch((error) => {
+      if (error instanceof Moved) return null;
+      throw error;
+    });
+    if (sealed === null) return await this.drain(to, hashes);
+    const { first, links } = sealed;
+    this.#position = this.#stored = next;
     // A database by URL has it for good; the embedded one from its next checkpoint on.
     if (!this.db.exclusive) this.#spool.removeBefore(next);
     return {
@@ -122,14 +125,14 @@ export class Engine {
     };
   }
 
-  async #append(events: readonly Encoded[], also: readonly Statement[]): Promise<Sealed> {
+  async #append(events: readonly Encoded[], to: Position): Promise<Sealed> {
     const { db } = this;
     const part = partOf(events[0]!.at);
     if (this.#part < part) this.#part = await beginPart(db, part);
     let sealed: Sealed | undefined;
     const build = (head: Head) => {
       sealed = seal(head, events);
-      return [...statementsFor(sealed, this.options.node), ...also];
+      return [...statementsFor(sealed, this.options.node), this.#moveTo(to)];
     };
     const known = this.#head;
     this.#head = null;
@@ -137,7 +140,11 @@ export class Engine {
       const head = known ?? headOf((await db.query(HEAD))[0]);
       await db.transaction([], () => build(head));
     } else {
-      await db.transaction([LOCK, HEAD], ([row]) => [...build(headOf(row)), TELL]);
+      await db.transaction([LOCK, headAndPosition(this.options.node)], ([row]) => {
+        const at = positionOf(row?.[2], row?.[3]);
+        if (isBefore(this.#stored, at) || isBefore(at, this.#stored)) throw new Moved();
+        return [...build(headOf(row)), TELL];
+      });
     }
     if (db.exclusive) this.#head = sealed!.head;
     for (const { content } of events) this.#charsSinceUpkeep += content.length;
@@ -150,7 +157,7 @@ export class Engine {
       text: "SELECT segment::text, at::text FROM spool_positions WHERE node = $1::text",
       values: [this.options.node],
     });
-    return this.#position = { segment: Number(row?.[0] ?? 0), offset: Number(row?.[1] ?? 0) };
+    return this.#position = this.#stored = positionOf(row?.[0], row?.[1]);
   }
 
   #moveTo({ segment, offset }: Position): Statement {

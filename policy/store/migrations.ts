@@ -190,6 +190,10 @@ export const migrations: readonly (readonly string[])[] = [
   [
     `CREATE INDEX approvals_denied ON approvals (digest) WHERE state = 'denied'`,
   ],
+  [
+    `CREATE INDEX approvals_decided ON approvals (digest) WHERE state IN ('approved', 'denied')`,
+    `DROP INDEX approvals_denied`,
+  ],
 ];
 
 /** Taken while the schema changes, and by whoever appends; any number that is ours alone. */

@@ -1,5 +1,6 @@
 /** The store's database on a PostgreSQL reached by URL, so that several nodes share one record. */
 import { type Channel, channels, type Database, type Row, type Statement, vacuumText } from "./database.ts";
+import { watchHalfOpen } from "./half_open.ts";
 import { Line, type LineOptions } from "./url_line.ts";
 
 /** The first connection may take so long: a server that has just begun to start, a name that is looked up. */
@@ -54,6 +55,11 @@ class Lane {
     return done;
   }
 
+  /** The connection that stands, if one does. */
+  get line(): Line | null {
+    return this.#line?.isLost === false ? this.#line : null;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;
@@ -84,12 +90,15 @@ function turned(url: string, by: number): string {
 
 /** A question that a lost connection left without an answer is asked again: a fail-over refuses nobody. */
 async function ask(lane: Lane, statement: Statement): Promise<readonly Row[]> {
-  const until = performance.now() + (statement.text.startsWith("SELECT") ? AGAIN_MS : 0);
-  for (;;) {
+  const isQuestion = statement.text.startsWith("SELECT");
+  const until = performance.now() + AGAIN_MS;
+  for (let tries = 0;; tries++) {
     try {
       return await lane.use((line) => line.run(statement, false));
     } catch (error) {
-      if (performance.now() >= until || !isCut(error)) throw error;
+      // Once more in any case: that a connection was half open shows only after a while.
+      const late = tries > 0 && performance.now() >= until;
+      if (!isQuestion || late || !isCut(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
@@ -105,11 +114,13 @@ class UrlDatabase implements Database {
   #news: Line | null = null;
   #newsTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  readonly #watched: () => void;
 
   constructor(private readonly url: string, beatMs: number) {
     this.#main = new Lane(url, { name: "postern store", connectMs: CONNECT_MS, answerMs: null });
     this.#apart = new Lane(url, { name: "postern store beat", connectMs: beatMs, answerMs: beatMs });
     this.apart = { query: (statement) => ask(this.#apart, statement) };
+    this.#watched = watchHalfOpen(this.apart, () => this.#main.line);
   }
 
   async connect() {
@@ -202,6 +213,7 @@ class UrlDatabase implements Database {
   async close() {
     this.#closed = true;
     clearTimeout(this.#newsTimer);
+    this.#watched();
     await Promise.all([this.#main.close(), this.#apart.close(), this.#news?.close()]);
   }
 }

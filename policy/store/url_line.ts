@@ -9,6 +9,7 @@
  */
 import postgres from "postgres";
 import type { Row, Statement } from "./database.ts";
+import { letGoOfLost, type Watched } from "./half_open.ts";
 
 export interface LineOptions {
   /** How the server lists it. */
@@ -27,9 +28,12 @@ type Reserved = Awaited<ReturnType<postgres.Sql["reserve"]>>;
 
 const decoder = new TextDecoder();
 
-export class Line {
+export class Line implements Watched {
   #reserved: Reserved | null = null;
   #over = false;
+  #pid = "";
+  #asked = 0;
+  #answered = 0;
   readonly #waiting = new Set<(error: Error) => void>();
   readonly #sql: postgres.Sql;
 
@@ -41,7 +45,7 @@ export class Line {
       fetch_types: false,
       onnotice: () => {},
       onnotify: options.notified ?? (() => {}),
-      onclose: () => this.#lose("the connection to the database was lost"),
+      onclose: () => this.lose("the connection to the database was lost"),
       connect_timeout: options.connectMs / 1000,
       max_lifetime: null,
       // Not of one that is used: of one that comes about after nobody waits for it any more.
@@ -51,6 +55,7 @@ export class Line {
         client_encoding: "UTF8",
         // Whatever the database's default is: what is acknowledged here must survive its crash.
         synchronous_commit: "on",
+        ...letGoOfLost,
       },
     };
     this.#sql = postgres(url, settings);
@@ -61,15 +66,16 @@ export class Line {
     const line = new Line(url, options);
     const timer = setTimeout(
       () =>
-        line.#lose(`the database did not let Postern in within ${options.connectMs} ms`, "CONNECT_TIMEOUT"),
+        line.lose(`the database did not let Postern in within ${options.connectMs} ms`, "CONNECT_TIMEOUT"),
       options.connectMs,
     );
     try {
-      await line.#answer(line.#sql.unsafe("SELECT 1"));
+      const [backend] = await line.#answer(line.#sql.unsafe("SELECT pg_backend_pid()::text AS pid"));
+      line.#pid = backend!.pid;
       line.#reserved = await line.#answer(line.#sql.reserve());
       return line;
     } catch (error) {
-      line.#lose("the connection to the database did not come about");
+      line.lose("the connection to the database did not come about");
       throw error;
     } finally {
       clearTimeout(timer);
@@ -80,13 +86,22 @@ export class Line {
     return this.#over;
   }
 
+  get pid(): string {
+    return this.#pid;
+  }
+
+  get waitingFor(): number | null {
+    return this.#asked === this.#answered ? null : this.#answered;
+  }
+
   /** `prepare`: the text is prepared once and kept. Rejects with what the database said; those after it are still run. */
   async run(statement: Statement, prepare: boolean): Promise<Row[]> {
     if (this.#over || this.#reserved === null) throw lostError("the connection to the database was lost");
     const { answerMs } = this.options;
     const timer = answerMs === null
       ? undefined
-      : setTimeout(() => this.#lose(`the database did not answer within ${answerMs} ms`), answerMs);
+      : setTimeout(() => this.lose(`the database did not answer within ${answerMs} ms`), answerMs);
+    this.#asked++;
     try {
       const query = this.#reserved.unsafe(statement.text, [...statement.values], { prepare }).raw();
       const rows = await this.#answer(query);
@@ -94,6 +109,7 @@ export class Line {
         row.map((value) => value === null ? null : decoder.decode(value))
       );
     } finally {
+      this.#answered++;
       clearTimeout(timer);
     }
   }
@@ -122,7 +138,8 @@ export class Line {
     });
   }
 
-  #lose(why: string, code = "CONNECTION_CLOSED"): void {
+  /** Whoever waits is told at once; so is the owner. */
+  lose(why: string, code = "CONNECTION_CLOSED"): void {
     if (this.#over) return;
     this.#over = true;
     const error = lostError(why, code);

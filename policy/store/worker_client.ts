@@ -66,6 +66,7 @@ export class WorkerClient {
     readonly log: Log,
     /** Told what the database told of, and of everything where a Worker begins anew. */
     private readonly onNews: (channel: Channel) => void = () => {},
+    private readonly answerMs = ANSWER_TIMEOUT_MS,
   ) {}
 
   /** Starts the Worker; gives the first segment of the spool that may be written. Rejects with StoreFailed. */
@@ -130,7 +131,7 @@ export class WorkerClient {
       const id = ++this.#lastId;
       const timer = setTimeout(
         () => this.#hangs(worker, name),
-        name === "copy" ? COPY_TIMEOUT_MS : ANSWER_TIMEOUT_MS,
+        name === "copy" ? COPY_TIMEOUT_MS : this.answerMs,
       );
       this.#waiting.set(id, {
         name,
@@ -202,14 +203,14 @@ export class WorkerClient {
 
   /**
    * A Worker that hangs in a system call cannot be stopped from here, and may write after all: a second one on
-   * the same folder would break it. So there is none until Postern is started anew.
+   * the same folder would break it. So there is none until Postern is started anew. One that waits for a database
+   * by URL is ended with its connections, and what they left half done the database itself undoes.
    */
   #hangs(worker: Worker, name: CallName): void {
-    this.#over = storeFailed(
-      `the session store did not answer within ${ANSWER_TIMEOUT_MS / 1000} s (${name}) and is given up`,
-      null,
-    );
-    this.#drop(worker, this.#over);
+    const what = `the session store did not answer within ${this.answerMs / 1000} s (${name})`;
+    const error = storeFailed(this.options.url === null ? `${what} and is given up` : what, null);
+    if (this.options.url === null) this.#over ??= error;
+    this.#drop(worker, error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Approval in advance: a file is approved as one, then psql and the mariadb client run exactly that, each once. */
 import assert from "node:assert/strict";
+import pg from "pg";
 import { run } from "../support/daemons.ts";
 import { ada, type DashboardUser, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
@@ -14,6 +15,16 @@ SELECT count(*) FROM t;
 UPDATE t SET n = n + 10
   WHERE id = 2;
 `;
+
+/** Each statement's own outcome is recorded after the decision. */
+async function recorded(approver: DashboardUser, outcome: string, count: number): Promise<void> {
+  for (let tries = 0; tries < 2400; tries++) {
+    const { requests } = await approver.json<{ requests: { outcome: string }[] }>("/api/history");
+    if (requests.filter((request) => request.outcome === outcome).length === count) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail(`never recorded: ${outcome}`);
+}
 
 async function submit(user: DashboardUser, text: string): Promise<string> {
   const page = await user.post("/api/requests", { target: "demo", text, reason: "ticket 7" });
@@ -47,14 +58,7 @@ testNeeding(
       assert.match(String(request.reason), /ticket 7/);
       assert.match((await user.decide(id, true)).text, /their own/);
       await approver.decide(id, true);
-      // The second of them is recorded after the decision.
-      for (let tries = 0; tries < 2400; tries++) {
-        const { requests } = await approver.json<{ requests: { outcome: string }[] }>("/api/history");
-        if (requests.filter(({ outcome }) => outcome === `approved in advance with ${id}`).length === 2) {
-          break;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 25));
-      }
+      await recorded(approver, `approved in advance with ${id}`, 2);
       const path = `${gateway.folder}/change.sql`;
       await Deno.writeTextFile(path, file);
       const psql = async (...args: string[]) => {
@@ -91,11 +95,7 @@ testNeeding(
       const text = "UPDATE t SET n = n + 1 WHERE id = 1";
       const id = await submit(user, `${text};\n`);
       await approver.decide(id, true);
-      for (let tries = 0; tries < 2400; tries++) {
-        const { requests } = await approver.json<{ requests: { outcome: string }[] }>("/api/history");
-        if (requests.some(({ outcome }) => outcome === `approved in advance with ${id}`)) break;
-        await new Promise((resolve) => setTimeout(resolve, 25));
-      }
+      await recorded(approver, `approved in advance with ${id}`, 1);
       const url = new URL(await user.url("demo"));
       const { code, stderr } = await run([
         "mariadb",
@@ -110,6 +110,46 @@ testNeeding(
       ]);
       assert.equal(code, 0, stderr);
       assert.deepEqual(await target.query("SELECT n FROM t WHERE id = 1"), [{ n: 1 }]);
+    } finally {
+      await gateway.close();
+      await target.close();
+    }
+  },
+);
+
+testNeeding(
+  [postgresqlHere],
+  "what an approver left out is refused until somebody approves it anew, and is asked for alone after that",
+  async () => {
+    const target = await startPostgresql({ sql: schema });
+    const gateway = await startTestGateway({
+      targets: targetYaml("demo", "postgresql", target),
+      env: { TARGET_PASSWORD: target.password },
+    });
+    try {
+      const [user, approver] = await Promise.all([gateway.signIn(devin), gateway.signIn(ada)]);
+      const client = new pg.Client({ connectionString: await user.url("demo") });
+      await client.connect();
+      const kept = "UPDATE t SET n = n + 1 WHERE id = 1;";
+      const left = "UPDATE t SET n = n + 10 WHERE id = 2;";
+      const some = await submit(user, `${kept}\n${left}`);
+      const decision = { approve: true, reason: "not row 2", only: [0] };
+      assert.equal((await approver.post(`/api/requests/${some}/decision`, decision)).status, 200);
+      await recorded(approver, `left out of what was approved in advance with ${some}`, 1);
+      await assert.rejects(client.query(left), /ada@example.test left this statement out.*: not row 2/);
+
+      const anew = await submit(user, left);
+      await assert.rejects(client.query(left), /left this statement out/, "asked for is not approved");
+      await approver.decide(anew, true);
+      await recorded(approver, `approved in advance with ${anew}`, 1);
+      await client.query(left);
+      await client.query(kept);
+      // Used: the statement is one like any other now, and waits for its own approval.
+      const third = client.query(left);
+      await approver.decide((await approver.pending(left.slice(0, -1))).id, true);
+      await third;
+      assert.deepEqual(await target.query("SELECT n FROM t ORDER BY id"), [{ n: 1 }, { n: 20 }]);
+      await client.end();
     } finally {
       await gateway.close();
       await target.close();

@@ -206,6 +206,19 @@ async function contract(t: Deno.TestContext, open: Open): Promise<void> {
     assert.equal((await journal.leftOut(leftOut.digest, 899))?.id, "u-3");
     assert.equal(await journal.leftOut(leftOut.digest, 900), null, "its time is over");
     assert.equal(await journal.leftOut(asked.digest, 1), null);
+    // Asked for before and decided after: the later decision counts.
+    const said = { by: "noor@example.com", approve: true, reason: "", at: leftOut.requestedAt + 5 };
+    const anew = { ...leftOut, id: "u-4", requestedAt: leftOut.requestedAt - 1, part: null };
+    const changes = { ...anew, state: "approved", reviews: [said], granted } as const;
+    for (const draft of [approvalRequested(anew), approvalDecided(changes)]) await journal.append(draft);
+    assert.equal(await journal.leftOut(leftOut.digest, 899), null, "it was approved since");
+    assert.equal(await journal.useApproval({ ...use, id: "u-4", digest: leftOut.digest }), true);
+    assert.equal(await journal.leftOut(leftOut.digest, 899), null, "used or not");
+    const again = { ...denied, id: "u-5", reviews: [{ ...said, at: said.at + 1 }] };
+    for (const draft of [approvalRequested({ ...leftOut, id: "u-5" }), approvalDecided(again)]) {
+      await journal.append(draft);
+    }
+    assert.equal((await journal.leftOut(leftOut.digest, 899))?.id, "u-5", "left out again");
 
     const ended = { ...asked, id: "u-2" };
     const withdrawn = { ...approved, id: "u-2", state: "withdrawn", outcome: "access ended" } as const;

@@ -186,8 +186,14 @@ export class FakeJournal implements EvidenceJournal {
   }
 
   leftOut(digest: string, at: number): Promise<ApprovalRequest | null> {
-    const found = this.#requests().find((one) => one.digest === digest && one.state === "denied");
-    return Promise.resolve(found?.part != null && found.part.until > at ? found : null);
+    const decidedAt = ({ reviews, requestedAt }: ApprovalRequest) => reviews.at(-1)?.at ?? requestedAt;
+    const last = this.#requests().filter((one) => one.digest === digest && /approved|denied/.test(one.state))
+      .reduce<ApprovalRequest | null>(
+        (a, b) => a === null || decidedAt(b) > decidedAt(a) ? b : a,
+        null,
+      );
+    const stands = last?.state === "denied" && last.part != null && last.part.until > at;
+    return Promise.resolve(stands ? last : null);
   }
 
   unusedApprovals(person: string, at: number): Promise<ApprovalRequest[]> {
