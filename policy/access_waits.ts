@@ -2,7 +2,7 @@
  * Clients at the door of a target that they have no access to yet. A pool asks once: connections of one person,
  * address, user name, application and target share one wait and one link, and one grant lets all of them in.
  */
-import { samePerson } from "./admission.ts";
+import { samePerson } from "./approval/people.ts";
 import { PosternError } from "./errors.ts";
 import type { Grant } from "./grant.ts";
 import type { AccessWait } from "./grant_ports.ts";

@@ -1,5 +1,6 @@
 /** Admission: whether somebody who has signed in gets in now; and the sessions that came of it. */
 import type { Accounts } from "./accounts.ts";
+import { samePerson } from "./approval/people.ts";
 import { sessionEnded, sessionStarted } from "./audit/events.ts";
 import { everWrites, isFor, mayConnect } from "./decide.ts";
 import { asPosternError, PosternError } from "./errors.ts";
@@ -14,7 +15,8 @@ import type { LiveSession } from "./live.ts";
 import type { LocalSessions } from "./gatekeeper.ts";
 import type { ConnectionAttempt, Session } from "./ports.ts";
 import { randomId } from "./random_id.ts";
-import { accessOver, endsSoon, noAccess, takenForLost } from "./session_ends.ts";
+import { accessOver, noAccess, takenForLost } from "./session_ends.ts";
+import { SessionTimes } from "./session_times.ts";
 import { GatedSession, type SessionDeps, type SessionPlace } from "./session.ts";
 import type { Identity, Target } from "./types.ts";
 
@@ -34,8 +36,10 @@ export class Admission implements LocalSessions {
   readonly #sessions = new Map<string, GatedSession>();
   /** Whose admission is under way: they count towards the limit before they have a session. */
   readonly #admitting: Identity[] = [];
+  readonly #times: SessionTimes;
 
   constructor(private readonly deps: AdmissionDeps) {
+    this.#times = new SessionTimes(deps);
     deps.inForce.watch((policy) => this.#review(policy));
     deps.departures.subscribe(({ issuer, subject, reason }) => {
       for (const session of this.#sessions.values()) {
@@ -93,6 +97,10 @@ export class Admission implements LocalSessions {
 
   list(): readonly LiveSession[] {
     return [...this.#sessions.values()].map((session) => session.live());
+  }
+
+  renew(identity: Identity, users: readonly string[]): number {
+    return this.#times.renew(identity, users);
   }
 
   endAll(reason: PosternError): void {
@@ -209,7 +217,7 @@ export class Admission implements LocalSessions {
     await journal.record(sessionStarted({ ...place, target, policy: inForce.current.digest }));
     if (name === null) return place;
     try {
-      return { ...place, account: await accounts.create(holder, name, this.#endOf(place).at) };
+      return { ...place, account: await accounts.create(holder, name, this.#times.endOf(place).at) };
     } catch (error) {
       const about = { person: holder.person, session: holder.session, target: target.name };
       journal.note(sessionEnded(about, `no account on the target: ${asPosternError(error).message}`));
@@ -218,26 +226,13 @@ export class Admission implements LocalSessions {
   }
 
   #open(place: SessionPlace): GatedSession {
-    const { clock, grants } = this.deps;
-    const end = this.#endOf(place);
-    const session: GatedSession = new GatedSession(this.deps, place, () => {
-      clearTimeout(timer);
+    const { grants } = this.deps;
+    const session = new GatedSession(this.deps, place, () => {
+      this.#times.stop(place.id);
       this.#sessions.delete(place.id);
       if (place.account !== null) this.deps.accounts.drop(holderOf(place), place.account.user);
     });
-    let warnAt = end.at - Math.min(warningMs, (end.at - clock()) / 4);
-    // setTimeout takes at most 2^31 - 1 ms; a later end is checked again then.
-    const check = (): void => {
-      const now = clock();
-      if (now >= end.at) return session.terminate(end.reason());
-      if (now >= warnAt) {
-        warnAt = Infinity;
-        session.notify(endsSoon(place.target.name, end.at, now));
-      }
-      timer = setTimeout(check, Math.min(Math.max(1, Math.min(end.at, warnAt) - now), 2 ** 31 - 1));
-    };
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    check();
+    this.#times.start(place, session);
     this.#sessions.set(place.id, session);
     // It may have been revoked while the session's start was being recorded.
     if (place.grant !== null && grants.active(place.identity, place.target) === null) {
@@ -245,38 +240,8 @@ export class Admission implements LocalSessions {
     }
     return session;
   }
-
-  /** Whatever comes first: the sign-in's end, the longest session, the grant's end. */
-  #endOf(
-    { identity, grant, target }: SessionPlace,
-  ): { readonly at: number; readonly reason: () => PosternError } {
-    const { clock, inForce } = this.deps;
-    const longest = clock() + inForce.current.limits.sessionTimeMs;
-    const { expiresAt } = identity;
-    const at = Math.min(expiresAt, longest);
-    if (grant !== null && grant.endsAt <= at) {
-      return { at: grant.endsAt, reason: () => accessOver(target.name, "its time was over") };
-    }
-    const hint = "Connect again to sign in anew";
-    const over = "The session has reached the longest time that one may last (limits.sessionTime)";
-    const reason = expiresAt <= longest
-      ? () =>
-        new PosternError("AuthFailed", "Your access has ended: the sign-in was good until now", { hint })
-      : () => limitReached("limits.sessionTime", over, hint);
-    return { at, reason };
-  }
 }
 
 const holderOf = ({ id, identity, target }: SessionPlace) => ({ session: id, person: identity.name, target });
 
-/** How long before its end a session is told, or a quarter of the whole where that is less. */
-const warningMs = 5 * 60_000;
-
 const needsGrant = ({ access }: Target): boolean => (access?.rules ?? []).length > 0;
-
-export function samePerson(
-  one: Pick<Identity, "issuer" | "subject">,
-  other: Pick<Identity, "issuer" | "subject">,
-): boolean {
-  return one.issuer === other.issuer && one.subject === other.subject;
-}

@@ -28,6 +28,8 @@ export interface LocalSessions {
   ids(): readonly string[];
   /** What each does now, the oldest first. */
   list(): readonly LiveSession[];
+  /** Puts off the end of a person's sessions: how many; see SessionTimes.renew. */
+  renew(identity: Identity, users: readonly string[]): number;
 }
 
 export interface GatekeeperService extends Gatekeeper, LocalSessions {
@@ -119,6 +121,10 @@ class Gate implements GatekeeperService {
 
   end(id: string, by: string, reason: string): boolean {
     return this.#admission.end(id, by, reason);
+  }
+
+  renew(identity: Identity, users: readonly string[]): number {
+    return this.#admission.renew(identity, users);
   }
 
   endAll(reason: PosternError): void {

@@ -1,5 +1,5 @@
 /** The desk where access is asked for, decided, ended and reviewed: who may do which step. */
-import { samePerson } from "./admission.ts";
+import { samePerson } from "./approval/people.ts";
 import { mayConnect } from "./decide.ts";
 import { PosternError } from "./errors.ts";
 import { limitReached } from "./limits.ts";

@@ -3,7 +3,7 @@ import type { LiveSession } from "./live.ts";
 import type { LocalSessions } from "./gatekeeper.ts";
 import type { Log } from "./log.ts";
 import type { Approvals, Journal, LiveSessions } from "./ports.ts";
-import type { Json } from "./types.ts";
+import type { Identity, Json } from "./types.ts";
 
 /** A list is looked at again in a moment: a node that is slower than this is left out of it. */
 const LIST_TIMEOUT_MS = 2_000;
@@ -39,6 +39,10 @@ export class LiveEverywhere implements LiveSessions {
     const found = (await this.#elsewhere()).find(({ sessions }) => sessions.some((one) => one.id === id));
     if (found === undefined || nodes === null) return false;
     return await nodes.ask(found.node, { kind: "end", id, by, reason }) === true;
+  }
+
+  renew(identity: Identity, users: readonly string[]): number {
+    return this.deps.here.renew(identity, users);
   }
 
   /** Each other node's, as far as they answer. */

@@ -4,7 +4,7 @@
  */
 import { decodeJwt } from "jose";
 import type { Probe } from "../health.ts";
-import type { IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
+import type { AccessToken, IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import type { Departures } from "./departures.ts";
 import { authFailed, quoted } from "./errors.ts";
@@ -104,11 +104,11 @@ class Several implements Issuers {
     return marked(chosen, await chosen.provider.complete(callback, id));
   }
 
-  async verifyToken(token: string, address?: string): Promise<Identity> {
+  async verifyToken(token: string, address?: string, beside?: AccessToken): Promise<Identity> {
     const service = this.#selfSigned.claimed(token);
     if (service !== null) return await this.#selfSigned.verify(token, service);
     const chosen = this.#named(token);
-    const identity = marked(chosen, await chosen.provider.verifyToken(token, address));
+    const identity = marked(chosen, await chosen.provider.verifyToken(token, address, beside));
     const objection = this.deps.departures.objection(identity);
     if (objection !== null) throw objection;
     return identity;

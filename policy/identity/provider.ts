@@ -18,9 +18,10 @@ import {
 import { defaultLimits } from "../config_limits.ts";
 import { asPosternError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, IdentityProvider, TokenDiscovery } from "../ports.ts";
+import type { AccessToken, Clock, IdentityProvider, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
 import { AttemptLimiter } from "./attempt_limiter.ts";
+import { BesideTokens, unchecked } from "./beside.ts";
 import { type Claims, groupsValue, identityOf } from "./claims.ts";
 import { askOperator, authFailed } from "./errors.ts";
 import { issuerUnreachable, objection } from "./fetch_limits.ts";
@@ -31,7 +32,7 @@ import { LogoutTokens } from "./logout_token.ts";
 import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
 import { refusal, tryAgain } from "./provider_refusals.ts";
 import type { Who } from "./departures.ts";
-import type { Watch } from "./rechecks.ts";
+import type { StandingCheck, Watch } from "./rechecks.ts";
 import { standingOf } from "./standing.ts";
 import { serviceIdentity, serviceOf } from "./services.ts";
 import { isAccessToken, looksLikeToken, TokenVerifier } from "./token.ts";
@@ -75,6 +76,7 @@ class Provider implements OwnProvider {
   readonly #client: Client;
   readonly #guesses: AttemptLimiter;
   readonly #logouts: LogoutTokens;
+  readonly #beside: BesideTokens;
   /** `sid` -> `sub`, oldest first. */
   readonly #sids = new Map<string, string>();
 
@@ -97,6 +99,7 @@ class Provider implements OwnProvider {
     );
     this.#client = { client_id: options.clientId };
     this.#logouts = new LogoutTokens(this.#issuer, options, clock);
+    this.#beside = new BesideTokens({ clock, watch, checkWith: (...of) => this.#checkWith(...of) });
   }
 
   async begin(redirectUri: string): Promise<{ url: string; flow: string }> {
@@ -164,9 +167,9 @@ class Provider implements OwnProvider {
     }
   }
 
-  async verifyToken(token: string, address?: string): Promise<Identity> {
+  async verifyToken(token: string, address?: string, beside?: AccessToken): Promise<Identity> {
     // A signature cannot be guessed; opaque tokens could be, and each guess is a request to the issuer.
-    if (address === undefined || looksLikeToken(token)) return await this.#verified(token);
+    if (address === undefined || looksLikeToken(token)) return await this.#verified(token, beside);
     this.#guesses.check(address);
     try {
       return await this.#verified(token);
@@ -176,7 +179,7 @@ class Provider implements OwnProvider {
     }
   }
 
-  async #verified(token: string): Promise<Identity> {
+  async #verified(token: string, beside?: AccessToken): Promise<Identity> {
     try {
       const signed = !await this.#mustAsk(token);
       const claims: Claims = signed
@@ -196,26 +199,23 @@ class Provider implements OwnProvider {
       const identity = identityOf(whole, this.options, { method: "token", signedInAt, expiresAt });
       // A logout at the issuer reaches whoever came with the token of that session.
       this.#rememberSession(claims.sid, identity.subject);
-      if (!asks) return this.#unchecked(identity, now);
-      const held = { access_token: token, expires_in: Math.floor((expiresAt - now) / 1000) };
-      this.watch(identity, standingOf(identity.subject, held, this.#asking), false);
+      if (!asks) return await this.#byIdToken(identity, beside, now);
+      this.watch(identity, this.#checkWith(identity.subject, { token, endsAt: expiresAt }), false);
       return identity;
     } catch (error) {
       throw refusal(error);
     }
   }
 
-  /** Nothing that comes with an ID token lets the issuer be asked about its person again. */
-  #unchecked(identity: Identity, now: number): Identity {
-    const { uncheckedMs } = this.options;
-    if (uncheckedMs === undefined || this.watched(identity)) return identity;
-    if (uncheckedMs === 0) {
-      throw authFailed(
-        "The identity provider cannot be asked again about a sign-in by an ID token alone, which is demanded here (identity.unchecked)",
-        "Sign in by browser, with `postern login`, or with an access token that opens the userinfo endpoint",
-      );
-    }
-    return { ...identity, expiresAt: Math.min(identity.expiresAt, now + uncheckedMs) };
+  async #byIdToken(identity: Identity, beside: AccessToken | undefined, now: number): Promise<Identity> {
+    if (this.watched(identity)) return identity;
+    const asked = beside !== undefined && await this.#beside.watch(identity, beside);
+    return asked ? identity : unchecked(identity, now, this.options);
+  }
+
+  #checkWith(subject: string, { token, endsAt }: AccessToken): StandingCheck {
+    const held = { access_token: token, expires_in: Math.floor((endsAt - this.clock()) / 1000) };
+    return standingOf(subject, held, this.#asking);
   }
 
   /** Whether only the issuer can say what this token is. What looks like a broken signed one is told so instead. */

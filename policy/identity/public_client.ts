@@ -33,8 +33,10 @@ export interface Tokens {
   readonly bearer: string;
   readonly accessToken: string;
   readonly refreshToken: string | null;
-  /** When `bearer` ends, as far as the issuer says. */
+  /** When the first of the two ends, as far as the issuer says. */
   readonly expiresAt: number;
+  /** When `accessToken` ends; unknown of what an earlier program kept. */
+  readonly accessEndsAt?: number | undefined;
 }
 
 export interface Terminal {
@@ -189,12 +191,13 @@ export class PublicClient {
 
 function tokensOf(answer: TokenEndpointResponse): Tokens {
   const { id_token: idToken, access_token: accessToken, refresh_token: refreshToken } = answer;
-  const lastsMs = (answer.expires_in ?? 300) * second;
+  const accessEndsAt = Date.now() + (answer.expires_in ?? 300) * second;
   return {
     bearer: idToken ?? accessToken,
     accessToken,
     refreshToken: refreshToken ?? null,
-    expiresAt: (idToken === undefined ? undefined : endOf(idToken)) ?? Date.now() + lastsMs,
+    accessEndsAt,
+    expiresAt: Math.min(accessEndsAt, (idToken === undefined ? undefined : endOf(idToken)) ?? accessEndsAt),
   };
 }
 

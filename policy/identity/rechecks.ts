@@ -7,10 +7,10 @@ import type { Leaving, Who } from "./departures.ts";
 import { issuerUnreachable } from "./fetch_limits.ts";
 
 /**
- * What the issuer says now: the groups; `gone` where it no longer knows the sign-in; `unknown` where it cannot be asked
- * about it any more (its token has ended by itself, and there is none to renew it).
+ * What the issuer says now: the groups; `known` where it tells no groups, but knows the sign-in; `gone` where it no longer
+ * does; `unknown` where it cannot be asked about it any more (its token has ended by itself, and there is none to renew it).
  */
-export type Standing = { readonly groups: readonly string[] } | "gone" | "unknown";
+export type Standing = { readonly groups: readonly string[] } | "known" | "gone" | "unknown";
 
 /** Rejects with AuthFailed where the issuer does not answer. */
 export type StandingCheck = () => Promise<Standing>;
@@ -138,6 +138,7 @@ export class Rechecks {
 }
 
 function reasonOf({ name, groups }: Identity, standing: Exclude<Standing, "unknown">): string | null {
+  if (standing === "known") return null;
   if (standing === "gone") return `The identity provider no longer knows the sign-in of ${name}`;
   const lost = groups.filter((group) => !standing.groups.includes(group));
   if (lost.length === 0) return null;

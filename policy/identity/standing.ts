@@ -83,7 +83,7 @@ async function byUserInfo(
     const claims = await processUserInfoResponse(metadata, client, subject, response) as Claims;
     // An issuer that tells the groups in ID tokens alone says here only that the person is still known.
     return groupsValue(claims, options.groupsClaim) === undefined
-      ? "unknown"
+      ? "known"
       : { groups: groupsOf(claims, options.groupsClaim) };
   } catch (error) {
     if (error instanceof WWWAuthenticateChallengeError && error.response.status === 401) return "gone";

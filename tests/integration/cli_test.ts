@@ -1,75 +1,15 @@
 /** `postern login`, `targets`, `connect` and `logout`, as a person types them, against a real issuer and with the stock clients. */
 import assert from "node:assert/strict";
-import { type Output, run } from "../support/daemons.ts";
+import { run } from "../support/daemons.ts";
 import { runWithDevice } from "../support/device_prompt.ts";
 import { alex, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import { HttpBrowser } from "../support/http_browser.ts";
+import { LocalPort, Machine } from "../support/machine.ts";
 import { startMariadb } from "../support/mariadb.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { cancelRequest, fieldsOf, RawPostgres, say } from "../support/raw_postgres.ts";
 import { runPsql } from "../support/psql.ts";
 import { testNeeding } from "../support/programs.ts";
-
-const root = new URL("../../", import.meta.url).pathname;
-
-/** One person's machine: a folder for the sign-in, and the program. */
-class Machine {
-  readonly home = Deno.makeTempDirSync({ prefix: "postern-home-" });
-
-  env(more: Record<string, string> = {}): Record<string, string> {
-    const kept = ["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
-      const value = Deno.env.get(name);
-      return value === undefined ? [] : [[name, value]];
-    });
-    return {
-      ...Object.fromEntries(kept),
-      POSTERN_HOME: this.home,
-      NO_COLOR: "1",
-      PSQL_HISTORY: "/dev/null",
-      ...more,
-    };
-  }
-
-  command(...args: string[]): string[] {
-    return [Deno.execPath(), "run", "-A", "--no-check", `${root}main.ts`, ...args];
-  }
-
-  postern(...args: string[]): Promise<Output> {
-    return run(this.command(...args), { env: this.env(), timeoutMs: 120_000 });
-  }
-
-  get file(): string {
-    return `${this.home}/credentials.json`;
-  }
-
-  saved() {
-    const { signIns } = JSON.parse(Deno.readTextFileSync(this.file));
-    return Object.values(signIns)[0] as { tokens: Record<string, string | number> };
-  }
-}
-
-/** `postern proxy` as it runs. */
-class LocalPort {
-  private constructor(private readonly child: Deno.ChildProcess, readonly port: number) {}
-
-  static async open(machine: Machine, target: string): Promise<LocalPort> {
-    const [program = "", ...args] = machine.command("proxy", target);
-    const child = new Deno.Command(program, { args, env: machine.env(), stdout: "piped", stderr: "null" })
-      .spawn();
-    let shown = "";
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      shown += chunk;
-      const port = / is at 127.0.0.1 port (\d+)/.exec(shown)?.[1];
-      if (port !== undefined) return new LocalPort(child, Number(port));
-    }
-    throw new Error(`postern proxy ended: ${shown}`);
-  }
-
-  async end(): Promise<number> {
-    this.child.kill("SIGINT");
-    return (await this.child.status).code;
-  }
-}
 
 const cli = { id: "postern-cli", redirectUris: ["http://127.0.0.1/callback"] };
 

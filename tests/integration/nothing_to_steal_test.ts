@@ -30,6 +30,7 @@ testNeeding(
       return secret;
     };
     const said: string[] = [];
+    const beside = keep("the access token beside", "an-access-token-that-opens-nothing");
     const psql = async (user: string, password: string) => {
       const connection =
         `host=127.0.0.1 port=${gateway.ports.postgresql} user=${user} dbname=demo sslmode=disable`;
@@ -42,7 +43,9 @@ testNeeding(
       return stdout;
     };
     const api = async (token: string) => {
-      const response = await fetch(`${dashboard}/api/me`, { headers: { authorization: `Bearer ${token}` } });
+      const response = await fetch(`${dashboard}/api/me`, {
+        headers: { authorization: `Bearer ${token}`, "postern-access-token": `3000 ${beside}` },
+      });
       said.push(await response.text());
       return response.status;
     };

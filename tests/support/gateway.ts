@@ -34,6 +34,8 @@ export interface TestGatewayOptions {
   readonly people?: readonly Person[];
   /** The issuer speaks HTTPS with this certificate, and browsers trust that authority. */
   readonly issuerTls?: IssuerOptions["tls"] & { readonly ca: string };
+  /** Lifetime of the issuer's ID tokens. */
+  readonly idTokenSeconds?: number;
   /** Groups that give the admin's role. */
   readonly admins?: readonly string[];
   /** Kept by whoever gives it; a temporary one otherwise. */
@@ -171,6 +173,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const [issuer] = await Promise.all([
     startIssuer({
       ...(options.issuerTls === undefined ? {} : { tls: options.issuerTls }),
+      ...(options.idTokenSeconds === undefined ? {} : { idTokenSeconds: options.idTokenSeconds }),
       people: options.people ?? [devin, ada, alex, grace, eve],
       clients: [{
         id: "postern",

@@ -107,6 +107,7 @@ export function routesOf(
     { method: "GET", path: "/api/sessions/:id/events", access: everyone, handle: replay.steps },
     { method: "GET", path: "/api/sessions/:id/events/:sequence", access: everyone, handle: replay.text },
     { method: "GET", path: "/api/sessions/:id/results/:sequence", access: everyone, handle: replay.results },
+    { method: "POST", path: "/api/sessions/renew", access: everyone, bearer, handle: targets.renew },
     // Whose session it is, and who sees it, decides.
     { method: "POST", path: "/api/sessions/:id/end", access: everyone, handle: live.endOne },
     { method: "POST", path: "/api/sessions/:id/verify", access: everyone, handle: integrityRoute(deps) },

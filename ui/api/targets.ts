@@ -1,5 +1,11 @@
 /** What the viewer may connect to, and one-time passwords for clients that cannot show a sign-in link. */
-import { askPasswordSchema, type OneTimePassword, type ReachableTarget } from "../contract.ts";
+import {
+  askPasswordSchema,
+  type OneTimePassword,
+  type ReachableTarget,
+  type Renewed,
+  renewSchema,
+} from "../contract.ts";
 import {
   addressOf,
   bodyOf,
@@ -9,7 +15,7 @@ import {
   notFound,
 } from "./http.ts";
 
-export function targetRoutes({ access, connectLines, listenerOf, clock }: DashboardDeps) {
+export function targetRoutes({ access, connectLines, listenerOf, live, clock }: DashboardDeps) {
   return {
     list(c: DashboardContext): Response {
       const { identity } = c.get("viewer");
@@ -21,6 +27,15 @@ export function targetRoutes({ access, connectLines, listenerOf, clock }: Dashbo
         lines: [...connectLines(target, identity.name, null)],
       }));
       return c.json({ targets });
+    },
+
+    /** By whoever started a client with such a password, and has newer tokens. */
+    async renew(c: DashboardContext): Promise<Response> {
+      const { users } = await bodyOf(c, renewSchema);
+      const { identity } = c.get("viewer");
+      const { expiresAt } = identity;
+      const body: Renewed = { now: clock(), sessions: live.renew(identity, users), expiresAt };
+      return c.json(body);
     },
 
     async password(c: DashboardContext): Promise<Response> {

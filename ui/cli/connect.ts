@@ -4,6 +4,7 @@ import { PosternError } from "../../policy/errors.ts";
 import type { OneTimePassword } from "../contract.ts";
 import { CredentialsFile } from "./credentials.ts";
 import { SignedIn } from "./dashboard.ts";
+import { Renewal } from "./renewal.ts";
 import { type Commands, UsageError } from "./run.ts";
 
 /** A program to start: its arguments hold no secret, `env` does. */
@@ -38,7 +39,13 @@ async function connect(
       hint: `Install it, or run \`postern proxy ${target}\` and connect with another client`,
     });
   }
-  return await runInPlace(found, args);
+  const renewal = new Renewal(signedIn);
+  renewal.add(user);
+  try {
+    return await runInPlace(found, args);
+  } finally {
+    renewal.close();
+  }
 }
 
 const isInstalled = (program: string): boolean =>

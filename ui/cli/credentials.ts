@@ -14,6 +14,7 @@ const savedSchema = z.strictObject({
     accessToken: z.string(),
     refreshToken: z.string().nullable(),
     expiresAt: z.number(),
+    accessEndsAt: z.number().optional(),
   }),
 });
 export type SavedSignIn = z.infer<typeof savedSchema>;

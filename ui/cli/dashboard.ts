@@ -2,12 +2,15 @@
 import { z } from "zod";
 import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { clientTrusting, isPlainLoopback } from "../../policy/identity/fetch_limits.ts";
-import { PublicClient } from "../../policy/identity/public_client.ts";
+import { PublicClient, type Tokens } from "../../policy/identity/public_client.ts";
 import {
   aboutSchema,
+  ACCESS_TOKEN_HEADER,
   errorSchema,
   type OneTimePassword,
   passwordSchema,
+  type Renewed,
+  renewedSchema,
   type Targets,
   targetsSchema,
 } from "../contract.ts";
@@ -17,6 +20,7 @@ import { UsageError } from "./run.ts";
 const timeoutMs = 20_000;
 /** Tokens are renewed this long before they end, so that none ends on the way. */
 const earlyMs = 30_000;
+const json = { "content-type": "application/json" };
 
 /** An address as it was typed, as it is kept: scheme, host and port. Throws UsageError. */
 export function dashboardUrl(text: string): string {
@@ -110,8 +114,14 @@ export class SignedIn {
     return this.#ask(`/api/targets/${encodeURIComponent(target)}/password`, passwordSchema, {
       method: "POST",
       body: "{}",
-      headers: { "content-type": "application/json" },
+      headers: json,
     });
+  }
+
+  /** Makes the sessions of these one-time passwords last, with tokens that are good for `leastMs` at least. */
+  renew(users: readonly string[], leastMs: number): Promise<Renewed> {
+    const init = { method: "POST", body: JSON.stringify({ users }), headers: json };
+    return this.#ask("/api/sessions/renew", renewedSchema, init, leastMs);
   }
 
   /** Any other route that takes a token; the answer is checked by the schema. */
@@ -120,28 +130,32 @@ export class SignedIn {
     return this.#ask(path, schema, {
       method: "POST",
       body: JSON.stringify(body),
-      headers: { "content-type": "application/json" },
+      headers: json,
     });
   }
 
-  async #ask<T>(path: string, schema: z.ZodType<T>, init: RequestInit = {}): Promise<T> {
-    const bearer = await this.#bearer();
+  async #ask<T>(
+    path: string,
+    schema: z.ZodType<T>,
+    init: RequestInit = {},
+    leastMs = earlyMs,
+  ): Promise<T> {
+    const tokens = await this.#tokens(leastMs);
     const { ca } = this.file.read().signIns[this.url] ?? {};
-    return await ask({ url: this.url, ca }, path, schema, {
-      ...init,
-      headers: { ...init.headers as Record<string, string>, authorization: `Bearer ${bearer}` },
-    });
+    const headers = { ...init.headers as Record<string, string>, ...proofOf(tokens) };
+    return await ask({ url: this.url, ca }, path, schema, { ...init, headers });
   }
 
-  async #bearer(): Promise<string> {
+  async #tokens(leastMs: number): Promise<Tokens> {
+    const isFresh = ({ tokens }: SavedSignIn) => tokens.expiresAt - Math.max(leastMs, earlyMs) > Date.now();
     const saved = this.file.read().signIns[this.url];
     if (saved === undefined) throw notSignedIn(this.url);
-    if (isFresh(saved)) return saved.tokens.bearer;
+    if (isFresh(saved)) return saved.tokens;
     return await this.file.update(async (now) => {
       // Another command may have renewed it while this one waited for the lock.
       const current = now.signIns[this.url];
       if (current === undefined) throw notSignedIn(this.url);
-      if (isFresh(current)) return [now, current.tokens.bearer];
+      if (isFresh(current)) return [now, current.tokens];
       const tokens = await new PublicClient(current.issuer, current.clientId, current.ca)
         .renew(current.tokens).catch((thrown) => {
           const { message, rule } = asPosternError(thrown);
@@ -151,12 +165,18 @@ export class SignedIn {
           });
         });
       const signIns = { ...now.signIns, [this.url]: { ...current, tokens } };
-      return [{ ...now, signIns }, tokens.bearer];
+      return [{ ...now, signIns }, tokens];
     });
   }
 }
 
-const isFresh = ({ tokens }: SavedSignIn): boolean => tokens.expiresAt - earlyMs > Date.now();
+/** Who it is, and what lets the issuer be asked about them again: see ui/api/bearer.ts. */
+export function proofOf({ bearer, accessToken, accessEndsAt }: Tokens): Record<string, string> {
+  const authorization = `Bearer ${bearer}`;
+  if (accessEndsAt === undefined || accessToken === bearer) return { authorization };
+  const seconds = Math.max(0, Math.floor((accessEndsAt - Date.now()) / 1000));
+  return { authorization, [ACCESS_TOKEN_HEADER]: `${seconds} ${accessToken}` };
+}
 
 export function notSignedIn(url?: string): PosternError {
   return new PosternError("AuthFailed", `You are not signed in${url === undefined ? "" : ` at ${url}`}`, {

@@ -3,7 +3,7 @@ import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { PublicClient, type Tokens } from "../../policy/identity/public_client.ts";
 import { meSchema } from "../contract.ts";
 import { CredentialsFile } from "./credentials.ts";
-import { about, ask, dashboardUrl, notSignedIn, type Place, SignedIn } from "./dashboard.ts";
+import { about, ask, dashboardUrl, notSignedIn, type Place, proofOf, SignedIn } from "./dashboard.ts";
 import { awaitRedirect } from "./loopback.ts";
 import { type Commands, say, UsageError, type Values } from "./run.ts";
 
@@ -66,8 +66,8 @@ function authorityOf(file: Values[string]): string | undefined {
 }
 
 /** Before anything is kept, Postern itself says whether the token counts there. */
-async function personOf(place: Place, { bearer }: Tokens): Promise<string> {
-  const headers = { authorization: `Bearer ${bearer}` };
+async function personOf(place: Place, tokens: Tokens): Promise<string> {
+  const headers = proofOf(tokens);
   const { name } = await ask(place, "/api/me", meSchema, { headers }).catch((thrown) => {
     const { message, hint } = asPosternError(thrown);
     throw new PosternError(

@@ -4,6 +4,7 @@ import { PosternError } from "../../policy/errors.ts";
 import type { OneTimePassword } from "../contract.ts";
 import { CredentialsFile } from "./credentials.ts";
 import { SignedIn } from "./dashboard.ts";
+import { Renewal } from "./renewal.ts";
 import { type Commands, readText, say, UsageError, type Values } from "./run.ts";
 
 export interface ForwardRequest {
@@ -34,10 +35,14 @@ async function proxy(target: string, values: Values, forward: ForwardTo): Promis
   // Asked for once before anything listens: who may not connect is told so now. The first client uses it.
   let spare: OneTimePassword | null = await signedIn.password(target);
   const { at } = spare;
+  const renewal = new Renewal(signedIn);
   const credential = async () => {
     const kept = spare;
     spare = null;
-    return kept !== null && kept.expiresAt - earlyMs > Date.now() ? kept : await signedIn.password(target);
+    const good = kept !== null && kept.expiresAt - earlyMs > Date.now();
+    const credential = good ? kept : await signedIn.password(target);
+    renewal.add(credential.user);
+    return credential;
   };
   const clients = new Set<Socket>();
   const server = createServer((client) => {
@@ -63,6 +68,7 @@ async function proxy(target: string, values: Values, forward: ForwardTo): Promis
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
   await stopped;
+  renewal.close();
   server.close();
   for (const client of clients) client.destroy();
   return await say("Stopped.");

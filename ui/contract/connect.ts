@@ -55,5 +55,18 @@ export const passwordSchema = z.strictObject({
 });
 export type OneTimePassword = z.infer<typeof passwordSchema>;
 
+/** Beside a program's ID token, so that the issuer can be asked about its person again: `SECONDS-IT-LASTS TOKEN`. */
+export const ACCESS_TOKEN_HEADER = "postern-access-token";
+
+/** The user names of one-time passwords whose sessions are to last as long as the token that comes with this. */
+export const renewSchema = z.strictObject({ users: z.array(z.string().min(1).max(100)).max(500) });
+export const renewedSchema = z.strictObject({
+  now: z.number(),
+  /** How many sessions there are. */
+  sessions: z.number(),
+  expiresAt: z.number(),
+});
+export type Renewed = z.infer<typeof renewedSchema>;
+
 export const consentSchema = z.strictObject({ decision: z.enum(["confirm", "reject"]) });
 export type Consent = z.infer<typeof consentSchema>;

@@ -15,6 +15,7 @@ const forPrograms = new Set([
   "GET /api/requests/:id",
   "POST /api/requests",
   "GET /api/sessions",
+  "POST /api/sessions/renew",
   "GET /api/access",
   "POST /api/access",
   "GET /api/access/:id",

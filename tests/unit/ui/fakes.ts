@@ -145,6 +145,10 @@ export class FakeLiveSessions implements LiveSessions {
   readonly sessions: LiveSession[] = [];
   readonly ended: { id: string; by: string; reason: string }[] = [];
 
+  renew(): number {
+    return this.running.size;
+  }
+
   end(id: string, by: string, reason: string): Promise<boolean> {
     if (!this.running.delete(id)) return Promise.resolve(false);
     this.ended.push({ id, by, reason });

@@ -122,6 +122,10 @@ const expected: Readonly<Record<string, { path?: string; body?: unknown; answers
     path: "/api/sessions/session-1/results/RESULT",
     answers: [401, 200, 200, 200, 200, 404],
   },
+  "POST /api/sessions/renew": {
+    body: { users: ["devin-bcdfghjk"] },
+    answers: [401, 200, 200, 200, 200, 200],
+  },
   "POST /api/sessions/:id/end": {
     path: "/api/sessions/session-1/end",
     body: post.end,
