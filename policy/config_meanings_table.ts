@@ -162,6 +162,8 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "targets.NAME.tls.ca": "the authority that its certificate must come from",
   "targets.NAME.tls.certificate": "Postern's own certificate, for targets that ask for one",
   "targets.NAME.tls.key": "the key of that certificate",
+  "targets.NAME.compress":
+    "compression towards a MySQL or MariaDB that has it: zstd, else zlib; for one that is far away",
   "targets.NAME.console": "whether the dashboard's console may be used on it",
   "targets.NAME.detectors": "search of texts that no mask names for card numbers and the like",
   "targets.NAME.detectors.mode": "only count by column, or mask, too",

@@ -23,6 +23,8 @@ export interface ProtocolChoice {
   readonly defaultPort: number;
   /** Its targets can be spoken to in TLS from the first byte. */
   readonly directTls?: boolean;
+  /** What goes to and from its targets can be compressed. */
+  readonly compresses?: boolean;
 }
 
 const targetName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
@@ -78,6 +80,8 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
       error: "needs the mode require, verify-ca or verify-full: nothing is asked first that could be refused",
       path: ["direct"],
     }).prefault({}),
+    /** For a target that is far away. */
+    compress: z.boolean().default(false),
     /** Its people may run statements from the dashboard, too. */
     console: z.boolean().default(false),
     detectors,
@@ -96,6 +100,10 @@ export function targetsSchema(protocols: readonly ProtocolChoice[]) {
   }).refine(
     ({ protocol, tls }) => !tls.direct || protocols.some(({ id, directTls }) => id === protocol && directTls),
     { error: "is not known to this target's protocol", path: ["tls", "direct"] },
+  ).refine(
+    ({ protocol, compress }) =>
+      !compress || protocols.some(({ id, compresses }) => id === protocol && compresses),
+    { error: "is not known to this target's protocol", path: ["compress"] },
   );
   return z.record(targetName, target)
     .refine((targets) => Object.keys(targets).length > 0, { error: "must have at least one target" });

@@ -76,6 +76,8 @@ export interface Target {
     /** From the first byte, where the protocol knows that. */
     readonly direct?: boolean;
   };
+  /** What goes over this way is compressed, where protocol and target know that. */
+  readonly compress?: boolean;
   readonly account: {
     readonly user: string;
     readonly password?: string;

@@ -103,6 +103,8 @@ export interface Protocol {
   readonly defaultPort: number;
   /** Its targets can be spoken to in TLS from the first byte. */
   readonly directTls?: boolean;
+  /** What goes to and from its targets can be compressed. */
+  readonly compresses?: boolean;
   /** Serves one accepted client until it ends. Never rejects: every failure is told to the client and logged. */
   serve(client: Socket, deps: ConnectionDeps): Promise<void>;
   /** Tells a client, before it has said anything, why it is not served, and closes. Never throws. */

@@ -9,7 +9,7 @@ export function violation(problem: string): PosternError {
   });
 }
 
-export function outOfOrder(found: number, expected: number): PosternError {
+function outOfOrder(found: number, expected: number): PosternError {
   return violation(`packet number ${found} where ${expected} must come`);
 }
 
@@ -28,4 +28,15 @@ export function fileAsked(): PosternError {
     "the target asked for a file of the client's (LOAD DATA LOCAL INFILE)",
     { rule: "built-in: no local files", hint: "Insert the rows with INSERT statements instead" },
   );
+}
+
+/** Puts the number at `at` right; throws where numbers are to be checked. */
+export function renumber(
+  { renumbers }: { readonly renumbers?: boolean },
+  bytes: Uint8Array,
+  at: number,
+  sequence: number,
+): void {
+  if (renumbers !== true) throw outOfOrder(bytes[at]!, sequence);
+  bytes[at] = sequence;
 }

@@ -35,8 +35,21 @@ const names: readonly (readonly [number, string])[] = [
   [C.ssl, "SSL"],
 ];
 
-/** Between Postern and the client alone. */
+/** Of each side alone: what the one asks for says nothing of the other. */
 export const compressions = C.compress | C.zstd;
+
+export type Compression = "zlib" | "zstd";
+
+/** What was agreed on; where both are, zlib is meant. */
+export function compressionOf(capabilities: number): Compression | null {
+  if (has(capabilities, C.compress)) return "zlib";
+  return has(capabilities, C.zstd) ? "zstd" : null;
+}
+
+/** The one to ask a target for: zstd takes less time. 0 where it has none. */
+export function compressionOffered(target: number): number {
+  return has(target, C.zstd) ? C.zstd : target & C.compress;
+}
 
 /**
  * MariaDB's capabilities that pass. Left out: extended metadata, and metadata that is left away where the client has

@@ -54,9 +54,11 @@ export class Channel {
     this.#onDrain();
   }
 
-  /** Resolves when bytes beyond those at hand have come: true; or no more will: false. */
-  async more(): Promise<boolean> {
-    const before = this.reader.queue.length;
+  /**
+   * Resolves when bytes beyond the `before` that were looked at have come: true; or no more will: false. Whoever waited
+   * for something else since then says how many that were: what came meanwhile may be the last that comes.
+   */
+  async more(before = this.reader.queue.length): Promise<boolean> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure;
       if (this.reader.queue.length > before) return true;

@@ -1,24 +1,15 @@
 /**
- * The compressed protocol towards a client, from the OK of its sign-in on: frames of 3 bytes length, 1 byte sequence
+ * The compressed protocol, from the OK of a sign-in on: frames of 3 bytes length, 1 byte sequence
  * number, 3 bytes length before compression (0: not compressed), then the bytes of packets in any cut.
  * (MySQL internals: "Compression"; zlib and zstd alike.)
  */
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
-import zlib from "node:zlib";
 import { asPosternError, PosternError } from "../../policy/errors.ts";
 import { limitReached } from "../../policy/limits.ts";
-import { has } from "./capabilities.ts";
-import { Capability } from "./constants.ts";
-import { ByteQueue } from "./packets.ts";
-
-export type Compression = "zlib" | "zstd";
-
-/** What client and Postern agreed on; where both are, zlib is meant. */
-export function compressionOf(capabilities: number): Compression | null {
-  if (has(capabilities, Capability.compress)) return "zlib";
-  return has(capabilities, Capability.zstd) ? "zstd" : null;
-}
+import type { Compression } from "./capabilities.ts";
+import { type Codec, codecs } from "./compression_codecs.ts";
+import { ByteQueue, headerBytes as packetHeaderBytes } from "./packets.ts";
 
 const headerBytes = 7;
 /** As the stock clients and servers: what is smaller goes as it is. */
@@ -27,54 +18,10 @@ const compressedBytesMin = 50;
 const frameBytesMax = 1 << 20;
 /** Beyond a statement of the largest size, for what is sent right behind it. */
 const slackBytes = 65_536;
-/** What takes longer than a millisecond is left to another thread. */
-const atOnceBytes = 32_768;
-/** zstd: a frame may ask for a window of gigabytes; no honest one is larger than what is in it. */
-const windowLogMax = 24;
-
-type Done = (error: Error | null, result: Uint8Array) => void;
-
-interface Codec {
-  compress(bytes: Uint8Array, done: Done): void;
-  /** Gives at most `bytesMax` bytes; an error where there would be more, or where it is not compressed data. */
-  inflate(bytes: Uint8Array, bytesMax: number, done: Done): void;
-}
-
-type Sync<Options> = (bytes: Uint8Array, options: Options) => Uint8Array;
-type Async<Options> = (bytes: Uint8Array, options: Options, done: Done) => void;
-
-function either<O>(work: number, sync: Sync<O>, later: Async<O>, bytes: Uint8Array, options: O, done: Done) {
-  if (work > atOnceBytes) return later(bytes, options, done);
-  let result: Uint8Array;
-  try {
-    result = sync(bytes, options);
-  } catch (error) {
-    return done(error as Error, new Uint8Array(0));
-  }
-  done(null, result);
-}
-
-const codecs: Readonly<Record<Compression, Codec>> = {
-  zlib: {
-    compress: (bytes, done) => either(bytes.length, zlib.deflateSync, zlib.deflate, bytes, {}, done),
-    inflate: (bytes, maxOutputLength, done) =>
-      either(maxOutputLength, zlib.inflateSync, zlib.inflate, bytes, { maxOutputLength }, done),
-  },
-  zstd: {
-    compress: (bytes, done) =>
-      either(bytes.length, zlib.zstdCompressSync, zlib.zstdCompress, bytes, {}, done),
-    inflate(bytes, maxOutputLength, done) {
-      const params = { [zlib.constants.ZSTD_d_windowLogMax]: windowLogMax };
-      const { zstdDecompressSync, zstdDecompress } = zlib;
-      either(maxOutputLength, zstdDecompressSync, zstdDecompress, bytes, { maxOutputLength, params }, done);
-    },
-  },
-};
-
 export interface CompressedOptions {
   readonly compression: Compression;
-  /** Largest statement: no frame may hold more than that, by much. */
-  readonly statementBytesMax: number;
+  /** Largest statement of a client: no frame may hold more than that, by much. null towards a target. */
+  readonly statementBytesMax: number | null;
   /** Called once, with why nothing more can be read. */
   readonly fault: (error: PosternError) => void;
 }
@@ -87,9 +34,9 @@ export class CompressedStream extends Duplex {
   readonly #frames: { readonly end: number; readonly sequence: number }[] = [];
   #came = 0;
   #answered = 0;
-  /** The number that the next frame from the client may have, if it is not 0. */
+  /** The number that follows the last frame's that came: a client's next may have it, if it is not 0. */
   #expected = 0;
-  /** Of the next frame to the client: commands are answered from the number after their own. */
+  /** Of the next frame to be sent: a client's commands are answered from the number after their own. */
   #sequence = 1;
   /** Where the numbers start anew, counted in bytes of packets to the client: some may still wait to be compressed. */
   readonly #starts: { readonly at: number; readonly sequence: number }[] = [];
@@ -117,7 +64,11 @@ export class CompressedStream extends Duplex {
     this.on("error", () => {});
   }
 
-  /** A command of so many bytes is to be answered now. */
+  get #towardsTarget(): boolean {
+    return this.options.statementBytesMax === null;
+  }
+
+  /** A client's command of so many bytes is to be answered now. */
   answers(bytes: number): void {
     this.#answered += bytes;
     for (;;) {
@@ -132,7 +83,7 @@ export class CompressedStream extends Duplex {
 
   /** Nothing is to be answered: what is sent now, a client takes for the answer to what it sends next. */
   rests(): void {
-    this.#startFrom(1);
+    if (!this.#towardsTarget) this.#startFrom(1);
   }
 
   #startFrom(sequence: number): void {
@@ -147,6 +98,8 @@ export class CompressedStream extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
+    // Each write to a target starts with a packet: of a command, or of an answer in the middle of the target's own.
+    if (this.#towardsTarget) this.#sequence = chunk[packetHeaderBytes - 1] === 0 ? 0 : this.#expected;
     this.#send(chunk, (error) => {
       this.#written += chunk.length;
       done(error);
@@ -240,13 +193,15 @@ export class CompressedStream extends Duplex {
   }
 
   #check(sequence: number, length: number, whole: number): void {
+    const { statementBytesMax } = this.options;
+    // Nobody looks at the numbers of a target's frames, and none can be larger than a packet.
+    if (statementBytesMax === null) return;
     if (sequence !== 0 && sequence !== this.#expected) {
       throw new PosternError(
         "ProtocolViolation",
         `packets out of order: a compressed one has number ${sequence} where ${this.#expected} must come`,
       );
     }
-    const { statementBytesMax } = this.options;
     if (Math.max(length, whole) <= statementBytesMax + slackBytes) return;
     throw limitReached(
       "listen.limits.statement",
@@ -258,7 +213,7 @@ export class CompressedStream extends Duplex {
   #give(bytes: Uint8Array, sequence: number): void {
     if (bytes.length === 0) return;
     this.#came += bytes.length;
-    this.#frames.push({ end: this.#came, sequence });
+    if (!this.#towardsTarget) this.#frames.push({ end: this.#came, sequence });
     this.#wanted = this.push(bytes);
   }
 

@@ -10,7 +10,7 @@ import { accessGranted } from "./access_wait.ts";
 import { Channel } from "./channel.ts";
 import { ClientAuth } from "./client_auth.ts";
 import { handleCommand } from "./commands.ts";
-import { compressionOf } from "./compression.ts";
+import { compressionOf } from "./capabilities.ts";
 import { Command, ErrorCode, Status } from "./constants.ts";
 import { betweenCommands, Conversation } from "./conversation.ts";
 import { toClient } from "./errors.ts";

@@ -191,6 +191,7 @@ export class Conversation {
       kind: exchange.kind,
       sequence: exchange.sequence + 1,
       shift: exchange.shift ?? 0,
+      renumbers: target.reader.renumbers,
       target: link.capabilities,
       client: capabilities,
       extended: link.extended,
@@ -212,15 +213,18 @@ export class Conversation {
     for (const packet of exchange.ahead ?? []) await target.write(packet);
     await target.write(request);
     for (;;) {
+      const { queue } = target.reader;
       let over: boolean;
+      let left = 0;
       try {
-        over = response.feed(target.reader.queue, this.#outbox);
+        over = response.feed(queue, this.#outbox);
+        left = queue.length;
       } finally {
         // Also what came before something that breaks the protocol: an error after it must have its number.
         if (this.#outbox.size > 0) await client.flush(this.#outbox);
       }
       if (over) break;
-      if (!await target.more()) throw target.gone();
+      if (!await target.more(left)) throw target.gone();
     }
     // What is asked next on this link must not be hit by it.
     if (this.#killing !== null) await this.#killing;

@@ -26,6 +26,8 @@ export interface Login {
 }
 
 const attributesMax = 128;
+/** How hard the target shall try: what stock clients ask for. */
+const zstdLevel = 3;
 
 export function isSslRequest(payload: Uint8Array): boolean {
   return payload.length === sslRequestBytes &&
@@ -95,6 +97,7 @@ export function encodeLogin(login: Omit<Login, "maxPacketBytes">): Uint8Array {
     for (const [name, value] of login.attributes) inner.lenencText(name).lenencText(value);
     writer.lenencBytes(inner.finish());
   }
+  if (has(capabilities, Capability.zstd)) writer.u8(zstdLevel);
   return writer.finish();
 }
 

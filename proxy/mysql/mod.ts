@@ -38,6 +38,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
   return {
     id: "mysql",
     defaultPort: 3306,
+    compresses: true,
     serve: (client, deps) => new Connection(client, deps, shared).serve(),
     refuse,
     query: (target, database, sql, before) => query(target, database, sql, shared.versions, before),

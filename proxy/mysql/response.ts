@@ -10,7 +10,7 @@ import type { ResultLimits } from "../result_limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import { Answer, type AnswerOptions } from "./answer.ts";
 import { refusedAs, toClient } from "./errors.ts";
-import { fileAsked, outOfOrder, rowTooLong, violation } from "./answer_errors.ts";
+import { fileAsked, renumber, rowTooLong, violation } from "./answer_errors.ts";
 import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
 import { RowSink } from "./row_sink.ts";
 import { rowTexts } from "./row_texts.ts";
@@ -21,6 +21,8 @@ export interface ResponseOptions extends AnswerOptions {
   readonly sequence: number;
   /** What the client's numbers are ahead of the target's from the start. */
   readonly shift?: number;
+  /** Numbers are put right instead of checked: inside the compressed protocol a target counts as it likes. */
+  readonly renumbers?: boolean;
   /** Largest row that is read because it must be masked. */
   readonly rowBytesMax: number;
   readonly limits: ResultLimits;
@@ -34,7 +36,7 @@ export interface ResponseOptions extends AnswerOptions {
   readonly reply?: (bytes: Uint8Array) => void;
 }
 
-/** Larger ones that are not rows do not exist: a column definition has names of 64 characters and a default. */
+/** A column definition has names of 64 characters and a default. */
 const controlBytesMax = 1_048_576;
 
 export class Response {
@@ -102,7 +104,7 @@ export class Response {
     const header = queue.view(headerBytes);
     if (header === null) return false;
     const length = header[0]! | header[1]! << 8 | header[2]! << 16;
-    if (header[3] !== this.#sequence) throw outOfOrder(header[3]!, this.#sequence);
+    if (header[3] !== this.#sequence) renumber(this.options, header, 3, this.#sequence);
     if (this.#continues) return this.#startPassing(queue, out, length);
     if (length === 0) throw violation("an empty packet where an answer must be");
     const first = queue.view(headerBytes + 1)?.[headerBytes];
@@ -196,7 +198,7 @@ export class Response {
     while (at + headerBytes < piece.length) {
       const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
       if (length === 0 || length === packetBytesMax || piece[at + headerBytes]! >= 0xfe) break;
-      if (piece[at + 3] !== sequence) throw outOfOrder(piece[at + 3]!, sequence);
+      if (piece[at + 3] !== sequence) renumber(this.options, piece, at + 3, sequence);
       if (!this.#fits(length)) break;
       if (this.#shift !== 0) piece[at + 3] = sequence + this.#shift & 0xff;
       sequence = sequence + 1 & 0xff;
@@ -223,7 +225,7 @@ export class Response {
       const next = at + headerBytes + length;
       if (length === 0 || length > this.options.rowBytesMax || piece[at + headerBytes]! >= 0xfe) break;
       if (next > piece.length || !this.#fits(length)) break;
-      if (piece[at + 3] !== this.#sequence) throw outOfOrder(piece[at + 3]!, this.#sequence);
+      if (piece[at + 3] !== this.#sequence) renumber(this.options, piece, at + 3, this.#sequence);
       this.#maskRow(piece, at + headerBytes, next, plan, out);
       this.#sequence = this.#sequence + 1 & 0xff;
       this.bytes += length;

@@ -5,7 +5,7 @@ import { asPosternError, PosternError } from "../../policy/errors.ts";
 import type { Target } from "../../policy/types.ts";
 import { dial } from "../dial.ts";
 import { connectTls } from "../tls.ts";
-import { has, towardsTarget } from "./capabilities.ts";
+import { compressionOf, compressionOffered, has, towardsTarget } from "./capabilities.ts";
 import { Channel } from "./channel.ts";
 import { Capability } from "./constants.ts";
 import { decodeGreeting, type Greeting } from "./greeting.ts";
@@ -80,7 +80,8 @@ async function logIn(
   const greeting = decodeGreeting((await channel.packet(greetingBytesMax, "a greeting")).payload);
   const secure = wantsTls(target, greeting);
   const capabilities = towardsTarget(greeting.capabilities, options.clientCapabilities) |
-    (secure ? Capability.ssl : 0) | (database === "" ? 0 : Capability.connectWithDb);
+    (secure ? Capability.ssl : 0) | (database === "" ? 0 : Capability.connectWithDb) |
+    (target.compress === true ? compressionOffered(greeting.capabilities) : 0);
   const extended = (options.clientExtended ?? 0) & greeting.extended;
   let sequence = 1;
   if (secure) {
@@ -104,6 +105,8 @@ async function logIn(
   });
   await channel.write(encodePacket(sequence, login));
   await proveAccount(channel, sequence, { plugin: first.plugin, scramble: greeting.scramble }, account);
+  const compression = compressionOf(capabilities);
+  if (compression !== null) channel.compress({ compression, statementBytesMax: null });
   return { channel, greeting, capabilities, extended };
 }
 

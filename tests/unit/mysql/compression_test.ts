@@ -5,7 +5,8 @@ import { Duplex } from "node:stream";
 import zlib from "node:zlib";
 import fc from "fast-check";
 import type { PosternError } from "../../../policy/errors.ts";
-import { CompressedStream, type Compression } from "../../../proxy/mysql/compression.ts";
+import type { Compression } from "../../../proxy/mysql/capabilities.ts";
+import { CompressedStream } from "../../../proxy/mysql/compression.ts";
 
 /** A connection whose other end is the test. */
 class Wire extends Duplex {

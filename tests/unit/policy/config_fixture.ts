@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { address, configProblems, policyChecks, policyShape, tlsPair } from "../../../policy/config.ts";
 
-export const protocols = [{ id: "postgresql", defaultPort: 5432 }, { id: "mysql", defaultPort: 3306 }];
+export const protocols = [{ id: "postgresql", defaultPort: 5432 }, {
+  id: "mysql",
+  defaultPort: 3306,
+  compresses: true,
+}];
 export const schema = z.strictObject({
   ...policyShape(protocols),
   dashboard: z.strictObject({ listen: address, tls: tlsPair({}).optional() }).optional(),

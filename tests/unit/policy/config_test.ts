@@ -23,6 +23,15 @@ Deno.test("a good config comes out resolved, with defaults", () => {
   assert.match(config.digest, /^[0-9a-f]{64}$/);
 });
 
+Deno.test("compression is asked of targets that the config names, and of no other", () => {
+  const parsed = parseConfig(good.replace("port: 3307", "port: 3307\n    compress: true"), schema, options);
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  assert.deepEqual(toPolicyConfig(parsed.value, protocols).targets.map(({ compress }) => compress), [
+    false,
+    true,
+  ]);
+});
+
 Deno.test("a config without rules has the default rules", () => {
   const parsed = parseConfig(good.replace(/rules:[^]*(?=masks:)/, ""), schema, options);
   assert.ok(parsed.ok);
@@ -43,6 +52,12 @@ const oneProblem: readonly [name: string, from: string, to: string, expected: Re
     "port: 3307",
     "prot: 3307",
     /^18:5 {2}targets\.billing\.prot: unknown key "prot"; did you mean "port"\?$/,
+  ],
+  [
+    "compression towards a target whose protocol has none",
+    "host: 10.0.0.5",
+    "host: 10.0.0.5\n    compress: true",
+    /^11:15 {2}targets\.orders\.compress: is not known to this target's protocol$/,
   ],
   ["unknown section", "masks:", "mask:", /^30:1 {2}mask: unknown key "mask"; did you mean "masks"\?$/],
   [
