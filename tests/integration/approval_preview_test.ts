@@ -1,60 +1,10 @@
 /** What approvers are told of a statement before it runs: on real databases, through whole Postern. */
 import assert from "node:assert/strict";
-import * as mysql2 from "mysql2/promise";
 import pg from "pg";
-import { ada, alex, type DashboardUser, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
-import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { ada, alex, devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
+import { type Impact, preview, previewRules } from "../support/previews.ts";
 import { testNeeding } from "../support/programs.ts";
-
-interface Impact {
-  readonly rows: number | null;
-  readonly plan: readonly string[];
-  readonly tables: readonly { name: string; rows: number | null; bytes: number | null; indexes: number }[];
-  readonly triggers: readonly string[];
-  readonly cascades: readonly string[];
-  readonly locks: readonly string[];
-  readonly warnings: readonly string[];
-  readonly exactRows: number | null;
-  readonly samples:
-    | { columns: string[]; before: (string | null)[][]; after: (string | null)[][] | null }
-    | null;
-  readonly missing: readonly string[];
-}
-
-const rules = `rules:
-  - name: all-asked
-    then: approve
-    what: { kinds: [read, write, ddl], missingWhere: true, unsafe: ["*"] }
-    approvers: { groups: [db-approvers], preview: { count: true, samples: 2 } }
-  - { name: session, then: allow, what: { kinds: [session, transaction] } }
-  - name: rest
-    then: approve
-    what: { kinds: [read, write, ddl, call, copy] }
-    approvers: { groups: [db-approvers], preview: { count: true, samples: 2 } }
-masks:
-  - columns: ["*.customers.ssn"]
-    mask: { kind: partial, keepLast: 4 }
-`;
-
-/** Sends it, waits for the estimate on its request, refuses it. */
-async function preview(approver: DashboardUser, send: () => Promise<unknown>): Promise<Impact> {
-  const sent = send().then(() => "ran", (error: Error) => error.message);
-  for (let tries = 0; tries < 2400; tries++) {
-    const { requests } = await approver.json<{ requests: { id: string }[] }>("/api/requests");
-    const id = requests[0]?.id;
-    const impact = id === undefined
-      ? null
-      : (await approver.json<{ request: { impact: Impact | null } }>(`/api/requests/${id}`)).request.impact;
-    if (id !== undefined && impact !== null) {
-      await approver.decide(id, false, "only looking");
-      assert.match(await sent, /only looking/);
-      return impact;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`no estimate came; the statement: ${await Promise.race([sent, "still waits"])}`);
-}
 
 const shop = `
   CREATE TABLE customers(id int PRIMARY KEY, name text, ssn text, status text);
@@ -75,7 +25,7 @@ testNeeding(
     const target = await startPostgresql({ sql: shop, logStatements: true });
     const gateway = await startTestGateway({
       targets: targetYaml("demo", "postgresql", target),
-      sections: rules,
+      sections: previewRules,
       env: { TARGET_PASSWORD: target.password },
     });
     const [user, approver] = await Promise.all([gateway.signIn(devin), gateway.signIn(ada)]);
@@ -171,79 +121,6 @@ testNeeding(
       if (Deno.env.has("PREVIEWS")) console.log(looks.join("\n\n"));
     } finally {
       await client.end().catch(() => {});
-      await gateway.close();
-      await target.close();
-    }
-  },
-);
-
-testNeeding(
-  [mariadbHere],
-  "the preview on MariaDB: plan, sizes, trigger, cascade, count, and parameters",
-  async () => {
-    const target = await startMariadb({
-      sql: `
-        CREATE TABLE customers(id INT PRIMARY KEY, name VARCHAR(40), ssn VARCHAR(20));
-        CREATE TABLE orders(id INT PRIMARY KEY, customer INT, FOREIGN KEY (customer) REFERENCES customers(id) ON DELETE CASCADE);
-        INSERT INTO customers VALUES (1, 'ann', '900-11-1001'), (2, 'bob', '900-11-1002');
-        CREATE TRIGGER log_it AFTER UPDATE ON customers FOR EACH ROW SET @x = 1;
-      `,
-    });
-    const gateway = await startTestGateway({
-      targets: targetYaml("demo", "mysql", target),
-      sections: rules,
-      env: { TARGET_PASSWORD: target.password },
-    });
-    const [user, approver] = await Promise.all([gateway.signIn(devin), gateway.signIn(ada)]);
-    const client = await mysql2.createConnection(await user.url("demo"));
-    try {
-      const update = await preview(
-        approver,
-        () => client.query("UPDATE customers SET name = 'x' WHERE id = 1"),
-      );
-      assert.deepEqual([update.exactRows, update.triggers], [1, [
-        "log_it on app.customers runs after each row",
-      ]]);
-      assert.deepEqual(update.samples, { columns: ["name"], before: [["ann"]], after: [["x"]] });
-      assert.match(update.plan.join(), /customers by the index PRIMARY/);
-      assert.match(update.locks.join(), /row locks/);
-      const bound = await preview(
-        approver,
-        () => client.execute("UPDATE customers SET name = ? WHERE name = ?", ["a", "' OR '1'='1"]),
-      );
-      assert.deepEqual([bound.exactRows, bound.plan.length > 0], [0, true], JSON.stringify(bound));
-      const several = await preview(
-        approver,
-        () =>
-          client.execute(
-            "UPDATE customers SET ssn = ?, `name` = concat(name, ?, '(,)') WHERE id < ? LIMIT 1",
-            [
-              "123-45-6789",
-              "-x",
-              3,
-            ],
-          ),
-      );
-      assert.deepEqual(several.samples, {
-        columns: ["ssn", "name"],
-        before: [["***-**-1001", "ann"]],
-        after: [["‹masked›", "ann-x(,)"]],
-      });
-      const chained = await preview(
-        approver,
-        () => client.query("UPDATE customers SET name = 'y', ssn = name WHERE id = 1"),
-      );
-      assert.deepEqual(
-        [chained.samples, chained.missing],
-        [null, ["sample rows: its assignments build on each other"]],
-      );
-      const removed = await preview(approver, () => client.query("DELETE FROM customers WHERE id = 2"));
-      assert.deepEqual(removed.samples, { columns: [], before: [["2", "bob", "***-**-1002"]], after: null });
-      assert.match(removed.cascades.join(), /^from app.customers on to app.orders, .*CASCADE/);
-      const altered = await preview(approver, () => client.query("ALTER TABLE orders ADD COLUMN note INT"));
-      assert.match(altered.locks.join(), /metadata lock on app.orders/);
-    } finally {
-      client.destroy();
       await gateway.close();
       await target.close();
     }
