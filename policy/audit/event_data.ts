@@ -187,8 +187,9 @@ export const eventData = {
     subject: z.string(),
     detail: z.string(),
     address: z.string(),
-    /** Of `person.departed`: whose they were, and when, for other nodes on the store. */
-    departure: z.strictObject({ issuer: z.string(), at: millis }).readonly().optional(),
+    /** Of `person.departed`: whose they were, and when, for other nodes on the store; `sid` where only that is known. */
+    departure: z.strictObject({ issuer: z.string(), at: millis, sid: z.string().optional() }).readonly()
+      .optional(),
   }).readonly(),
   ...deliveryEventData,
   ...removalEventData,

@@ -20,6 +20,12 @@ export interface Departure extends Leaving {
   readonly here: boolean;
 }
 
+/** Signed out at the issuer, which names the session there and no person. */
+export interface EndedSession {
+  readonly issuer: string;
+  readonly sid: string;
+}
+
 /** Longer than any sign-in lasts. */
 export const rememberedMs = 31 * 24 * 3_600_000;
 const rememberedMax = 100_000;
@@ -30,6 +36,9 @@ export class Departures {
   /** Oldest first. */
   readonly #gone = new Map<string, { readonly at: number; readonly reason: string }>();
   readonly #listeners: ((departure: Departure) => void)[] = [];
+  /** Sessions at an issuer whose person nobody here knew when they ended -> when; oldest first. */
+  readonly #sessions = new Map<string, number>();
+  readonly #sessionListeners: ((ended: EndedSession & Pick<Departure, "at" | "here">) => void)[] = [];
 
   readonly #reviewers: ((stays: (identity: Identity) => boolean) => void)[] = [];
 
@@ -57,6 +66,33 @@ export class Departures {
     const departure = { ...who, at: at ?? this.clock(), here: at === undefined };
     if (!this.#keep(departure)) return;
     for (const listener of this.#listeners) listener(departure);
+  }
+
+  onSession(listener: (ended: EndedSession & Pick<Departure, "at" | "here">) => void): void {
+    this.#sessionListeners.push(listener);
+  }
+
+  /** `at` as for depart. Whoever knows the person makes a departure of it; a token of that session counts no more. */
+  endSession({ issuer, sid }: EndedSession, at?: number): void {
+    const ended = { issuer, sid, at: at ?? this.clock(), here: at === undefined };
+    if (!this.recallSession(ended, ended.at)) return;
+    for (const listener of this.#sessionListeners) listener(ended);
+  }
+
+  /** One from before this start. Whether it is news. */
+  recallSession({ issuer, sid }: EndedSession, at: number): boolean {
+    const key = JSON.stringify([issuer, sid]);
+    if (this.#sessions.has(key)) return false;
+    this.#sessions.set(key, at);
+    for (const [oldest, then] of this.#sessions) {
+      if (then + rememberedMs > this.clock() && this.#sessions.size <= rememberedMax) break;
+      this.#sessions.delete(oldest);
+    }
+    return true;
+  }
+
+  hasEnded({ issuer, sid }: EndedSession): boolean {
+    return this.#sessions.has(JSON.stringify([issuer, sid]));
   }
 
   /** One from before this start: what it ended has ended, so nobody is told. */

@@ -6,8 +6,9 @@ import { decodeJwt } from "jose";
 import type { Probe } from "../health.ts";
 import type { AccessToken, IdentityProvider, IssuerChoice, TokenDiscovery } from "../ports.ts";
 import type { Identity } from "../types.ts";
-import type { Departures } from "./departures.ts";
+import { departed, type Departures, type EndedSession } from "./departures.ts";
 import { authFailed, quoted } from "./errors.ts";
+import { isSid } from "./logout_token.ts";
 import type { IdentityOptions } from "./options.ts";
 import { createIdentityProvider, type OwnProvider, type ProviderDeps } from "./provider.ts";
 import { SelfSigned, type ServiceAccount } from "./services.ts";
@@ -63,6 +64,7 @@ class Several implements Issuers {
   constructor(options: IssuersOptions, private readonly deps: IssuersDeps) {
     this.#selfSigned = new SelfSigned(deps.services, deps.url, deps.clock);
     this.prepare(options)();
+    deps.departures.onSession((ended) => this.#departFrom(ended));
   }
 
   prepare({ main, others }: IssuersOptions): () => void {
@@ -109,16 +111,28 @@ class Several implements Issuers {
     if (service !== null) return await this.#selfSigned.verify(token, service);
     const chosen = this.#named(token);
     const identity = marked(chosen, await chosen.provider.verifyToken(token, address, beside));
-    const objection = this.deps.departures.objection(identity);
+    const { departures } = this.deps;
+    const sid = sidOf(token);
+    const objection = departures.objection(identity) ??
+      (isSid(sid) && departures.hasEnded({ issuer: chosen.issuer, sid }) ? departed(signedOut) : null);
     if (objection !== null) throw objection;
     return identity;
   }
 
   async loggedOut(logoutToken: string): Promise<void> {
-    const chosen = this.#named(logoutToken);
-    const subject = await chosen.provider.subjectOf(logoutToken);
-    const reason = "You have signed out at the identity provider";
-    if (subject !== null) this.deps.departures.depart({ issuer: chosen.issuer, subject, reason });
+    const { issuer, provider } = this.#named(logoutToken);
+    const { subject, sid } = await provider.endedBy(logoutToken);
+    const { departures } = this.deps;
+    if (subject !== null) departures.depart({ issuer, subject, reason: signedOut });
+    // Where it is not known whose it is, another node on the store may know, or its token may come later.
+    else if (sid !== null) departures.endSession({ issuer, sid });
+  }
+
+  /** Here, or at another node: a session at an issuer that its people here came from. */
+  #departFrom({ issuer, sid }: EndedSession): void {
+    const provider = this.#known.find((one) => one.issuer === issuer)?.provider;
+    const subject = provider?.subjectOf(sid) ?? null;
+    if (subject !== null) this.deps.departures.depart({ issuer, subject, reason: signedOut });
   }
 
   probes(): readonly Probe[] {
@@ -150,6 +164,17 @@ class Several implements Issuers {
     } catch {
       return this.#own;
     }
+  }
+}
+
+const signedOut = "You have signed out at the identity provider";
+
+/** Of a signed token; opaque ones name no session. */
+function sidOf(token: string): unknown {
+  try {
+    return decodeJwt(token.trim()).sid;
+  } catch {
+    return undefined;
   }
 }
 

@@ -11,12 +11,35 @@ const tokenCharsMax = 16_384;
 /** Longest that one may say to be good, and that its `jti` is remembered. */
 const lifetimeSecondsMax = 600;
 const rememberedMax = 10_000;
+const sessionsMax = 20_000;
+const sidCharsMax = 256;
 
 export interface LoggedOut {
   readonly subject: string | null;
   /** The session at the issuer; null where all of the subject's are meant. */
   readonly sid: string | null;
 }
+
+/** Sessions at the issuer whose person is remembered, for logout tokens that name nothing else. */
+export class SessionSubjects {
+  /** `sid` -> `sub`, oldest first. */
+  readonly #subjects = new Map<string, string>();
+
+  remember(sid: unknown, subject: string): void {
+    if (!isSid(sid)) return;
+    this.#subjects.set(sid, subject);
+    for (const oldest of this.#subjects.keys()) {
+      if (this.#subjects.size <= sessionsMax) break;
+      this.#subjects.delete(oldest);
+    }
+  }
+
+  of(sid: string): string | null {
+    return this.#subjects.get(sid) ?? null;
+  }
+}
+
+export const isSid = (sid: unknown): sid is string => typeof sid === "string" && sid.length <= sidCharsMax;
 
 export class LogoutTokens {
   /** `jti` -> when it may be forgotten; oldest first. */
@@ -56,9 +79,9 @@ export class LogoutTokens {
       throw bad("it tells of no logout");
     }
     const { sub: subject, sid } = payload;
-    if (typeof subject !== "string" && typeof sid !== "string") throw bad("it names neither `sub` nor `sid`");
+    if (typeof subject !== "string" && !isSid(sid)) throw bad("it names neither `sub` nor `sid`");
     this.#once(String(payload.jti), now);
-    return { subject: subject ?? null, sid: typeof sid === "string" ? sid : null };
+    return { subject: subject ?? null, sid: isSid(sid) ? sid : null };
   }
 
   #once(jti: string, now: number): void {

@@ -20,5 +20,12 @@ export {
 } from "./passwords.ts";
 export { type PasswordVerifiers, provesSha1, provesSha256, type ScramVerifier } from "./verifiers.ts";
 export { basisOf } from "./basis.ts";
-export { departed, Departures, type Leaving, noLongerKnown, rememberedMs } from "./departures.ts";
+export {
+  departed,
+  Departures,
+  type EndedSession,
+  type Leaving,
+  noLongerKnown,
+  rememberedMs,
+} from "./departures.ts";
 export { Rechecks } from "./rechecks.ts";

@@ -28,7 +28,7 @@ import { issuerUnreachable, objection } from "./fetch_limits.ts";
 import { type Flow, Flows } from "./flows.ts";
 import { Issuer } from "./issuer.ts";
 import { introspect, type IntrospectionDeps, withUserInfo } from "./introspection.ts";
-import { LogoutTokens } from "./logout_token.ts";
+import { type LoggedOut, LogoutTokens, SessionSubjects } from "./logout_token.ts";
 import { audiencesOf, hour, type IdentityOptions } from "./options.ts";
 import { refusal, tryAgain } from "./provider_refusals.ts";
 import type { Who } from "./departures.ts";
@@ -50,14 +50,13 @@ export interface ProviderDeps {
 }
 
 export interface OwnProvider extends IdentityProvider, TokenDiscovery {
-  /** Whose sign-in a logout token ends; null for a session that nobody here came from. Rejects with AuthFailed. */
-  subjectOf(logoutToken: string): Promise<string | null>;
+  /** What a logout token ends. Rejects with AuthFailed. */
+  endedBy(logoutToken: string): Promise<LoggedOut>;
+  /** Who came here from this session at the issuer; null where nobody did. */
+  subjectOf(sid: string): string | null;
   /** Rejects with AuthFailed where the issuer does not answer. */
   reach(): Promise<void>;
 }
-
-/** Sessions at the issuer whose person is remembered, for logout tokens that name nothing else. */
-const sessionsMax = 20_000;
 
 const usualGuesses = () => defaultLimits.failedSignInsPerAddressMax;
 
@@ -77,8 +76,7 @@ class Provider implements OwnProvider {
   readonly #guesses: AttemptLimiter;
   readonly #logouts: LogoutTokens;
   readonly #beside: BesideTokens;
-  /** `sid` -> `sub`, oldest first. */
-  readonly #sids = new Map<string, string>();
+  readonly #sessions = new SessionSubjects();
 
   constructor(
     private readonly options: IdentityOptions,
@@ -142,7 +140,7 @@ class Provider implements OwnProvider {
         signedInAt,
         expiresAt: signedInAt + (this.options.lifetimeMs ?? defaultLifetimeMs),
       });
-      this.#rememberSession(claims.sid, identity.subject);
+      this.#sessions.remember(claims.sid, identity.subject);
       const check = standingOf(identity.subject, tokens, this.#asking);
       this.watch(identity, check, tokens.refresh_token !== undefined);
       return identity;
@@ -153,19 +151,8 @@ class Provider implements OwnProvider {
     }
   }
 
-  async subjectOf(logoutToken: string): Promise<string | null> {
-    const { subject, sid } = await this.#logouts.verify(logoutToken);
-    return subject ?? this.#sids.get(sid ?? "") ?? null;
-  }
-
-  #rememberSession(sid: unknown, subject: string): void {
-    if (typeof sid !== "string" || sid.length > 256) return;
-    this.#sids.set(sid, subject);
-    for (const oldest of this.#sids.keys()) {
-      if (this.#sids.size <= sessionsMax) break;
-      this.#sids.delete(oldest);
-    }
-  }
+  readonly endedBy = (logoutToken: string) => this.#logouts.verify(logoutToken);
+  readonly subjectOf = (sid: string) => this.#sessions.of(sid);
 
   async verifyToken(token: string, address?: string, beside?: AccessToken): Promise<Identity> {
     // A signature cannot be guessed; opaque tokens could be, and each guess is a request to the issuer.
@@ -198,7 +185,7 @@ class Provider implements OwnProvider {
       const signedInAt = typeof claims.iat === "number" ? Math.min(now, claims.iat * 1000) : now;
       const identity = identityOf(whole, this.options, { method: "token", signedInAt, expiresAt });
       // A logout at the issuer reaches whoever came with the token of that session.
-      this.#rememberSession(claims.sid, identity.subject);
+      this.#sessions.remember(claims.sid, identity.subject);
       if (!asks) return await this.#byIdToken(identity, beside, now);
       this.watch(identity, this.#checkWith(identity.subject, { token, endsAt: expiresAt }), false);
       return identity;

@@ -92,6 +92,21 @@ testNeeding(
           );
         },
       );
+      await t.step(
+        "a session at the issuer that nobody came from yet: its tokens stay out, after a restart, too",
+        async () => {
+          const sid = "session-that-comes-later";
+          const later = idToken(lou, { sid, iat: seconds() + 1 });
+          assert.equal((await logout({ sid })).status, 200);
+          for (const again of [false, true]) {
+            if (again) await gateway.restart();
+            const refused = await me(later);
+            assert.equal(refused.status, 401);
+            assert.match(refused.text, /signed out at the identity provider/);
+          }
+          assert.equal((await me(idToken(lou, { sid: "another", iat: seconds() + 1 }))).status, 200);
+        },
+      );
       await t.step("identity.unchecked: 0s refuses it and says what counts instead", async () => {
         await gateway.edit((text) => text.replace("unchecked: 3s", "unchecked: 0s"));
         await gateway.restart();

@@ -185,6 +185,38 @@ testNeeding(
         userA = await a.signIn(devin);
         psql = await a.psql(userA, "demo");
       });
+      await step(
+        "B, which never saw that session, is told of its end by its `sid` alone: A ends it",
+        async () => {
+          const [sid] = fleet.issuer.sessionsOf(devin.email, "postern").slice(-1);
+          const now = Math.floor(Date.now() / 1000);
+          const claims = {
+            iss: fleet.issuer.url,
+            aud: "postern",
+            iat: now,
+            exp: now + 120,
+            jti: "by-sid",
+            sid,
+          };
+          const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
+          const answer = await fetch(`${b.dashboard}/auth/backchannel-logout`, {
+            method: "POST",
+            body: new URLSearchParams({
+              logout_token: fleet.issuer.signToken({ ...claims, events }, { typ: "logout+jwt" }),
+            }),
+          });
+          assert.equal(answer.status, 200);
+          await eventually(
+            async () => (await userA!.api("/api/me")).status === 401,
+            "A to forget the browser",
+          );
+          await psql.send("SELECT 1;");
+          await psql.expect(/FATAL:.*signed out at the identity provider/);
+          await psql.close();
+          userA = await a.signIn(devin);
+          psql = await a.psql(userA, "demo");
+        },
+      );
       await step("A is killed: B withdraws what waited there within the time, and says so", async () => {
         const news = await listen(adaB);
         const id = await hold();
