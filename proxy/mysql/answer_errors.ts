@@ -30,13 +30,12 @@ export function fileAsked(): PosternError {
   );
 }
 
-/** Puts the number at `at` right; throws where numbers are to be checked. */
-export function renumber(
+/** The number that must follow, in the place of the one that came; throws where numbers are to be checked. */
+export function renumbered(
   { renumbers }: { readonly renumbers?: boolean },
-  bytes: Uint8Array,
-  at: number,
-  sequence: number,
-): void {
-  if (renumbers !== true) throw outOfOrder(bytes[at]!, sequence);
-  bytes[at] = sequence;
+  found: number,
+  expected: number,
+): number {
+  if (renumbers === true) return expected;
+  throw outOfOrder(found, expected);
 }

@@ -1,5 +1,5 @@
 /** One end of a connection: bytes in with back-pressure, bytes out with waiting, and one way to interrupt both. */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { Duplex } from "node:stream";
@@ -9,13 +9,17 @@ import { type Packet, PacketReader } from "./packets.ts";
 /** Read ahead while nobody asks: enough to see a disconnect, and no more than this is kept. */
 const readAheadBytes = 262_144;
 
+/** Answers that need no waiting, made once. */
+const [done, yes, no] = [Promise.resolve(), Promise.resolve(true), Promise.resolve(false)];
+
 export class Channel {
   readonly reader = new PacketReader();
   #stream: Duplex;
   #compressed: CompressedStream | null = null;
   #ended = false;
   #failure: PosternError | null = null;
-  #wake: (() => void) | null = null;
+  /** Whoever waits for more bytes than `before`. */
+  #waiting: { readonly before: number; readonly settle: () => void } | null = null;
   #wakeWriter: (() => void) | null = null;
   #paused = false;
   #listeners: (() => void)[] = [];
@@ -58,29 +62,37 @@ export class Channel {
    * Resolves when bytes beyond the `before` that were looked at have come: true; or no more will: false. Whoever waited
    * for something else since then says how many that were: what came meanwhile may be the last that comes.
    */
-  async more(before = this.reader.queue.length): Promise<boolean> {
-    for (;;) {
-      if (this.#failure !== null) throw this.#failure;
-      if (this.reader.queue.length > before) return true;
-      if (this.#ended) return false;
-      if (this.#paused) {
-        this.#paused = false;
-        this.#stream.resume();
-      }
-      await this.#next();
+  more(before = this.reader.queue.length): Promise<boolean> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.reader.queue.length > before) return yes;
+    if (this.#ended) return no;
+    if (this.#paused) {
+      this.#paused = false;
+      this.#stream.resume();
     }
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        if (this.#failure !== null) reject(this.#failure);
+        else resolve(this.reader.queue.length > before);
+      };
+      this.#waiting = { before, settle };
+    });
   }
 
   /** The next whole payload. Rejects where the channel ends first, or with what PacketReader.next() throws. */
   async packet(bytesMax: number, limitName: string): Promise<Packet> {
     for (;;) {
-      const packet = this.reader.next(bytesMax, limitName);
-      if (packet !== null) {
-        this.#compressed?.answers(packet.raw.length);
-        return packet;
-      }
+      const packet = this.packetAtHand(bytesMax, limitName);
+      if (packet !== null) return packet;
       if (!await this.more()) throw this.gone();
     }
+  }
+
+  /** The same where it is here already; null where it is not. */
+  packetAtHand(bytesMax: number, limitName: string): Packet | null {
+    const packet = this.reader.next(bytesMax, limitName);
+    if (packet !== null) this.#compressed?.answers(packet.raw.length);
+    return packet;
   }
 
   gone(): PosternError {
@@ -92,14 +104,12 @@ export class Channel {
   }
 
   /** Resolves once the stream takes more; a stream that has ended takes everything. */
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#ended) return;
-    if (!this.#stream.write(bytes)) await this.#drained();
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#ended || this.#stream.write(bytes) ? done : this.#drained();
   }
 
-  async flush(outbox: Outbox): Promise<void> {
-    if (this.#ended) return;
-    if (!outbox.flush(this.#stream)) await this.#drained();
+  flush(outbox: Outbox): Promise<void> {
+    return this.#ended || outbox.flush(this.#stream) ? done : this.#drained();
   }
 
   /** Lets go of the stream for an upgrade; bytes read too far go back to it. Returns it. */
@@ -111,7 +121,7 @@ export class Channel {
     stream.off("drain", this.#onDrain);
     stream.pause();
     const left = this.reader.queue.take(this.reader.queue.length);
-    if (left !== null && left.length > 0) stream.unshift(left as Buffer);
+    if (left !== null && left.length > 0) stream.unshift(Buffer.from(left));
     return stream;
   }
 
@@ -160,7 +170,7 @@ export class Channel {
 
   readonly #onData = (chunk: Uint8Array): void => {
     this.reader.push(chunk);
-    if (this.#wake === null && this.reader.queue.length > readAheadBytes && !this.#paused) {
+    if (this.#waiting === null && this.reader.queue.length > readAheadBytes && !this.#paused) {
       this.#paused = true;
       this.#stream.pause();
     }
@@ -177,13 +187,11 @@ export class Channel {
   };
 
   #notify(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
-  }
-
-  #next(): Promise<void> {
-    return new Promise((resolve) => this.#wake = resolve);
+    const waiting = this.#waiting;
+    const goesOn = this.#failure === null && !this.#ended;
+    if (waiting === null || (goesOn && this.reader.queue.length <= waiting.before)) return;
+    this.#waiting = null;
+    waiting.settle();
   }
 
   readonly #onDrain = (): void => {

@@ -94,7 +94,8 @@ async function query(conversation: Conversation, packet: Packet, killOwn: KillOw
   const text = textOf(conversation, parts.text);
   const kill = parseKill(text);
   if (kill !== null && await killOwn(kill.id, kill.kind)) return await conversation.answerOk(packet);
-  await conversation.ready(text);
+  const ready = conversation.ready(text);
+  if (ready !== null) await ready;
   const run = conversation.run(text, conversation.judge(text), { parameters: parts.attributes });
   const { bytes, ...numbers } = requestFor(packet, parts, strips);
   await conversation.execute(run, bytes, { kind: "query", ...numbers });

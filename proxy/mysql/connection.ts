@@ -203,7 +203,9 @@ export class Connection {
       this.#idleSince = Date.now();
       conversation.expecting = betweenCommands;
       this.#client.expectCommand();
-      const packet = await this.#client.packet(this.deps.limits.statementBytesMax, "listen.limits.statement");
+      const { statementBytesMax } = this.deps.limits;
+      const packet = this.#client.packetAtHand(statementBytesMax, "listen.limits.statement") ??
+        await this.#client.packet(statementBytesMax, "listen.limits.statement");
       waiting = false;
       this.#idleSince = 0;
       conversation.expecting = packet.sequence + 1 & 0xff;

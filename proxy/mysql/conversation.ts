@@ -122,9 +122,9 @@ export class Conversation {
   }
 
   /** Before judge(): what that would keep other connections waiting for, or does not know yet. */
-  async ready(text: string, state = this.state.sql): Promise<void> {
+  ready(text: string, state = this.state.sql): Promise<void> | null {
     const ahead = this.parts.session.ahead?.(text, state) ?? null;
-    if (ahead !== null) await this.gate.understood(ahead);
+    return ahead === null ? null : this.gate.understood(ahead);
   }
 
   judge(text: string, state = this.state.sql): Judgement {
@@ -143,7 +143,8 @@ export class Conversation {
     exchange: Pick<Exchange, "kind" | "sequence" | "ahead" | "shift">,
   ): Promise<Response> {
     const { judgement } = run;
-    const id = judgement.verdict === "approve" ? await this.#held(run) : await this.gate.pass(run);
+    const passes = judgement.verdict === "approve" ? this.#held(run) : this.gate.pass(run);
+    const id = typeof passes === "string" ? passes : await passes;
     this.#noteTaint(judgement);
     const shown = this.#shownRows(judgement);
     let response: Response;

@@ -22,22 +22,24 @@ export class Gate {
   constructor(private readonly session: Session) {}
 
   /**
-   * Resolves with the statement's id once it is durable. Throws Refused where it may not run, for the client to
+   * The statement's id, once it is durable: at once where it may be forwarded before that. Throws Refused where it may not run, for the client to
    * be told; rejects with what `end()` was given where the connection ends meanwhile.
    */
-  async pass(run: StatementRun): Promise<string> {
-    const { judgement } = run;
-    switch (judgement.verdict) {
+  pass(run: StatementRun): string | Promise<string> {
+    switch (run.judgement.verdict) {
       case "allow":
-        return await this.#record(run);
+        return this.#record(run);
       case "approve":
-        return await this.#approved(run);
+        return this.#approved(run);
       case "deny":
-        await this.#record(run);
-        throw new Refused(
-          new PosternError("PolicyDenied", judgement.reason, { rule: judgement.rule, hint: judgement.hint }),
-        );
+        return this.#denied(run);
     }
+  }
+
+  async #denied(run: StatementRun): Promise<never> {
+    await this.#record(run);
+    const { reason, rule, hint } = run.judgement;
+    throw new Refused(new PosternError("PolicyDenied", reason, { rule, hint }));
   }
 
   /** Before judging. Throws Refused where it was interrupted meanwhile, and what `end()` was given. */
@@ -86,11 +88,24 @@ export class Gate {
     else hold.withdraw(error.message);
   }
 
-  async #record(run: StatementRun, approval?: string): Promise<string> {
-    let id: string;
-    [this.#recording, this.#interrupted] = [true, false];
+  #record(run: StatementRun, approval?: string): string | Promise<string> {
+    this.#recording = true;
+    this.#interrupted = false;
+    let recorded: string | Promise<string>;
     try {
-      id = await this.session.record(run, approval);
+      recorded = this.session.record(run, approval);
+    } catch (error) {
+      recorded = Promise.reject(error);
+    }
+    if (typeof recorded !== "string" || this.#ended !== null) return this.#recorded(run, recorded);
+    this.#recording = false;
+    return recorded;
+  }
+
+  async #recorded(run: StatementRun, recorded: string | Promise<string>): Promise<string> {
+    let id: string;
+    try {
+      id = await recorded;
     } catch (error) {
       if (error instanceof PosternError) throw new Refused(error);
       throw error;

@@ -36,6 +36,8 @@ export class ByteQueue {
 
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
+    // Views of a Buffer cost several times as much, and each packet takes some.
+    if (chunk instanceof Buffer) chunk = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
     if (this.#at === this.#head.length && this.#more.length === 0) {
       this.#head = chunk;
       this.#at = 0;
@@ -50,12 +52,35 @@ export class ByteQueue {
   view(count: number): Uint8Array | null {
     if (this.#head.length - this.#at < count) {
       if (this.length < count) return null;
-      this.#head = Buffer.concat([this.#head.subarray(this.#at), ...this.#more]);
-      this.#at = 0;
-      this.#more = [];
-      this.#moreBytes = 0;
+      this.#join();
     }
     return this.#head.subarray(this.#at, this.#at + count);
+  }
+
+  /** Whether `count` bytes are there; if so, they lie in one piece, where byte() reads them. */
+  has(count: number): boolean {
+    if (this.#head.length - this.#at >= count) return true;
+    if (this.length < count) return false;
+    this.#join();
+    return true;
+  }
+
+  /** One of the bytes that has() found. */
+  byte(offset: number): number {
+    return this.#head[this.#at + offset]!;
+  }
+
+  /** Puts another in the place of one of the bytes that has() found. */
+  setByte(offset: number, value: number): void {
+    this.#head[this.#at + offset] = value;
+  }
+
+  #join(): void {
+    const whole = Buffer.concat([this.#head.subarray(this.#at), ...this.#more]);
+    this.#head = new Uint8Array(whole.buffer, whole.byteOffset, whole.length);
+    this.#at = 0;
+    this.#more = [];
+    this.#moreBytes = 0;
   }
 
   skip(count: number): void {
@@ -98,7 +123,10 @@ export class ByteQueue {
       if (last === undefined || before === undefined) return;
       if (last.length >= smallBytes || before.length > last.length) return;
       more.length -= 2;
-      more.push(Buffer.concat([before, last]));
+      const both = new Uint8Array(before.length + last.length);
+      both.set(before);
+      both.set(last, before.length);
+      more.push(both);
     }
   }
 }
@@ -130,11 +158,11 @@ export class PacketReader {
    */
   next(limit: number, limitName: string): Packet | null {
     for (;;) {
-      const header = this.queue.view(headerBytes);
-      if (header === null) return null;
-      const length = header[0]! | header[1]! << 8 | header[2]! << 16;
-      if (this.renumbers) header[3] = this.#expected;
-      const sequence = header[3]!;
+      const { queue } = this;
+      if (!queue.has(headerBytes)) return null;
+      const length = queue.byte(0) | queue.byte(1) << 8 | queue.byte(2) << 16;
+      if (this.renumbers) queue.setByte(3, this.#expected);
+      const sequence = queue.byte(3);
       if (sequence !== this.#expected) {
         throw new PosternError(
           "ProtocolViolation",

@@ -58,8 +58,7 @@ export class JudgedPlan implements ResultPlan {
   }
 
   ofColumn(column: Column): MaskRule | null {
-    if (column.originTable === "" || column.originName === "") return null;
-    return this.maskOf(`${column.schema}.${column.originTable}.${column.originName}`);
+    return column.origin === null ? null : this.maskOf(column.origin);
   }
 
   end(hadRows: boolean): void {

@@ -10,7 +10,7 @@ import type { ResultLimits } from "../result_limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import { Answer, type AnswerOptions } from "./answer.ts";
 import { refusedAs, toClient } from "./errors.ts";
-import { fileAsked, renumber, rowTooLong, violation } from "./answer_errors.ts";
+import { fileAsked, renumbered, rowTooLong, violation } from "./answer_errors.ts";
 import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
 import { RowSink } from "./row_sink.ts";
 import { rowTexts } from "./row_texts.ts";
@@ -101,14 +101,14 @@ export class Response {
       } else if (this.failure === null) this.#maskRows(queue, out, answer.rowPlan);
       if (this.#passing > 0) return true;
     }
-    const header = queue.view(headerBytes);
-    if (header === null) return false;
-    const length = header[0]! | header[1]! << 8 | header[2]! << 16;
-    if (header[3] !== this.#sequence) renumber(this.options, header, 3, this.#sequence);
+    if (!queue.has(headerBytes)) return false;
+    const length = queue.byte(0) | queue.byte(1) << 8 | queue.byte(2) << 16;
+    const sequence = queue.byte(3);
+    if (sequence !== this.#sequence) queue.setByte(3, renumbered(this.options, sequence, this.#sequence));
     if (this.#continues) return this.#startPassing(queue, out, length);
     if (length === 0) throw violation("an empty packet where an answer must be");
-    const first = queue.view(headerBytes + 1)?.[headerBytes];
-    if (first === undefined) return false;
+    if (!queue.has(headerBytes + 1)) return false;
+    const first = queue.byte(headerBytes);
     const isRow = answer.isRow(first, length);
     if (isRow) {
       if (this.failure === null && !this.#fits(length)) this.#beyond(out);
@@ -198,7 +198,7 @@ export class Response {
     while (at + headerBytes < piece.length) {
       const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
       if (length === 0 || length === packetBytesMax || piece[at + headerBytes]! >= 0xfe) break;
-      if (piece[at + 3] !== sequence) renumber(this.options, piece, at + 3, sequence);
+      if (piece[at + 3] !== sequence) piece[at + 3] = renumbered(this.options, piece[at + 3]!, sequence);
       if (!this.#fits(length)) break;
       if (this.#shift !== 0) piece[at + 3] = sequence + this.#shift & 0xff;
       sequence = sequence + 1 & 0xff;
@@ -225,7 +225,9 @@ export class Response {
       const next = at + headerBytes + length;
       if (length === 0 || length > this.options.rowBytesMax || piece[at + headerBytes]! >= 0xfe) break;
       if (next > piece.length || !this.#fits(length)) break;
-      if (piece[at + 3] !== this.#sequence) renumber(this.options, piece, at + 3, this.#sequence);
+      if (piece[at + 3] !== this.#sequence) {
+        piece[at + 3] = renumbered(this.options, piece[at + 3]!, this.#sequence);
+      }
       this.#maskRow(piece, at + headerBytes, next, plan, out);
       this.#sequence = this.#sequence + 1 & 0xff;
       this.bytes += length;

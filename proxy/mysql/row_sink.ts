@@ -1,10 +1,11 @@
 /** Rows written anew, many in one buffer: a result of a million rows must not make a million of them. */
 
 const startBytes = 65_536;
+const empty = new Uint8Array(0);
 
 export class RowSink {
   /** What is written lies below `at`. Replaced when it grows: read it anew after reserve(). */
-  bytes = new Uint8Array(0);
+  bytes = empty;
   at = 0;
 
   /** Makes room for so many bytes behind `at`. */
@@ -72,9 +73,7 @@ export class RowSink {
   finish(): Uint8Array {
     const written = this.bytes.subarray(0, this.at);
     // The rest of a large buffer goes on being used: what was handed out is never written to again.
-    this.bytes = this.bytes.length - this.at > startBytes / 2
-      ? this.bytes.subarray(this.at)
-      : new Uint8Array(0);
+    this.bytes = this.bytes.length - this.at > startBytes / 2 ? this.bytes.subarray(this.at) : empty;
     this.at = 0;
     return written;
   }

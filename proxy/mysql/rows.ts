@@ -70,10 +70,9 @@ export function rowPlan(
 }
 
 function watchOf(column: Column, watcher: Watcher | null): Watch | undefined {
-  const { schema, originTable, originName, name, type } = column;
+  const { origin, name, type } = column;
   if (watcher === null || !(isTextType(type) || type === Type.json)) return undefined;
-  const known = originTable !== "" && originName !== "";
-  return watcher.watch(known ? `${schema}.${originTable}.${originName}` : null, name);
+  return watcher.watch(origin, name);
 }
 
 /** Whether what the client gets may differ from the value. */

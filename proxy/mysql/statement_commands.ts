@@ -44,7 +44,8 @@ export async function executeStatement(conversation: Conversation, packet: Packe
   const charset = conversation.state.charset ?? "ascii";
   const execution = decodeExecute(packet.payload, known, charset, conversation.attributed);
   statement.types = execution.types;
-  await conversation.ready(statement.text, statement.state);
+  const ready = conversation.ready(statement.text, statement.state);
+  if (ready !== null) await ready;
   const judgement = conversation.judge(statement.text, statement.state);
   const { parameters } = execution;
   const run = conversation.run(statement.text, judgement, { parameters, state: statement.state });

@@ -163,6 +163,7 @@ export class PreparedStatements {
 /** By parameter, put together. */
 export function joinLongData(pieces: readonly LongData[]): Map<number, Uint8Array> {
   const out = new Map<number, Uint8Array>();
+  if (pieces.length === 0) return out;
   for (const parameter of new Set(pieces.map((piece) => piece.parameter))) {
     const own = pieces.filter((piece) => piece.parameter === parameter);
     out.set(parameter, Buffer.concat(own.map(({ data }) => data)));

@@ -120,6 +120,7 @@ Deno.test("a column definition as MariaDB sends it", () => {
     type: 3,
     flags: 0x5003,
     decimals: 0,
+    origin: "app.t.id",
   });
   assert.deepEqual(Buffer.from(encodeColumn(column)), Buffer.from(bytes));
   for (let end = 0; end < bytes.length - 2; end++) {
@@ -146,4 +147,36 @@ Deno.test("character sets: what is read is read exactly, all else is refused", (
     "binary",
     "utf8",
   ]);
+});
+
+Deno.test("a definition that came before is told by its bytes alone: one that differs anywhere is read anew", () => {
+  fc.assert(
+    fc.property(
+      fc.string({ maxLength: 40 }),
+      fc.nat(60),
+      fc.integer({ min: 1, max: 255 }),
+      (name, at, change) => {
+        const column = {
+          ...{ schema: "app", table: "t", originTable: name, name: "n", originName: "ssn" },
+          ...{ collation: 45, length: 80, type: 253, flags: 0, decimals: 0 },
+        };
+        const bytes = encodeColumn(column);
+        const first = decodeColumn(bytes);
+        assert.deepEqual(first, { ...column, origin: name === "" ? null : `app.${name}.ssn` });
+        assert.ok(decodeColumn(Uint8Array.from(bytes)) === first);
+        // What is written over in the connection's buffer afterwards changes nothing that is known.
+        const other = Uint8Array.from(bytes);
+        other[other.length - 3 - at % 10]! ^= change;
+        let read: unknown;
+        try {
+          read = decodeColumn(other);
+        } catch {
+          read = null;
+        }
+        assert.notDeepEqual(read, first);
+        bytes.fill(0);
+        assert.deepEqual(decodeColumn(encodeColumn(column)), first);
+      },
+    ),
+  );
 });

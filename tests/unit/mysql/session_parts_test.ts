@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { PosternError } from "../../../policy/errors.ts";
 import type { ConnectionAttempt, Gatekeeper, Hold, Session } from "../../../policy/ports.ts";
 import type { Identity, JudgedStatement, Judgement, StatementRun } from "../../../policy/types.ts";
+import { decodeColumn, encodeColumn } from "../../../proxy/mysql/columns.ts";
 import { toClient, withoutText } from "../../../proxy/mysql/errors.ts";
 import { Gate } from "../../../proxy/mysql/gate.ts";
 import { LinkSignIns } from "../../../proxy/mysql/link_sign_ins.ts";
@@ -85,8 +86,10 @@ Deno.test("results go with their statements: one each, and as many as it likes f
     flags: 0,
     decimals: 0,
   };
-  assert.equal(clean.ofColumn(column), mask);
-  assert.equal(clean.ofColumn({ ...column, originName: "" }), null);
+  const asSent = (one: typeof column) => decodeColumn(encodeColumn(one));
+  assert.equal(clean.ofColumn(asSent(column)), mask);
+  assert.equal(clean.ofColumn(asSent({ ...column, originName: "" })), null);
+  assert.equal(clean.ofColumn(asSent({ ...column, originTable: "" })), null);
 });
 
 Deno.test("diagnostics of a tainted statement stay withheld until another statement reads a table", () => {
@@ -155,10 +158,18 @@ function holdOf() {
 
 Deno.test("gate: nothing passes unrecorded, refused, undecided, or once the connection has ended", async () => {
   assert.equal(await gateOf({}).pass(run("allow")), "id");
-  await assert.rejects(gateOf({}).pass(run("deny")), Refused);
+  await assert.rejects(async () => await gateOf({}).pass(run("deny")), Refused);
+  assert.equal(await gateOf({ record: () => "at once" }).pass(run("allow")), "at once");
   const failing = gateOf({ record: () => Promise.reject(new PosternError("StoreFailed", "full")) });
+  const throwing = gateOf({
+    record: () => {
+      throw new PosternError("StoreFailed", "full");
+    },
+  });
+  await assert.rejects(async () => await throwing.pass(run("allow")), Refused);
+  assert.equal(throwing.interrupt("nothing is being recorded"), false);
   for (const verdict of ["allow", "deny"] as const) {
-    const refused = await failing.pass(run(verdict)).catch((error) => error);
+    const refused = await Promise.resolve(failing.pass(run(verdict))).catch((error) => error);
     assert.ok(refused instanceof Refused && refused.reason.code === "StoreFailed");
   }
   const { hold, resolve } = holdOf();
@@ -177,13 +188,13 @@ Deno.test("gate: nothing passes unrecorded, refused, undecided, or once the conn
     hold: () => Promise.resolve(late.hold),
     judge: () => ({ ...judgement(statement("UPDATE")), verdict: "deny", reason: "not any more" }),
   });
-  await assert.rejects(refused.pass(run("approve")), /not any more/);
+  await assert.rejects(async () => await refused.pass(run("approve")), /not any more/);
   for (const early of [true, false]) {
     const other = holdOf();
     const gate = gateOf({ hold: () => Promise.resolve(other.hold) });
     const ended = new PosternError("Internal", "the client left");
     if (early) gate.end(ended);
-    const waiting = gate.pass(run("approve"));
+    const waiting = Promise.resolve(gate.pass(run("approve")));
     waiting.catch(() => {});
     await new Promise((done) => setTimeout(done, 1));
     if (!early) gate.end(ended);
