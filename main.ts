@@ -183,7 +183,8 @@ async function startParts(
   started.push(() => dashboard.close());
   const reloading = reloadingOf(config, { ...ports, inForce, proxy, dashboard, journal, log, source });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
-  const control = await startControl(data, {
+  const control = startControl(data, {
+    log,
     journal,
     reload: (by) => reload(source.reread?.() ?? source, by),
   });

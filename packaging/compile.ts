@@ -1,14 +1,16 @@
 /**
  * Compiles Postern into one binary that holds only what runs: without the packages of the tests, and without
- * the source maps and other dialects' grammars of the SQL parser, it is less than half as large.
+ * packages' source maps, types and second builds, and other dialects' grammars, it is less than half as large.
  *
  *   deno task compile                                     dist/postern for this machine
  *   deno task compile --target aarch64-unknown-linux-gnu  further arguments go to `deno compile`
  *   deno task compile --with PROGRAM                      another program in the place of `deno compile`
  */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const root = new URL("../", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../", import.meta.url));
 
 /**
  * What the binary may do at all: no native libraries, and no program but the databases' own clients, which
@@ -36,27 +38,58 @@ async function writeBuildFacts(): Promise<void> {
   await Deno.writeTextFile(`${root}ui/dist/build.json`, `${JSON.stringify(facts)}\n`);
 }
 
-/** The package's folder in Deno's cache, which is where a compiled binary's packages are taken from. */
-async function cachedPackage(name: string): Promise<string> {
-  const { imports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
-  const version = String(imports[name]).split("@").at(-1);
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
-  for (const registry of readdirSync(npmCache)) {
-    const folder = `${npmCache}/${registry}/${name}/${version}`;
-    if (await Deno.stat(folder).then(() => true, () => false)) return folder;
-  }
-  throw new Error(`${name} ${version} is not in ${npmCache}: run \`deno install\` first`);
+/** Deno's own account of something, `deno info --json …`. */
+async function info<T>(...about: string[]): Promise<T> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", ...about],
+    cwd: root,
+  })
+    .output();
+  return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Everything in it that policy/sql/ does not import. */
-async function unusedGrammars(): Promise<string[]> {
-  const folder = await cachedPackage("node-sql-parser");
-  const used = new Set(["mysql.js", "mariadb.js"]);
-  const grammars = readdirSync(`${folder}/build`).filter((file) => !used.has(file));
-  return ["umd", "index.js", "index.js.map", ...grammars.map((file) => `build/${file}`)].map((path) =>
-    `${folder}/${path}`
+/** Parts of packages that nothing here imports; the smoke test tells where that is no longer so. */
+const unusedParts: Readonly<Record<string, readonly string[]>> = {
+  "@opentelemetry/semantic-conventions": ["build/esnext"],
+  bintrees: ["dist", "examples", "test"],
+  "libphonenumber-js": ["bundle", "es6-modern"],
+  "node-sql-parser": ["umd", "index.js"],
+  zod: ["src"],
+};
+
+/** For people and editors, not for the program: maps, types, texts. Small ones are not worth an argument. */
+const notToRun = /\.(map|md|flow)$|\.d\.[cm]?ts$/;
+const smallBytes = 16 * 1024;
+
+/** The grammars that policy/sql/ imports, of forty. */
+const grammars = new Set(["mysql.js", "mariadb.js"]);
+
+/** What is left out of the packages, in Deno's cache, which is where a compiled binary's packages are taken from. */
+async function unusedFiles(): Promise<string[]> {
+  const { npmCache } = await info<{ npmCache: string }>();
+  const { npmPackages } = await info<{ npmPackages: Record<string, { name: string; version: string }> }>(
+    "main.ts",
   );
+  const unused: string[] = [];
+  for (const registry of readdirSync(npmCache)) {
+    for (const { name, version } of Object.values(npmPackages)) {
+      const folder = join(npmCache, registry, name, version);
+      if (!existsSync(folder)) continue;
+      const parts = (unusedParts[name] ?? []).map((part) => join(folder, part));
+      unused.push(...parts);
+      for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+        const path = join(entry.parentPath, entry.name);
+        if (!entry.isFile() || parts.some((part) => path === part || path.startsWith(`${part}${sep}`))) {
+          continue;
+        }
+        const grammar = name === "node-sql-parser" && entry.parentPath === join(folder, "build");
+        const large = statSync(path).size > smallBytes;
+        if (grammar ? !grammars.has(entry.name) : large && notToRun.test(entry.name)) unused.push(path);
+      }
+    }
+  }
+  if (unused.length === 0) throw new Error(`no packages are in ${npmCache}: run \`deno install\` first`);
+  return unused;
 }
 
 async function main(): Promise<number> {
@@ -79,7 +112,7 @@ async function main(): Promise<number> {
         "--include",
         "policy/sql/worker.ts",
       ],
-      ...(await unusedGrammars()).flatMap((path) => ["--exclude", path]),
+      ...(await unusedFiles()).flatMap((path) => ["--exclude", path]),
       ...(more.includes("--output") ? [] : ["--output", "dist/postern"]),
       ...more,
       "main.ts",

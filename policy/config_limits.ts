@@ -9,6 +9,8 @@ export const limitsSchema = z.strictObject({
   sessionTime: duration("1s", "30d").default(12 * 3_600_000),
   /** Resident memory above which no new session is let in: those that run need room to go on. */
   memory: size("64MB", "1024GB").default(4 * 1024 ** 3),
+  /** File descriptors that are kept free: nobody is let in where fewer are left. */
+  descriptors: z.int().min(32).max(65_536).default(64),
   pendingApprovals: count(1000),
   accessRequestsPerPerson: count(20),
   /** How long a client waits at the door for its person to ask for access. */
@@ -28,6 +30,7 @@ export interface PolicyLimits {
   readonly sessionsPerPersonMax: number;
   readonly sessionTimeMs: number;
   readonly memoryBytesMax: number;
+  readonly descriptorsKept: number;
   readonly pendingApprovalsMax: number;
   readonly accessRequestsPerPersonMax: number;
   readonly accessWaitMs: number;
@@ -44,6 +47,7 @@ export function toPolicyLimits(section: z.output<typeof limitsSchema>): PolicyLi
     sessionsPerPersonMax: section.sessionsPerPerson,
     sessionTimeMs: section.sessionTime,
     memoryBytesMax: section.memory,
+    descriptorsKept: section.descriptors,
     pendingApprovalsMax: section.pendingApprovals,
     accessRequestsPerPersonMax: section.accessRequestsPerPerson,
     accessWaitMs: section.accessWait,

@@ -317,6 +317,7 @@ export const configMeanings: Readonly<Record<string, string>> = {
   "limits.sessionsPerPerson": "sessions of one person at a time",
   "limits.sessionTime": "the longest session",
   "limits.memory": "resident memory above which nobody is let in",
+  "limits.descriptors": "file descriptors that are kept free: where fewer are left, nobody is let in",
   "limits.pendingApprovals": "statements that may wait at a time",
   "limits.accessRequestsPerPerson": "requests for access of one person that may wait at a time",
   "limits.signIns": "clients that may wait for a browser at a time",

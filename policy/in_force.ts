@@ -1,6 +1,7 @@
 /** The policy as it stands: one immutable value that everybody reads at each decision, and a reload replaces. */
 import type { PolicyConfig } from "./config.ts";
 import { type CompiledRules, compileRules } from "./decide.ts";
+import { keepDescriptors } from "./descriptors.ts";
 import { compileMasks, type MaskSets } from "./masking.ts";
 import type { ReadsRecorded } from "./recorder.ts";
 import type { Target } from "./types.ts";
@@ -44,6 +45,7 @@ export class PolicyInForce {
 
   constructor(first: Policy) {
     this.#current = first;
+    keepDescriptors(first.limits.descriptorsKept);
   }
 
   get current(): Policy {
@@ -53,6 +55,7 @@ export class PolicyInForce {
   /** Takes effect for whatever is decided from now on, in running sessions too; then tells the watchers. */
   replace(next: Policy): void {
     this.#current = next;
+    keepDescriptors(next.limits.descriptorsKept);
     for (const watch of this.#watchers) watch(next);
   }
 

@@ -20,6 +20,7 @@ export const limitNames = [
   "limits.sessionsPerPerson",
   "limits.sessionTime",
   "limits.memory",
+  "limits.descriptors",
   "limits.pendingApprovals",
   "limits.accessRequestsPerPerson",
   "limits.signIns",

@@ -1,5 +1,6 @@
 /** Accepts clients of one protocol: connection caps in all and per address, and an end that drains first. */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { descriptorsLeft, descriptorsNeeded, shortOfDescriptors } from "../policy/descriptors.ts";
 import { PosternError } from "../policy/errors.ts";
 import { type LimitName, limitReached } from "../policy/limits.ts";
 import type { ListenAddress } from "./config.ts";
@@ -148,6 +149,8 @@ class Accepting implements Listener {
     if (address === undefined) return void client.destroy();
     const fromThere = this.#byAddress.get(address) ?? 0;
     const { connectionsMax, connectionsPerAddressMax } = this.caps;
+    const short = shortOfDescriptors();
+    if (short !== null) return this.#turnAway(client, short);
     if (this.#clients.size >= connectionsMax) {
       return this.#refuse(client, "listen.limits.connections", connectionsMax);
     }
@@ -161,15 +164,24 @@ class Accepting implements Listener {
   }
 
   #refuse(client: Socket, rule: LimitName, limit: number): void {
-    this.deps.log("warn", "a connection was refused", { rule, limit, address: client.remoteAddress ?? "" });
-    this.protocol.refuse(
-      client,
-      limitReached(
-        rule,
-        `Postern has as many connections as it may (${rule}: ${limit})`,
-        "Close some connections, or try again later",
-      ),
+    const reached = limitReached(
+      rule,
+      `Postern has as many connections as it may (${rule}: ${limit})`,
+      "Close some connections, or try again later",
     );
+    this.#turnAway(client, reached);
+  }
+
+  #turnAway(client: Socket, reached: PosternError): void {
+    const { rule = "", message: problem } = reached;
+    this.deps.log("warn", "a connection was refused", {
+      rule,
+      problem,
+      address: client.remoteAddress ?? "",
+    });
+    // Words keep the connection open for a moment; where that may take the last descriptors, there are none.
+    if (rule === "limits.descriptors" && !descriptorsLeft(descriptorsNeeded)) return void client.destroy();
+    this.protocol.refuse(client, reached);
   }
 
   #gone(client: Socket, address: string): void {

@@ -2,6 +2,7 @@
  * Long texts are understood in a Worker, one at a time, within a limit of time: a text that keeps the parser busy
  * keeps nobody else waiting. What is not understood by then is refused.
  */
+import { descriptorsLeft, descriptorsNeeded } from "../descriptors.ts";
 import type { MaskSetting } from "../masking.ts";
 import type { SqlState } from "../types.ts";
 import type { Catalog, NotUnderstood, Understood } from "./dialect.ts";
@@ -138,6 +139,8 @@ export class LargeTexts {
   }
 
   #spawn(): Worker {
+    // Without them the runtime does not fail, it ends the process.
+    if (!descriptorsLeft(descriptorsNeeded)) throw new Error("no file descriptors are left");
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
       name: "long texts",

@@ -1,4 +1,5 @@
 /** The Journal's side of the Worker: calls and answers; starts it anew when it died. */
+import { descriptorsLeft, descriptorsNeeded } from "../descriptors.ts";
 import { PosternError } from "../errors.ts";
 import type {
   AnswerMessage,
@@ -101,6 +102,12 @@ export class WorkerClient {
     if (this.#over !== null) return Promise.reject(this.#over);
     if (this.#ready !== null) return this.#ready;
     if (this.#failure !== null && performance.now() - this.#failedAt < RESTART_PAUSE_MS) {
+      return Promise.reject(this.#failure);
+    }
+    // Without them the runtime does not fail, it ends the process.
+    if (!descriptorsLeft(descriptorsNeeded)) {
+      this.#failedAt = performance.now();
+      this.#failure = storeFailed("no file descriptors are left to open the session store with", null);
       return Promise.reject(this.#failure);
     }
     this.#spawn();

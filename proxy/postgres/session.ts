@@ -39,7 +39,9 @@ export async function serve(client: Socket, deps: ConnectionDeps): Promise<void>
       negotiation.fail(
         limitReached(
           "listen.limits.startup",
-          "The client took too long to say what it wants",
+          `The client took too long to say what it wants (listen.limits.startup: ${
+            deps.limits.startupTimeoutMs / 1000
+          } s)`,
           "Connect again",
         ),
       ),

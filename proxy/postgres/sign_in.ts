@@ -34,8 +34,13 @@ export async function signIn(
     return await byBrowser(reader, attempt, target, deps);
   }
   if (challenge === null && !sendsInSecret(attempt)) throw readable(attempt.client.user);
+  const seconds = deps.limits.startupTimeoutMs / 1000;
   const late = () =>
-    limitReached("listen.limits.startup", "The client took too long to send its password", "Connect again");
+    limitReached(
+      "listen.limits.startup",
+      `The client took too long to send its password (listen.limits.startup: ${seconds} s)`,
+      "Connect again",
+    );
   const timer = setTimeout(() => reader.fail(late()), deps.limits.startupTimeoutMs);
   try {
     const identity = byClearText

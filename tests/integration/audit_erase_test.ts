@@ -23,7 +23,8 @@ Deno.test("erase reaches the record through the running gateway, else in its fol
       );
       const erase = (values: Record<string, string>) => commands["audit erase"]!.run([], values);
       for (const person of ["mia", "mia", "noor"]) await journal.append(event(`${person}@example.com`));
-      const control = await startControl(folder, {
+      const control = startControl(folder, {
+        log: () => {},
         journal,
         reload: () => Promise.resolve(""),
       });

@@ -15,6 +15,7 @@ type Cases = Partial<Record<Limit, { readonly set: string; readonly hit: () => P
 /** Shown where the test says so: what they take is longer than a minute, or a gateway of their own. */
 const elsewhere: Partial<Record<Limit, string>> = {
   "limits.memory": "integration/ops_test.ts",
+  "limits.descriptors": "integration/descriptors_test.ts",
   "listen.limits.startup": "integration/late_limits_test.ts",
   "listen.limits.startupMessage": "integration/late_limits_test.ts",
   "listen.limits.unread": "integration/late_limits_test.ts",

@@ -115,3 +115,25 @@ targets:
     }
   },
 );
+
+Deno.test("the runtime's own telemetry, which would carry sign-in links, is refused with what to do instead", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "postern-service-" });
+  try {
+    await Deno.writeTextFile(`${folder}/postern.yaml`, "data: ./data\n");
+    const deno = [...program, "serve", "--config", `${folder}/postern.yaml`];
+    const home = Deno.env.get("HOME") ?? "";
+    for (const value of ["true", "1"]) {
+      const env = { HOME: home, OTEL_DENO: value, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
+      const { code, stderr } = await run(deno, { env });
+      assert.equal(code, 1, stderr);
+      assert.match(
+        stderr,
+        /OTEL_DENO is set: .*sign-in links\. Unset it, and name your collector under `traces:`/,
+      );
+    }
+    const { stderr } = await run(deno, { env: { HOME: home, OTEL_DENO: "false" } });
+    assert.doesNotMatch(stderr, /OTEL_DENO/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -6,7 +6,10 @@
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { Hono } from "hono";
+import { rmSync } from "node:fs";
 import { asPosternError } from "../../policy/errors.ts";
+import type { Log } from "../../policy/log.ts";
+import { EnduringServer } from "./enduring_server.ts";
 import type { EventFilter, EvidenceJournal, ExportFormat, KeptRecord, Removal } from "../../policy/ports.ts";
 
 /** What to export; it travels as JSON in a query, and both ends are this program. */
@@ -23,6 +26,7 @@ const socketName = "control.sock";
 
 export interface ControlDeps {
   readonly journal: Pick<EvidenceJournal, "lines" | "remove"> & KeptRecord;
+  readonly log: Log;
   /** Reads the config anew; resolves with what to tell the person. Rejects with a PosternError. */
   readonly reload: (by: string) => Promise<string>;
 }
@@ -56,13 +60,16 @@ function controlApp({ journal, reload }: ControlDeps): Hono {
 }
 
 /** Listens in the data folder; whoever calls holds that folder's lock, so a socket found there is a dead one's. */
-export async function startControl(folder: string, deps: ControlDeps): Promise<Control> {
+export function startControl(folder: string, deps: ControlDeps): Control {
   const path = `${folder}/${socketName}`;
-  await Deno.remove(path).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
-  const server = Deno.serve({ path, onListen: () => {} }, controlApp(deps).fetch);
-  await Deno.chmod(path, 0o600);
+  const app = controlApp(deps);
+  const server = new EnduringServer(() => {
+    // The one before, if it ended by itself.
+    rmSync(path, { force: true });
+    const begun = Deno.serve({ path, onListen: () => {} }, app.fetch);
+    Deno.chmodSync(path, 0o600);
+    return begun;
+  }, deps.log);
   return { close: () => server.shutdown() };
 }
 

@@ -3,6 +3,8 @@
  * connections, counts them, and passes their bytes on to a server on loopback, as they are. A connection without
  * a request under way is cut when its time is over, whatever trickles in. TLS ends behind it, so that HTTP/2 works.
  */
+import { shortOfDescriptors } from "../../policy/descriptors.ts";
+import type { PosternError } from "../../policy/errors.ts";
 import type { Log } from "../../policy/log.ts";
 
 /** Connections at one time, and milliseconds. */
@@ -15,15 +17,15 @@ export interface FrontLimits {
   readonly idleMs: number;
 }
 
+/** A limit of the front by its name, or one of the whole process. */
+export type Reached = "connections" | "connectionsPerAddress" | PosternError;
+
 export interface FrontDeps {
   /** The port on loopback that new connections are passed on to. */
   readonly inner: () => number;
   readonly limits: FrontLimits;
   /** Told of each connection over a limit, with what was reached; the bytes to say it with, where there are any. */
-  readonly refused: (
-    limit: "connections" | "connectionsPerAddress",
-    address: string,
-  ) => Uint8Array<ArrayBuffer> | null;
+  readonly refused: (limit: Reached, address: string) => Uint8Array<ArrayBuffer> | null;
   /** Told of each connection that was cut because no request came. */
   readonly late: (address: string) => void;
   readonly log: Log;
@@ -123,6 +125,8 @@ export class HttpFront {
     const address = client.remoteAddr.hostname;
     const fromThere = this.#byAddress.get(address) ?? 0;
     const { connectionsMax, connectionsPerAddressMax } = this.deps.limits;
+    const short = shortOfDescriptors();
+    if (short !== null) return await this.#refuse(client, short);
     if (this.#open.size >= connectionsMax) return await this.#refuse(client, "connections");
     if (fromThere >= connectionsPerAddressMax) return await this.#refuse(client, "connectionsPerAddress");
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -162,7 +166,7 @@ export class HttpFront {
     }
   }
 
-  async #refuse(client: Deno.TcpConn, limit: "connections" | "connectionsPerAddress"): Promise<void> {
+  async #refuse(client: Deno.TcpConn, limit: Reached): Promise<void> {
     const words = this.deps.refused(limit, client.remoteAddr.hostname);
     try {
       if (words !== null) await client.write(words);

@@ -1,6 +1,7 @@
 /** The dashboard's listener: plain HTTP or TLS, whose certificate can be replaced while it serves. */
 import { limitReached } from "../../policy/limits.ts";
 import type { Log } from "../../policy/log.ts";
+import { EnduringServer } from "./enduring_server.ts";
 import { type Bindings, refusalOf } from "./http.ts";
 import { type FrontDeps, type FrontLimits, HttpFront } from "./http_front.ts";
 
@@ -38,7 +39,7 @@ export function listenHttp(
   { hostname, port, tls, limits = defaultFrontLimits }: DashboardListener,
   log: Log,
 ): HttpListener {
-  const serve = (own: DashboardListener["tls"]): Deno.HttpServer<Deno.NetAddr> =>
+  const serveWith = (own: DashboardListener["tls"]): Deno.HttpServer<Deno.NetAddr> =>
     Deno.serve({
       hostname: "127.0.0.1",
       port: 0,
@@ -56,6 +57,7 @@ export function listenHttp(
       completed.catch(() => {}).finally(() => passage.ended());
       return app.fetch(request, { address: passage.address });
     });
+  const serve = (own: DashboardListener["tls"]) => new EnduringServer(() => serveWith(own), log);
   let current = tls;
   const front: HttpFront = new HttpFront({ hostname, port }, {
     inner: () => server.addr.port,
@@ -63,7 +65,7 @@ export function listenHttp(
     ...toldBy(log, limits, () => current === undefined),
     log,
   });
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  let server: EnduringServer<Deno.NetAddr>;
   try {
     server = serve(tls);
   } catch (error) {
@@ -94,13 +96,9 @@ export function listenHttp(
 function toldBy(log: Log, limits: FrontLimits, plain: () => boolean): Pick<FrontDeps, "refused" | "late"> {
   return {
     refused(limit, address) {
-      const max = limit === "connections" ? limits.connectionsMax : limits.connectionsPerAddressMax;
-      const error = limitReached(
-        `dashboard.limits.${limit}`,
-        `The dashboard has as many connections as it may (dashboard.limits.${limit}: ${max})`,
-        "Close some tabs, or try again later",
-      );
-      log("warn", "a dashboard connection was refused", { rule: error.rule, limit: max, address });
+      const error = typeof limit === "string" ? connectionsReached(limits, limit) : limit;
+      const { rule, message: problem } = error;
+      log("warn", "a dashboard connection was refused", { rule, problem, address });
       return plain() ? refusalBytes(refusalOf(error).body) : null;
     },
     late(address) {
@@ -108,6 +106,15 @@ function toldBy(log: Log, limits: FrontLimits, plain: () => boolean): Pick<Front
       log("info", "a dashboard connection was cut", { rule, problem: message, address });
     },
   };
+}
+
+function connectionsReached(limits: FrontLimits, limit: "connections" | "connectionsPerAddress") {
+  const max = limit === "connections" ? limits.connectionsMax : limits.connectionsPerAddressMax;
+  return limitReached(
+    `dashboard.limits.${limit}`,
+    `The dashboard has as many connections as it may (dashboard.limits.${limit}: ${max})`,
+    "Close some tabs, or try again later",
+  );
 }
 
 function refusalBytes(body: unknown): Uint8Array<ArrayBuffer> {

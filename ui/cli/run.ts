@@ -59,6 +59,10 @@ export async function runCommand(
 ): Promise<number> {
   try {
     const [words, name] = commandName(commands, args);
+    const asked = args.slice(words).findIndex((arg) => ["--help", "-h"].includes(arg));
+    const end = args.slice(words).indexOf("--");
+    // `postern connect TARGET -- --help` is the client's own.
+    if (asked >= 0 && (end < 0 || asked < end)) return await commands.help!.run(name.split(" "), {});
     const command = commands[name]!;
     const options = Object.fromEntries(
       Object.entries(command.options).map(([option, type]) => [option, { type }]),
