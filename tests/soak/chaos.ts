@@ -213,6 +213,12 @@ function faultsOf(world: World): readonly Fault[] {
       end: () => relays.forEach((relay) => relay.mend()),
     },
     {
+      // Half-open connections: each side believes that the other is there.
+      name: "network path silent",
+      begin: () => relays.forEach((relay) => relay.silence()),
+      end: () => relays.forEach((relay) => relay.mend()),
+    },
+    {
       name: "disk full",
       begin: () => sh("sh", "-c", `dd if=/dev/zero of=${disk}/ballast bs=1M 2>/dev/null || true`),
       end: () => Deno.remove(`${disk}/ballast`),
