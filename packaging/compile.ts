@@ -3,7 +3,8 @@
  * packages' source maps, types and second builds, and other dialects' grammars, it is less than half as large.
  *
  *   deno task compile                                     dist/postern for this machine
- *   deno task compile --target aarch64-unknown-linux-gnu  further arguments go to `deno compile`
+ *   deno task compile --target aarch64-unknown-linux-gnu  for another platform, whose runtime is then downloaded:
+ *                                                         x86_64- and aarch64-apple-darwin, x86_64-pc-windows-msvc
  *   deno task compile --with PROGRAM                      another program in the place of `deno compile`
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
@@ -123,6 +124,12 @@ async function main(): Promise<number> {
     stdout: "inherit",
     stderr: "inherit",
   }).output();
+  if (code !== 0 && other === undefined && more.includes("--target")) {
+    console.error(
+      "\nThe runtime of another platform is downloaded from dl.deno.land: where that cannot be reached, compile " +
+        "on a machine of that platform, or put the denort of this Deno's version there into DENORT_BIN",
+    );
+  }
   return code;
 }
 

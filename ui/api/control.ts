@@ -24,6 +24,9 @@ export interface Control {
 
 const socketName = "control.sock";
 
+/** Deno 2.9 has none on Windows: github.com/denoland/deno/issues/18236. */
+const hasSockets = Deno.build.os !== "windows";
+
 export interface ControlDeps {
   readonly journal: Pick<EvidenceJournal, "lines" | "remove"> & KeptRecord;
   readonly log: Log;
@@ -61,6 +64,13 @@ function controlApp({ journal, reload }: ControlDeps): Hono {
 
 /** Listens in the data folder; whoever calls holds that folder's lock, so a socket found there is a dead one's. */
 export function startControl(folder: string, deps: ControlDeps): Control {
+  if (!hasSockets) {
+    const problem = "the runtime has no unix sockets on Windows";
+    deps.log("warn", "commands cannot reach this Postern: stop it for export, erasure and backup", {
+      problem,
+    });
+    return { close: () => Promise.resolve() };
+  }
   const path = `${folder}/${socketName}`;
   const app = controlApp(deps);
   const server = new EnduringServer(() => {
@@ -80,6 +90,7 @@ function askRunning(
   path: string,
   body?: string,
 ): Promise<IncomingMessage | null> {
+  if (!hasSockets) return Promise.resolve(null);
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath: `${folder}/${socketName}`, method, path }, resolve);
     asking.on("error", (error: Error & { code?: string }) => {
