@@ -183,11 +183,8 @@ async function startParts(
   started.push(() => dashboard.close());
   const reloading = reloadingOf(config, { ...ports, inForce, proxy, dashboard, journal, log, source });
   const reload = (next: ConfigText, by: string) => reloading.reload(() => usableConfig(next), by);
-  const control = startControl(data, {
-    log,
-    journal,
-    reload: (by) => reload(source.reread?.() ?? source, by),
-  });
+  const reread = (by: string) => reload(source.reread?.() ?? source, by);
+  const control = startControl(data, { journal, log, reload: reread });
   started.push(() => control.close());
   const listeners = Object.entries(proxy.addresses).map(([id, at]) => `${id} ${at.host}:${at.port}`);
   await journal.append(startEvent(policy, listeners));
