@@ -79,6 +79,8 @@ function argumentsOf(options: MariadbOptions, folder: string, port: number): str
   return [
     "--no-defaults",
     `--datadir=${folder}/data`,
+    // A server that starts removes all temporary tables in this folder, those of others that run, too.
+    `--tmpdir=${folder}/tmp`,
     `--socket=${folder}/s`,
     `--pid-file=${folder}/pid`,
     `--init-file=${folder}/init.sql`,
@@ -107,6 +109,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
   const source = await makeTemplate(prefix);
   const folder = await ownFolder(prefix, "mariadb");
   await runWell([...prefix, "cp", "-a", "--reflink=auto", `${source}/data`, folder]);
+  await runWell([...prefix, "mkdir", `${folder}/tmp`]);
   const port = freePort();
   const authority = options.tls ? createAuthority() : null;
   const own = authority?.issue();
