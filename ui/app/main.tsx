@@ -139,7 +139,12 @@ effect(() => {
   if (readAppearance().sound) chime();
   if (!document.hidden || !readAppearance().notify || Notification.permission !== "granted") return;
   const notification = new Notification("A statement waits for you", { body: text, tag: first.id });
-  notification.onclick = () => focus();
+  notification.onclick = () => {
+    focus();
+    history.pushState(null, "", `/requests/${first.id}`);
+    dispatchEvent(new PopStateEvent("popstate"));
+    notification.close();
+  };
 });
 
 let streaming = false;
