@@ -5,3 +5,6 @@ export interface Ahead {
   /** Nobody waits for it any more: `ready` settles soon, and no more is done for it. */
   cancel(): void;
 }
+
+/** UTF-16 units of a text that is understood at once. */
+export const shortTextMax = 8_192;

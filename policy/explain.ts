@@ -184,7 +184,7 @@ function answer(
   );
   const masked = statements.flatMap(({ facts, result }) => [
     ...facts.masked,
-    ...(result.kind === "clean" ? [] : result.masks.flatMap((mask) => mask === null ? [] : [mask.column])),
+    ...(result.kind !== "columns" ? [] : result.masks.flatMap((mask) => mask === null ? [] : [mask.column])),
   ]);
   return {
     id,

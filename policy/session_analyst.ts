@@ -2,8 +2,8 @@
 import type { Catalogs } from "./catalogs.ts";
 import type { SessionGrant } from "./grant_ports.ts";
 import type { Policy, PolicyInForce } from "./in_force.ts";
-import type { Ahead } from "./ahead.ts";
-import { type LargeTexts, type PortableMasks, shortTextMax } from "./sql/large_texts.ts";
+import { type Ahead, shortTextMax } from "./ahead.ts";
+import type { LargeTexts, PortableMasks } from "./sql/large_texts.ts";
 import type { Analyst, Catalog, NotUnderstood, Understood } from "./sql/dialect.ts";
 import type { Identity, MaskRule, SqlState, Target } from "./types.ts";
 

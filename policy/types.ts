@@ -5,8 +5,10 @@ import type { EventType } from "./event_types.ts";
 import type { TargetAccess } from "./grant.ts";
 import type { RowLimits, ShownResult } from "./shown_rows.ts";
 import type { ScopeLimits } from "./approval/types.ts";
+import type { AnswerMasks } from "./answer_masks.ts";
 
 export type * from "./event_types.ts";
+export type * from "./answer_masks.ts";
 
 /** Somebody the identity provider vouched for. Times are epoch milliseconds. */
 export interface Identity {
@@ -186,12 +188,6 @@ export interface MaskRule {
   readonly mask: MaskKind;
 }
 
-/** What must happen to the result of a statement. */
-export type ResultMasks =
-  | { readonly kind: "clean" }
-  /** By position; the result must have exactly this many columns, else it is refused. */
-  | { readonly kind: "columns"; readonly masks: readonly (MaskRule | null)[] };
-
 export type Verdict = "allow" | "approve" | "deny";
 
 /** Who may approve and how long the statement may wait. */
@@ -213,16 +209,13 @@ export interface ApprovalTerms {
   readonly preview?: { readonly count: boolean; readonly samples: number };
 }
 
-export interface JudgedStatement {
+export interface JudgedStatement extends AnswerMasks {
   readonly facts: StatementFacts;
   readonly verdict: Verdict;
   readonly rule: string;
   readonly reason: string;
   readonly hint: string;
   readonly terms: ApprovalTerms | null;
-  readonly result: ResultMasks;
-  /** Masked data is involved: texts of errors and notices are replaced by generic ones. */
-  readonly tainted: boolean;
 }
 
 /** The verdict on one message, which may hold several statements: the strictest of theirs, refused as a whole. */

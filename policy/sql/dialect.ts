@@ -3,10 +3,10 @@ import type { Colour } from "./colour.ts";
 import type { TargetQuery } from "../ports.ts";
 import type { Impact, ImpactInput } from "./impact.ts";
 import type {
+  AnswerMasks,
   MaskKind,
   MaskRule,
   ParameterView,
-  ResultMasks,
   SqlState,
   StatementFacts,
   Target,
@@ -29,10 +29,8 @@ export function tagsIn(comment: string): string[] {
 }
 
 /** One statement of a message, understood. */
-export interface Understood {
+export interface Understood extends AnswerMasks {
   readonly facts: StatementFacts;
-  readonly result: ResultMasks;
-  readonly tainted: boolean;
 }
 
 /** A text that cannot be judged: why, and what the person can do. */

@@ -134,6 +134,7 @@ export function maskedRows(
     throw new NotOffered("a query for it would not be a plain read");
   }
   const { result } = only;
+  if (result.kind === "untraced") throw new NotOffered("a query for it could not be traced");
   return rows.map((row) =>
     row.map((value, at) => {
       const rule = result.kind === "clean" ? null : result.masks[at];

@@ -7,9 +7,6 @@ import type { MaskSetting } from "../masking.ts";
 import type { SqlState } from "../types.ts";
 import type { Catalog, NotUnderstood, Understood } from "./dialect.ts";
 
-/** UTF-16 units of a text that is understood at once. */
-export const shortTextMax = 8_192;
-
 /** From the moment that the Worker begins with it. */
 const answerMs = 10_000;
 /** For the Worker to start, and to read the catalog: on a busy machine that takes a while. */

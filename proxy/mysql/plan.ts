@@ -52,6 +52,7 @@ export class JudgedPlan implements ResultPlan {
       return new Array(columnCount).fill(null);
     }
     if (statement.result.kind === "clean") return new Array(columnCount).fill(null);
+    if (statement.result.kind === "untraced") throw unexpected();
     const { masks } = statement.result;
     if (masks.length !== columnCount) throw wrongCount(masks.length, columnCount);
     return masks;

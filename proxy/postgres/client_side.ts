@@ -21,7 +21,7 @@ import { decodeBind, decodeExecute, decodeNamed, decodeParse, decodeQuery } from
 import { Execution } from "./execution.ts";
 import { describePortal } from "./encode.ts";
 import { fromClient, headerBytes } from "./frames.ts";
-import { refersProblem, takeEffect } from "./names.ts";
+import { takeEffect } from "./names.ts";
 import {
   lossyText,
   noFunctionCalls,
@@ -32,8 +32,9 @@ import {
   unknownName,
   unlessUnreadable,
 } from "./refusals.ts";
+import { type Prepare, ruled } from "./ruling.ts";
 import { unready, unsettled } from "./state.ts";
-import type { Place, Prepared, Step } from "./steps.ts";
+import type { Place, Step } from "./steps.ts";
 
 const drop: Step = { kind: "drop" };
 
@@ -130,8 +131,8 @@ export class ClientSide {
     const wait = unsettled(c) ?? unready(this.session, text, c, "query");
     if (wait !== null) return wait;
     const judgement = this.session.judge(text, c.state);
-    return this.#ruled(judgement, "query", text, [], () => {
-      const execution = new Execution(judgement);
+    return this.#ruled(judgement, "query", text, [], (judgement, source) => {
+      const execution = new Execution(judgement, source);
       const ends = c.portals.get("")?.execution ?? null;
       const undo = takeEffect(judgement, c, true);
       const reply = replyTo(c, "query", {
@@ -216,8 +217,8 @@ export class ClientSide {
     const wait = unsettled(c) ?? unready(this.session, statement.text, c, "pipeline");
     if (wait !== null) return wait;
     const judgement = this.session.judge(statement.text, c.state);
-    return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, () => {
-      const execution = portal.execution = new Execution(judgement);
+    return this.#ruled(judgement, "pipeline", statement.text, portal.parameters, (judgement, source) => {
+      const execution = portal.execution = new Execution(judgement, source);
       const items: Outgoing[] = [];
       const unknown = portal.columns === undefined && statement.columns === undefined;
       if (unknown && portal.describes + statement.describes === 0) {
@@ -263,22 +264,15 @@ export class ClientSide {
     };
   }
 
-  /** What a verdict comes to. */
   #ruled(
     judgement: Judgement,
     place: Place,
     text: string,
     parameters: StatementRun["parameters"],
-    prepare: () => Prepared,
+    prepare: Prepare,
   ): Step {
-    const { c } = this;
-    const run = { text, parameters, judgement, state: c.state, inTransaction: c.inTransaction };
-    if (judgement.verdict === "deny") return { kind: "refuse", run, error: refusalOf(judgement), place };
-    const problem = refersProblem(judgement, c, (text, state) => this.session.judge(text, state));
-    if (problem !== null) {
-      return { kind: "refuse", run: protocolRun(text, problem, c), error: problem, place };
-    }
-    return { kind: judgement.verdict === "approve" ? "hold" : "run", run, prepare, place };
+    const { c, session, kept, preparedMax: most } = this;
+    return ruled(judgement, parameters, prepare, { session, c, text, place, kept, most });
   }
 
   #send(frame: Uint8Array, reply: Reply): Step {

@@ -8,6 +8,7 @@ import { Queue } from "../wire/queue.ts";
 import type { BindMessage, Column } from "./decode.ts";
 import { idle } from "./frames.ts";
 import type { Execution } from "./execution.ts";
+import type { KeptQueries } from "./kept.ts";
 import { parameterView } from "./values.ts";
 
 /** A prepared statement of the protocol's own (Parse). */
@@ -75,6 +76,8 @@ export interface Outgoing {
 export class Conversation {
   readonly statements = new Map<string, Statement>();
   readonly portals = new Map<string, Portal>();
+  /** By SQL's PREPARE and DECLARE. */
+  readonly kept: KeptQueries = new Map();
   /** Sent, and not answered in full. */
   readonly replies = new Queue<Reply>();
   /** Not sent yet. */

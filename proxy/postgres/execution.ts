@@ -1,7 +1,8 @@
 /** One execution of a client's statement, from its judgement to its end. */
 import type { ShownRows } from "../../policy/shown_rows.ts";
-import type { Judgement, ResultMasks } from "../../policy/types.ts";
+import type { JudgedStatement, Judgement, ResultMasks, SqlState } from "../../policy/types.ts";
 import type { Watch } from "../../policy/watch.ts";
+import type { CopyMasker } from "./copy_masker.ts";
 import type { Column } from "./decode.ts";
 import type { RowMasker } from "./row_masker.ts";
 
@@ -27,6 +28,8 @@ export class Execution {
   masks: RowMasker | null | undefined = undefined;
   /** Detectors read what COPY sends. */
   copyWatch: Watch | null = null;
+  /** What COPY sends has masked columns. */
+  copyMasks: CopyMasker | null = null;
   /** What the client sees of its rows, where that is recorded. */
   shown: ShownRows | null = null;
   /** Of the result that is kept there. */
@@ -37,7 +40,16 @@ export class Execution {
 
   #rowsBefore = 0;
 
-  constructor(readonly judgement: Judgement) {}
+  /** `source`: the text, and the state it was judged by. */
+  constructor(
+    readonly judgement: Judgement,
+    readonly source: { readonly text: string; readonly state: SqlState },
+  ) {}
+
+  /** Of those of its message the one that is being answered; undefined where the judgement knows of no such one. */
+  get statement(): JudgedStatement | undefined {
+    return this.judgement.statements[this.index];
+  }
 
   /** One statement of it is complete: `INSERT 0 5`. The tag of a portal's last portion counts that portion only. */
   completed(tag: string): void {
@@ -55,6 +67,6 @@ export class Execution {
 
   /** For the result that is being answered; undefined where the judgement knows of no such statement. */
   get plan(): ResultMasks | undefined {
-    return this.judgement.statements[this.index]?.result;
+    return this.statement?.result;
   }
 }

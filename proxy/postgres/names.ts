@@ -1,43 +1,8 @@
 /** Where SQL reaches into what the protocol keeps: prepared statements, cursors, settings. */
-import { PosternError } from "../../policy/errors.ts";
-import type { Judgement, SqlState, StatementFacts, StatementKind } from "../../policy/types.ts";
+import type { Judgement, StatementKind } from "../../policy/types.ts";
 import { type Conversation, forget } from "./conversation.ts";
 import type { Execution } from "./execution.ts";
-
-type Judge = (text: string, state: SqlState) => Judgement;
-
-/**
- * SQL-level EXECUTE and FETCH may name what the client made with Parse and Bind. That would run it past its
- * own verdict and masks, so only what is allowed and clean may be named.
- */
-export function refersProblem(judgement: Judgement, c: Conversation, judge: Judge): PosternError | null {
-  for (const { facts } of judgement.statements) {
-    // Taking a name away runs nothing.
-    if (facts.verb === "DEALLOCATE" || facts.verb === "CLOSE") continue;
-    for (const name of facts.refers.statements) {
-      const text = c.statements.get(name)?.text;
-      if (text !== undefined && !harmless(judge(text, c.state))) return detour("prepared statement", name);
-    }
-    for (const name of facts.refers.cursors) {
-      const text = c.portals.get(name)?.statement.text;
-      if (text !== undefined && !harmless(judge(text, c.state))) return detour("portal", name);
-    }
-  }
-  return null;
-}
-
-function harmless(judgement: Judgement): boolean {
-  return judgement.verdict === "allow" && !judgement.tainted &&
-    judgement.statements.every(({ result }) => result.kind === "clean");
-}
-
-function detour(what: string, name: string): PosternError {
-  return new PosternError(
-    "PolicyDenied",
-    `The ${what} "${name}" was made by the protocol's own messages and cannot be used by SQL here`,
-    { rule: "one way to run a statement", hint: "Use it the way it was made, or send its text" },
-  );
-}
+import { forgetKept, type KeptQueries, keyOf } from "./kept.ts";
 
 /** Kinds whose statements may change what later texts mean, by themselves or by what they call. */
 const stateful: ReadonlySet<StatementKind> = new Set(["session", "call", "admin", "unknown"]);
@@ -58,11 +23,16 @@ function changesState(judgement: Judgement, c: Conversation): boolean {
 }
 
 /**
- * One statement is complete: names that it took away mean nothing any more, or something else soon. Gives the
- * suspended executions that end with them.
+ * The statement that is being answered is complete: it kept a query, or took names away, which mean nothing any
+ * more, or something else soon. Gives the suspended executions that end with them.
  */
-export function forgetNames(facts: StatementFacts, c: Conversation): Execution[] {
-  const { verb, refers } = facts;
+export function settleNames({ statement, source, index }: Execution, c: Conversation): Execution[] {
+  if (statement === undefined) return [];
+  const { keeps, facts: { verb, refers } } = statement;
+  if (keeps !== undefined) {
+    c.kept.set(keyOf(keeps.what, keeps.name), { ...source, index, lasts: keeps.lasts });
+  }
+  forgetKept(statement.facts, c.kept);
   const all = verb === "DISCARD ALL";
   const gone = (map: ReadonlyMap<string, unknown>, names: readonly string[]) =>
     all || names.length === 0 ? [...map.keys()] : names;
@@ -77,6 +47,11 @@ export function forgetNames(facts: StatementFacts, c: Conversation): Execution[]
     c.portals.delete(name);
   }
   return ended;
+}
+
+/** No transaction is open: only cursors WITH HOLD are left. */
+export function endCursors(kept: KeptQueries): void {
+  for (const [key, { lasts }] of kept) if (!lasts) kept.delete(key);
 }
 
 /** What running a statement does to the conversation; gives the way back, where there is one. */

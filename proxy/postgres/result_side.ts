@@ -6,6 +6,7 @@ import type { Watcher } from "../../policy/watch.ts";
 import type { MaskRule } from "../../policy/types.ts";
 import type { ResultLimits } from "../result_limits.ts";
 import type { Conversation } from "./conversation.ts";
+import { CopyMasker } from "./copy_masker.ts";
 import type { Execution } from "./execution.ts";
 import type { Column } from "./decode.ts";
 import { sqlStateOf, toClient } from "./errors.ts";
@@ -62,7 +63,8 @@ export class ResultSide {
     const execution = this.running();
     if (execution.withheld || this.c.replies.first()?.silent === true) return "drop";
     if (!this.deps.limits.fits(execution.returned, execution.bytes, bytes)) return "refuse";
-    const { copyWatch, shown } = execution;
+    const { copyWatch, copyMasks, shown } = execution;
+    if (copyMasks !== null) return "take";
     const tooLarge = bytes > this.deps.maskedRowBytesMax;
     if (copyWatch !== null && (copyWatch.masks || !tooLarge)) return "take";
     if (shown !== null && shown.wants) {
@@ -117,20 +119,17 @@ export class ResultSide {
   copyOut(frame: Uint8Array): Uint8Array | null {
     const execution = this.running();
     if (execution.withheld) return null;
+    const { watcher, maskKey } = this.deps;
     if (execution.plan?.kind !== "clean") {
-      return this.#withhold(
-        new PosternError("PolicyDenied", "COPY of masked columns is not offered through Postern", {
-          rule: "masking",
-          hint: "Use SELECT, where the columns can be masked, or leave them out",
-        }),
-      );
+      execution.copyMasks = CopyMasker.for(frame, execution.plan, execution.statement?.copy, maskKey);
+      if (execution.copyMasks === null) return this.refuseColumns();
     }
-    const { watcher } = this.deps;
     // CopyOutResponse: Int8 overall format, 1 for binary.
     const binary = frame[headerBytes] !== 0;
     // Behind its rows comes one more message, without a row.
     if (binary) execution.returned--;
-    if (!binary) this.#shown(execution)?.start([{ name: "COPY", masked: watcher?.masks === true }]);
+    const masked = watcher?.masks === true || execution.copyMasks !== null;
+    if (!binary) this.#shown(execution)?.start([{ name: "COPY", masked }]);
     if (watcher === null) return frame;
     if (watcher.masks && binary) {
       return this.#withhold(
@@ -140,17 +139,19 @@ export class ResultSide {
         }),
       );
     }
-    const [table] = execution.judgement.statements[execution.index]?.facts.tables ?? [];
+    const [table] = execution.statement?.facts.tables ?? [];
     const name = table === undefined ? "COPY" : `${table.schema}.${table.name} (COPY)`;
     execution.copyWatch = watcher.watch(null, name);
     return frame;
   }
 
   /** One row that COPY sends, where somebody reads it. */
-  copyRow(frame: Uint8Array): Uint8Array {
+  copyRow(frame: Uint8Array): Uint8Array | null {
     const execution = this.running();
-    const { copyWatch } = execution;
-    const shown = copyWatch === null ? frame : watchedCopyRow(frame, copyWatch);
+    const { copyWatch, copyMasks } = execution;
+    const masked = copyMasks === null ? frame : copyMasks.mask(frame);
+    if (masked === null) return this.refuseColumns();
+    const shown = copyWatch === null ? masked : watchedCopyRow(masked, copyWatch);
     execution.returned++;
     execution.bytes += shown.length;
     if (execution.shown?.wants) execution.shown.add([copyText(shown)]);

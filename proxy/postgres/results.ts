@@ -18,6 +18,8 @@ export interface ColumnMask {
 /** By position; null for a column that passes as it is. */
 export type RowMasks = readonly (ColumnMask | null)[];
 
+const untraced: MaskRule = { column: "expression", mask: { kind: "null" } };
+
 /**
  * The judgement's masks, and those that the columns' origins in the catalog add. null where nothing is
  * masked; "refuse" where the judgement was about another result than the target gives.
@@ -35,7 +37,8 @@ export function masksOf(
     const column = columns[at];
     if (column === undefined) continue;
     const planned = plan.kind === "columns" ? plan.masks[at] ?? null : null;
-    const rule = planned ?? (column.origin === null ? null : maskOf(column.origin));
+    const without = plan.kind === "untraced" ? untraced : null;
+    const rule = planned ?? (column.origin === null ? without : maskOf(column.origin));
     const mask = rule?.mask ??
       (watcher !== null && isWatched(column.type) ? watcher.watch(column.origin, column.name ?? "") : null);
     if (mask === null) continue;

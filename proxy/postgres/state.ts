@@ -29,7 +29,7 @@ const own: Judgement = {
  */
 function askState(c: Conversation): Outgoing[] {
   const read = (row: Uint8Array): void => c.setState("search_path", decodeTextRow(row)[0] ?? "");
-  const execution = new Execution(own);
+  const execution = new Execution(own, { text, state: c.state });
   execution.settled = true;
   const item = (kind: "query" | "parse" | "bind" | "execute" | "close", frame: Uint8Array): Outgoing => ({
     frame,

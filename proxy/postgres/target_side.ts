@@ -18,7 +18,7 @@ import {
 import { errorResponse, noticeResponse, notificationResponse } from "./encode.ts";
 import { watchedFields, withoutText } from "./errors.ts";
 import { fromTarget, idle } from "./frames.ts";
-import { forgetNames } from "./names.ts";
+import { endCursors, settleNames } from "./names.ts";
 import { type Course, ResultSide, type ResultSideDeps, unexpected } from "./result_side.ts";
 import { isUtf8 } from "./startup.ts";
 
@@ -156,10 +156,7 @@ export class TargetSide {
     }
     if (type === fromTarget.commandComplete) {
       execution.completed(decodeTag(frame));
-      const statement = execution.judgement.statements[execution.index];
-      if (statement !== undefined) {
-        for (const ended of forgetNames(statement.facts, this.c)) this.#results.settle(ended);
-      }
+      for (const ended of settleNames(execution, this.c)) this.#results.settle(ended);
     }
     this.c.copyIn = false;
     if (reply.kind === "execute") {
@@ -170,6 +167,7 @@ export class TargetSide {
     execution.index++;
     execution.masks = undefined;
     execution.copyWatch = null;
+    execution.copyMasks = null;
     return execution.withheld || reply.silent ? null : frame;
   }
 
@@ -191,6 +189,7 @@ export class TargetSide {
     if (reply.ends !== null) this.#results.settle(reply.ends);
     if (c.status === idle) {
       for (const execution of c.endPortals(reply.batch)) this.#results.settle(execution);
+      endCursors(c.kept);
       this.#calmDown();
     }
     return reply.silent ? null : frame;

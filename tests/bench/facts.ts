@@ -5,7 +5,8 @@
  */
 import type { Analyst } from "../../policy/sql/dialect.ts";
 import { compileMasks } from "../../policy/masking.ts";
-import { LargeTexts, shortTextMax } from "../../policy/sql/large_texts.ts";
+import { shortTextMax } from "../../policy/ahead.ts";
+import { LargeTexts } from "../../policy/sql/large_texts.ts";
 import { mysqlDialect } from "../../policy/sql/mysql/mod.ts";
 import { analyst as postgresql, catalog as postgresqlCatalog } from "../unit/sql/postgresql_fixture.ts";
 import { analystOf, catalogData, mariadb } from "../unit/sql/mysql_fixture.ts";

@@ -144,9 +144,24 @@ export function judge(analyst: Analyst, text: string): Judgement {
   return decide(analyst.analyse(text, {}), who, where, 0, rules);
 }
 
+/** The verdicts that are right for a case. A COPY that the corpora refuse since nothing could mask it may be masked. */
+export function rightVerdicts({ expect, also_ok = [] }: CorpusCase, judgement: Judgement): readonly string[] {
+  const masksCopy = judgement.statements.some(({ copy, result }) =>
+    copy !== undefined && result.kind === "columns"
+  );
+  return [
+    expect,
+    ...also_ok,
+    ...(expect === "mask" ? ["deny"] : []),
+    ...(expect === "deny" && masksCopy ? ["approve"] : []),
+  ];
+}
+
 /** `mask` where it is allowed and something is masked, as the corpora say it. */
 export function verdictOf(judgement: Judgement): CorpusCase["expect"] {
-  const masked = judgement.statements.some(({ result }) => result.kind === "columns");
+  const masked = judgement.statements.some(({ result, keeps }) =>
+    result.kind === "columns" || keeps?.result.kind === "columns"
+  );
   return judgement.verdict === "allow" && masked ? "mask" : judgement.verdict;
 }
 
@@ -213,7 +228,7 @@ function connect(server: Postgresql, database: string): Client {
 
 async function seen({ sql, notices }: Client, text: string, judgement: Judgement): Promise<string> {
   if (judgement.verdict === "deny") return "denied";
-  // The driver speaks COPY only as a stream; what may be copied is judged, and rows of a COPY are never masked.
+  // The driver speaks COPY only as a stream; its rows are copy_masks_test's business, and the attacks'.
   if (judgement.statements.some(({ facts }) => facts.verb.startsWith("COPY"))) return "a copy";
   notices.length = 0;
   const { tainted } = judgement;
@@ -222,7 +237,7 @@ async function seen({ sql, notices }: Client, text: string, judgement: Judgement
     if (!own) await sql.unsafe("BEGIN; SET LOCAL statement_timeout = 1500").simple();
     const raw: unknown = await sql.unsafe(text).simple().raw();
     const results = (judgement.statements.length > 1 ? raw : [raw]) as RawResult[];
-    const shown = results.map((result, index) => masked(result, judgement.statements[index]?.result));
+    const shown = results.map((result, index) => masked(result, planOf(judgement, index)));
     return JSON.stringify([shown, tainted ? [] : notices]);
   } catch (error) {
     const { code, message, detail } = error as { code?: string; message?: string; detail?: string };
@@ -233,9 +248,21 @@ async function seen({ sql, notices }: Client, text: string, judgement: Judgement
   }
 }
 
+type Plan = Judgement["statements"][number]["result"] | undefined;
+
+/** FETCH and EXECUTE give what an earlier statement of the message kept by that name. */
+function planOf({ statements }: Judgement, index: number): Plan {
+  const { result, facts } = statements[index] ?? {};
+  if (result?.kind !== "untraced" || facts === undefined) return result;
+  const { cursors, statements: prepared } = facts.refers;
+  const names = [...cursors, ...prepared];
+  return statements.slice(0, index).findLast(({ keeps }) => keeps !== undefined && names.includes(keeps.name))
+    ?.keeps?.result ?? result;
+}
+
 type RawResult = Uint8Array[][] & { readonly columns?: readonly unknown[]; readonly count: number };
 
-function masked(result: RawResult, plan: Judgement["statements"][number]["result"] | undefined): unknown {
+function masked(result: RawResult, plan: Plan): unknown {
   const columns = result.columns?.length ?? 0;
   if (plan?.kind === "columns" && plan.masks.length !== columns) {
     return `refused: ${plan.masks.length}/${columns}`;
@@ -245,7 +272,10 @@ function masked(result: RawResult, plan: Judgement["statements"][number]["result
     return value === null ? null : new TextDecoder().decode(value);
   };
   const rows = [...result].map((row) =>
-    row.map((value, index) => show(value, plan?.kind === "columns" ? plan.masks[index] : null))
+    row.map((value, index) => {
+      if (plan?.kind === "untraced") return null;
+      return show(value, plan?.kind === "columns" ? plan.masks[index] : null);
+    })
   );
   return { count: result.count, rows };
 }

@@ -1,9 +1,10 @@
 /** One statement: dispatch by kind, and the facts that policy decides on. */
 import type { CopyStmt, ExplainStmt, Node } from "libpg-query";
 import { as, kindOf, type NodeKind } from "./ast.ts";
+import type { CopyOut, KeptQuery } from "../../answer_masks.ts";
 import type { ResultMasks, StatementFacts, StatementKind } from "../../types.ts";
 import type { Understood } from "../dialect.ts";
-import { copyItem } from "./copy.ts";
+import { copyItem, copyOut } from "./copy.ts";
 import { definitionChange, noteDefined } from "./ddl.ts";
 import { Findings } from "./findings.ts";
 import { type Hidden, hiddenIn } from "./literals.ts";
@@ -21,6 +22,10 @@ export interface Outcome {
   /** The columns of its result. */
   readonly shape: Shape;
   readonly catalogOnly?: boolean;
+  /** Its columns are those of a query that was made earlier. */
+  readonly untraced?: boolean;
+  readonly copy?: CopyOut;
+  readonly keeps?: Omit<KeptQuery, "result"> & { readonly shape: Shape };
 }
 
 export function understand(node: Node, world: World, path: readonly string[], text: string): Understood {
@@ -32,8 +37,21 @@ export function understand(node: Node, world: World, path: readonly string[], te
   const kind = outcome.kind === "read" && found.writes ? "write" : outcome.kind;
   return {
     facts: factsOf({ ...outcome, kind }, found, hiddenIn(found.hidden, node, text)),
-    result: resultOf(outcome.shape),
+    ...answerOf(outcome, world.masks.any),
     tainted: world.masks.any && (found.masked.size > 0 || found.murky || isTainted(outcome.shape)),
+  };
+}
+
+function answerOf(
+  { shape, untraced, copy, keeps }: Outcome,
+  masks: boolean,
+): Omit<Understood, "facts" | "tainted"> {
+  return {
+    result: untraced && masks ? { kind: "untraced" } : resultOf(shape),
+    ...(copy === undefined ? {} : { copy }),
+    ...(keeps === undefined
+      ? {}
+      : { keeps: { what: keeps.what, name: keeps.name, lasts: keeps.lasts, result: resultOf(keeps.shape) } }),
   };
 }
 
@@ -93,10 +111,14 @@ function specialOf(node: Node, walk: Walk): Outcome | undefined {
   const prepare = as(node, "PrepareStmt");
   if (prepare !== undefined) {
     noteTypes(prepare.argtypes, walk);
-    return kept(prepare.query, "PREPARE", "prepare", walk);
+    return kept(prepare.query, "PREPARE", { what: "statement", name: prepare.name ?? "", lasts: true }, walk);
   }
   const declare = as(node, "DeclareCursorStmt");
-  if (declare !== undefined) return kept(declare.query, "DECLARE CURSOR", "cursor", walk);
+  if (declare !== undefined) {
+    const { query, portalname: name = "", options = 0 } = declare;
+    const lasts = (options & holds) !== 0;
+    return kept(query, "DECLARE CURSOR", { what: "cursor", name, lasts }, walk);
+  }
   const create = as(node, "CreateTableAsStmt");
   if (create !== undefined) {
     const inner = outcomeOf(create.query ?? node, walk);
@@ -150,7 +172,7 @@ function explained(explain: ExplainStmt, walk: Walk): Outcome {
   ) {
     for (const each of found[set]) (walk.found[set] as Set<unknown>).add(each);
   }
-  if (isTainted(inner.shape)) {
+  if (isTainted(inner.shape) || isTainted(inner.keeps?.shape ?? nothing)) {
     walk.found.object(
       "masked-explain",
       "EXPLAIN of a query that gives masked columns shows estimates made from their values",
@@ -164,26 +186,27 @@ function explained(explain: ExplainStmt, walk: Walk): Outcome {
   };
 }
 
-/** PREPARE and DECLARE keep a query; what EXECUTE and FETCH then give is not traced: it must be a clean read. */
-function kept(query: Node | undefined, verb: string, what: "prepare" | "cursor", walk: Walk): Outcome {
+/** CURSOR_OPT_HOLD of parsenodes.h. */
+const holds = 0x20;
+
+/** PREPARE and DECLARE keep a query, which must be a read: EXECUTE and FETCH give its columns later. */
+function kept(
+  query: Node | undefined,
+  verb: string,
+  by: Omit<KeptQuery, "result">,
+  walk: Walk,
+): Outcome {
   const inner = query === undefined
     ? { kind: "unknown" as const, verb: "", shape: nothing }
     : outcomeOf(query, walk);
-  if (isTainted(inner.shape)) {
-    walk.found.object(
-      `masked-${what}`,
-      `${verb} of a query that gives masked columns: what comes out later could not be masked`,
-      "Run the query itself",
-    );
-  }
   if (inner.kind !== "read" || walk.found.writes) {
     walk.found.object(
-      `${what}-write`,
+      `${by.what === "cursor" ? "cursor" : "prepare"}-write`,
       `${verb} of a statement that writes: it would run later, unjudged`,
       "Run the statement itself, or prepare it in the protocol, as drivers do",
     );
   }
-  return { kind: inner.kind, verb, shape: nothing };
+  return { kind: inner.kind, verb, shape: nothing, keeps: { ...by, shape: inner.shape } };
 }
 
 function copied(copy: CopyStmt, walk: Walk): Outcome {
@@ -199,17 +222,15 @@ function copied(copy: CopyStmt, walk: Walk): Outcome {
   const verb = `COPY ${copy.is_from ? "FROM" : "TO"}`;
   const inner = copy.query === undefined ? null : outcomeOf(copy.query, walk);
   const shape = inner?.shape ?? copyItem(copy, walk);
-  const tainted = copy.is_from ? undefined : shape.columns.find(({ taint }) => taint !== null)?.taint;
-  if (tainted) {
-    found.object(
-      "masked-copy",
-      `COPY would send ${
-        tainted.column === "expression"
-          ? "values made of masked columns"
-          : `the masked column ${tainted.column}`
-      } as it is`,
-      "Name the columns that are not masked: COPY t (a, b) TO STDOUT",
-    );
-  }
-  return { kind: found.writes && !copy.is_from ? "write" : "copy", verb, shape: nothing };
+  const kind = found.writes && !copy.is_from ? "write" : "copy";
+  if (copy.is_from || !isTainted(shape)) return { kind, verb, shape: nothing };
+  const here = !copy.is_program && copy.filename === undefined;
+  const out = here ? copyOut(copy, shape) : null;
+  if (out !== null) return { kind, verb, shape, copy: out };
+  found.object(
+    "masked-copy",
+    "COPY would send masked columns in a form that Postern does not mask",
+    "Use FORMAT text, csv or binary, one-character options, and UTF8 as the encoding",
+  );
+  return { kind, verb, shape: nothing };
 }

@@ -153,12 +153,12 @@ function execute(node: NodeOf<"ExecuteStmt">, walk: Walk): Outcome {
     const { taint } = value(param, walk, emptyScope);
     if (taint !== null) walk.found.maskedInExpression(taint.column, "a parameter of EXECUTE");
   }
-  return { kind: "read", verb: "EXECUTE", shape: nothing };
+  return { kind: "read", verb: "EXECUTE", shape: nothing, untraced: true };
 }
 
 function fetch(node: NodeOf<"FetchStmt">, walk: Walk): Outcome {
   walk.found.cursors.add(node.portalname ?? "");
-  return { kind: "read", verb: node.ismove ? "MOVE" : "FETCH", shape: nothing };
+  return { kind: "read", verb: node.ismove ? "MOVE" : "FETCH", shape: nothing, untraced: true };
 }
 
 export function noteTypes(types: readonly Node[] | undefined, walk: Walk): void {

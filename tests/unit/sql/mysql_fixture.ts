@@ -162,7 +162,7 @@ export function codesOf(text: string, state = mariadb): string[] {
 export function masksOf(text: string, state = mariadb): readonly (string | null)[] | "clean" {
   const { facts, result } = understand(text, state);
   assert.deepEqual(facts.unsafe.map(({ code }) => code), [], text);
-  return result.kind === "clean" ? "clean" : result.masks.map((mask) => mask?.column ?? null);
+  return result.kind !== "columns" ? "clean" : result.masks.map((mask) => mask?.column ?? null);
 }
 
 export type Verdict = "allow" | "approve" | "deny";

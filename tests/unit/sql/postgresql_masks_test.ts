@@ -6,7 +6,7 @@ import { analyst, catalog, understood } from "./postgresql_fixture.ts";
 /** The masked columns by position: `-` for none. */
 function plan(text: string): string {
   const { result } = understood(text);
-  if (result.kind === "clean") return "clean";
+  if (result.kind !== "columns") return result.kind;
   return result.masks.map((mask) => mask === null ? "-" : mask.column).join(" ");
 }
 

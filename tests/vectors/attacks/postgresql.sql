@@ -107,7 +107,7 @@ SELECT schema_to_xml('public', true, true, '')
 DECLARE c CURSOR FOR SELECT ssn FROM users
 SELECT cursor_to_xml('c', 10, true, true, '')
 
-# a cursor over a masked column
+#+ a cursor over a masked column
 DECLARE c CURSOR FOR SELECT ssn, id FROM users ORDER BY id
 FETCH 3 FROM c
 
@@ -120,16 +120,16 @@ DECLARE c CURSOR FOR SELECT id FROM users FOR UPDATE
 FETCH 1 FROM c
 UPDATE users SET name = 'x' WHERE CURRENT OF c RETURNING ssn
 
-# COPY of a table
+#+ COPY of a table
 COPY users TO STDOUT
 
-# COPY of one masked column
+#+ COPY of one masked column
 COPY users (id, ssn) TO STDOUT (FORMAT csv)
 
 # COPY of a query in an expression
 COPY (SELECT upper(ssn) FROM users) TO STDOUT
 
-# COPY, binary
+#+ COPY, binary
 COPY (SELECT ssn FROM users) TO STDOUT (FORMAT binary)
 
 # COPY of a whole row
