@@ -1,7 +1,7 @@
 /**
  * Judges the SQL of MariaDB's own test-suite, and compares with what a real MariaDB takes each statement for. By
- * hand, not in CI: `deno run -A tests/support/mariadb_test_data.ts FOLDER [MAX]`, FOLDER being where the package
- * mariadb-test-data is unpacked (`apt-get download mariadb-test-data && dpkg -x *.deb FOLDER`).
+ * hand, not in CI: `deno run -A tests/support/mariadb_test_data.ts FOLDER [MAX [PART/PARTS]]`, FOLDER being where the
+ * package mariadb-test-data is unpacked (`apt-get download mariadb-test-data && dpkg -x *.deb FOLDER`).
  */
 import { type Connection, createConnection } from "mariadb";
 import { readdirSync, readFileSync } from "node:fs";
@@ -70,32 +70,56 @@ const fits: readonly (readonly [RegExp, readonly string[]])[] = [
 
 const reset = "SET sql_mode = DEFAULT, character_set_client = utf8mb4, autocommit = 1";
 
-/** Its name in performance_schema, which has it a moment after the client has its answer. */
+interface ServerEvent {
+  readonly id: bigint | number;
+  readonly name: string;
+  readonly text: string | null;
+}
+
+async function newest(watcher: Connection, thread: number): Promise<ServerEvent | undefined> {
+  const [row] = await watcher.query<ServerEvent[]>(
+    `SELECT EVENT_ID AS id, EVENT_NAME AS name, SQL_TEXT AS text
+     FROM performance_schema.events_statements_current
+     WHERE THREAD_ID = ${thread} ORDER BY EVENT_ID DESC LIMIT 1`,
+  );
+  return row;
+}
+
+/**
+ * Its name in performance_schema, which has it a moment after the client has its answer. The reset's own row comes
+ * first, and what is newer than that is the statement's.
+ */
 async function kindOnServer(
   client: Connection,
   watcher: Connection,
   thread: number,
   sql: string,
 ): Promise<string> {
+  await client.query(reset).catch(() => {});
+  let before: ServerEvent | undefined;
+  for (let attempt = 0; attempt < 50 && before?.text !== reset; attempt++) {
+    before = await newest(watcher, thread);
+  }
+  if (before === undefined || before.text !== reset) return "";
   await client.query(sql).catch(() => {});
   for (let attempt = 0; attempt < 50; attempt++) {
-    const [row] = await watcher.query<{ name: string; text: string | null }[]>(
-      `SELECT EVENT_NAME AS name, SQL_TEXT AS text FROM performance_schema.events_statements_current
-       WHERE THREAD_ID = ${thread} ORDER BY EVENT_ID DESC LIMIT 1`,
-    );
-    if (row !== undefined && row.text !== reset) return row.name.replace("statement/sql/", "");
+    const row = await newest(watcher, thread);
+    if (row !== undefined && BigInt(row.id) > BigInt(before.id)) {
+      return row.name.replace("statement/sql/", "");
+    }
   }
   return "";
 }
 
 /** At most about `max` of the folder's statements, spread over all of them. */
-function sample(folder: string, max: number): string[] {
+function sample(folder: string, max: number, [part = 1, parts = 1]: readonly number[]): string[] {
   const all = new Set<string>();
   for (const file of files(folder)) {
     for (const one of statementsIn(readFileSync(file, "latin1"))) all.add(one);
   }
   const every = Math.max(1, Math.floor(all.size / max));
-  const statements = [...all].filter((_, at) => at % every === 0);
+  const statements = [...all].filter((_, at) => at % every === 0)
+    .filter((_, at, { length }) => Math.floor(at * parts / length) === part - 1);
   console.log(`${all.size} statements, ${statements.length} of them judged`);
   return statements;
 }
@@ -109,8 +133,8 @@ const startServer = () =>
     },
   });
 
-async function main(folder: string, max: number): Promise<void> {
-  const statements = sample(folder, max);
+async function main(folder: string, max: number, part: readonly number[]): Promise<void> {
+  const statements = sample(folder, max, part);
   const server = await startServer();
   const connect = () =>
     createConnection({
@@ -135,13 +159,13 @@ async function main(folder: string, max: number): Promise<void> {
   let thread = await threadOf();
   for (const [at, sql] of statements.entries()) {
     // Statements leave traces in their session.
+    if (at % 500 === 0) console.log(at, JSON.stringify(counts));
     if (!client.isValid() || at % 200 === 0) {
       await client.end().catch(() => {});
       client = await connect();
       thread = await threadOf();
     }
     const judged = analyst.analyse(sql, stateOf("10.11.19-MariaDB"));
-    await client.query(reset).catch(() => {});
     const server = await kindOnServer(client, watcher, thread, sql).catch(() => "gone");
     await client.query("SET sql_mode = DEFAULT, character_set_client = utf8mb4, autocommit = 1; ").catch(
       () => {},
@@ -183,7 +207,7 @@ function report(counts: Readonly<Record<string, number>>, notUnderstood: Readonl
 }
 
 if (import.meta.main) {
-  const [folder, max = "5000"] = Deno.args;
+  const [folder, max = "5000", part = "1/1"] = Deno.args;
   if (folder === undefined) throw new Error("which folder?");
-  await main(folder, Number(max));
+  await main(folder, Number(max), part.split("/").map(Number));
 }
