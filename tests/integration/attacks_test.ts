@@ -55,7 +55,7 @@ const rules = `rules:
   - { name: all-rows, what: { kinds: [write], missingWhere: true }, then: allow }
 `;
 const masks = `masks:
-  - { columns: ["*.users.ssn", "*.users.card", "*.events.secret", "hr.notes.body", "*.derived.ssn"], mask: { kind: fixed, text: "****" } }
+  - { columns: ["*.users.ssn", "*.users.card", "*.events.secret", "hr.notes.body", "*.derived.ssn", "*.indexed.pin"], mask: { kind: fixed, text: "****" } }
   - { columns: ["*.staff.salary", "*.staff.born", "*.staff.doc"], mask: { kind: "null" } }
 `;
 

@@ -144,7 +144,13 @@ async function main(folder: string, max: number, part: readonly number[]): Promi
       password: server.root.password,
       database: "app",
     });
-  let client = await connect();
+  // Some statements end the connection, and the next one is judged on another.
+  const another = async () => {
+    const made = await connect();
+    made.on("error", () => {});
+    return made;
+  };
+  let client = await another();
   const watcher = await connect();
   const catalog = await catalogOf(watcher, "app");
   const analyst = catalog.analyst("none", () => null);
@@ -162,7 +168,7 @@ async function main(folder: string, max: number, part: readonly number[]): Promi
     if (at % 500 === 0) console.log(at, JSON.stringify(counts));
     if (!client.isValid() || at % 200 === 0) {
       await client.end().catch(() => {});
-      client = await connect();
+      client = await another();
       thread = await threadOf();
     }
     const judged = analyst.analyse(sql, stateOf("10.11.19-MariaDB"));

@@ -94,6 +94,11 @@ export function fixtureSql(secrets: Secrets): string {
     INSERT INTO hr.notes VALUES ('${s1}', 1);
     CREATE TABLE audit(id int, old users, olds users[]);
     INSERT INTO audit SELECT id, u, ARRAY[u] FROM users u WHERE id < 3;
+    CREATE TABLE indexed(id int PRIMARY KEY, tenant int NOT NULL, pin text, pad text);
+    ALTER TABLE indexed ALTER pad SET STORAGE PLAIN;
+    INSERT INTO indexed SELECT g, g % 100, md5('${s1}' || g), repeat('x', 1500) FROM generate_series(1, 600) g;
+    CREATE INDEX ON indexed (tenant, pin);
+    CREATE VIEW v_indexed AS SELECT id, tenant, pin FROM indexed;
     CREATE TYPE mood AS ENUM ('good', 'bad');
     CREATE DOMAIN small AS int CHECK (VALUE < 1000);
     CREATE TABLE moods(id int, mood mood, n small);
@@ -106,12 +111,13 @@ const hidden: Readonly<Record<string, readonly string[]>> = {
   "hr.staff": ["salary", "born", "doc"],
   "public.events": ["secret"],
   "hr.notes": ["body"],
+  "public.indexed": ["pin"],
 };
 
 /** A fixed text where the type allows it; so rows only differ where a mask is missing. */
 export const masks: MaskLookup = (schema, table, column) => {
   if (!hidden[`${schema}.${table}`]?.includes(column)) return null;
-  return ["ssn", "card", "secret", "body"].includes(column)
+  return ["ssn", "card", "secret", "body", "pin"].includes(column)
     ? { kind: "fixed", text: "****" }
     : { kind: "null" };
 };

@@ -15,6 +15,16 @@ export interface RelationColumn {
   readonly tags?: readonly string[];
 }
 
+/** An index that may give rows in its order. */
+export interface Index {
+  /** Column numbers; 0 stands for an expression. */
+  readonly columns: readonly number[];
+  /** It sorts by so many of them; the others are only kept in it. */
+  readonly keys: number;
+  readonly unique: boolean;
+  readonly expressions: string | null;
+}
+
 export interface Relation {
   /** 0 for the system's own. */
   readonly oid: number;
@@ -27,6 +37,7 @@ export interface Relation {
   readonly definition: string | null;
   readonly parents: readonly number[];
   readonly unique: readonly (readonly number[])[];
+  readonly indexes: readonly Index[];
   readonly references: readonly (readonly [number, readonly number[], readonly number[]])[];
   readonly triggers: readonly number[];
   readonly rules: boolean;
@@ -79,6 +90,12 @@ function relationsOf(data: CatalogData): Relation[] {
         ...(comment ? { tags: tagsIn(comment) } : {}),
       })),
     unique: relation.unique.map((key) => key.split(" ").map(Number)),
+    indexes: relation.indexes.map(([columns, keys, unique, expressions]) => ({
+      columns: columns.split(" ").map(Number),
+      keys,
+      unique: unique === 1,
+      expressions,
+    })),
   }));
   const system = data.systemRelations.map(([schema, name, columns]): Relation => ({
     oid: 0,
@@ -90,6 +107,7 @@ function relationsOf(data: CatalogData): Relation[] {
     definition: null,
     parents: [],
     unique: [],
+    indexes: [],
     references: [],
     triggers: [],
     rules: false,
@@ -117,6 +135,7 @@ export class CatalogIndex {
   readonly searchPath: readonly string[];
   private readonly byName: ReadonlyMap<string, readonly Relation[]>;
   private readonly byOid = new Map<number, Relation>();
+  private readonly heirs = new Map<number, Relation[]>();
   private readonly routinesByName: ReadonlyMap<string, readonly Routine[]>;
   private readonly routinesByOid = new Map<number, Routine>();
   private readonly operatorsByName: ReadonlyMap<string, readonly Operator[]>;
@@ -129,7 +148,12 @@ export class CatalogIndex {
     this.schemas = new Set(meta.schemas);
     this.relations = relationsOf(data);
     this.byName = group(this.relations, (relation) => relation.name);
-    for (const relation of this.relations) if (relation.oid !== 0) this.byOid.set(relation.oid, relation);
+    for (const relation of this.relations) {
+      if (relation.oid !== 0) this.byOid.set(relation.oid, relation);
+      for (const parent of relation.parents) {
+        this.heirs.set(parent, [...this.heirs.get(parent) ?? [], relation]);
+      }
+    }
     this.steady = new Set(builtins.steady);
     this.volatile = new Set(builtins.volatile);
     this.aggregates = new Set(builtins.aggregates);
@@ -167,6 +191,11 @@ export class CatalogIndex {
 
   relation(schema: string, name: string): Relation | undefined {
     return this.relationsNamed(name).find((relation) => relation.schema === schema);
+  }
+
+  /** Those that inherit from it, or are partitions of it, one step down. */
+  heirsOf(oid: number): readonly Relation[] {
+    return this.heirs.get(oid) ?? [];
   }
 
   relationByOid(oid: number): Relation | undefined {

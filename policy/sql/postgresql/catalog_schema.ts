@@ -34,6 +34,12 @@ const relation = z.object({
   parents: list(oid),
   /** Column numbers of each unique index, as in `1 3`; 0 stands for an expression. */
   unique: list(z.string()),
+  /**
+   * Those that may give rows in their order: column numbers as in `1 3` (0 for an expression), how many of them
+   * it sorts by, whether no two rows have the same ones, its expressions.
+   */
+  indexes: z.array(z.tuple([z.string(), z.number().int(), z.number().int(), z.string().nullable()])).nullish()
+    .transform((value) => value ?? []),
   /** Referenced relation, own column numbers, its column numbers. */
   references: list(z.tuple([oid, z.array(z.number().int()), z.array(z.number().int())])),
   triggers: list(oid),

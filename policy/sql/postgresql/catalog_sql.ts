@@ -51,6 +51,14 @@ SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
               FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
   'unique', (SELECT pg_catalog.json_agg(x.indkey::text)
              FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid AND (x.indisunique OR x.indisexclusion)),
+  'indexes', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+                x.indkey::text, x.indnkeyatts, (x.indisunique AND x.indpred IS NULL)::int,
+                CASE WHEN x.indexprs IS NOT NULL AND ${nothingSearched}
+                THEN pg_catalog.pg_get_expr(x.indexprs, x.indrelid) END))
+              FROM pg_catalog.pg_index x
+              JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+              JOIN pg_catalog.pg_am m ON m.oid = i.relam
+              WHERE x.indrelid = c.oid AND m.amname NOT IN ('gin', 'hash', 'brin')),
   'references', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(k.confrelid::int8, k.conkey, k.confkey))
                  FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'),
   'triggers', (SELECT pg_catalog.json_agg(DISTINCT t.tgfoid::int8)

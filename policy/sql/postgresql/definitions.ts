@@ -62,7 +62,17 @@ export class DefinitionCache implements Definitions {
 
   private walk(found: Findings): Walk {
     const { catalog, masks } = this;
-    return { catalog, masks, definitions: this, found, path: definitionPath, budget: freshBudget() };
+    // Where a view is used, the order of its rows is judged by its tables: see order_indexes.ts.
+    const unordered = true;
+    return {
+      catalog,
+      masks,
+      definitions: this,
+      found,
+      path: definitionPath,
+      budget: freshBudget(),
+      unordered,
+    };
   }
 
   /** Its own columns, with the taints that config gives it, or that its definition does. */

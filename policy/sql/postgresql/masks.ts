@@ -219,7 +219,7 @@ export class MaskMap {
 }
 
 /** Whether an expression names one of the columns, or is beyond the parser. */
-function mentions(expression: string, names: readonly string[]): boolean {
+export function mentions(expression: string, names: readonly string[]): boolean {
   const parsed = parse(`SELECT ${expression}`);
   if ("error" in parsed) return true;
   let found = false;

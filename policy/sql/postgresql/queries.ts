@@ -8,6 +8,7 @@ import { value } from "./expressions.ts";
 import { fromClause } from "./from_clause.ts";
 import { window } from "./func_call.ts";
 import { columnName } from "./names.ts";
+import { judgeOrder, within } from "./order.ts";
 import { findItem, type Item, type Scope, starShape } from "./scope.ts";
 import { type Column, either, isTainted, nothing, type Shape } from "./taint.ts";
 import { noteOperator } from "./types_used.ts";
@@ -33,14 +34,15 @@ const selectListMax = 1_700;
 
 export function selectShape(select: SelectStmt, walk: Walk, outer: Scope): Shape {
   spend(walk, 1);
-  const ctes = withFrame(select.withClause, walk, outer);
+  const inner = within(select, walk);
+  const ctes = withFrame(select.withClause, inner, outer);
   const around: Scope = { ...outer, ctes };
   if (select.op !== "SETOP_NONE" && select.op !== undefined) return setOperation(select, walk, around);
   if (select.valuesLists !== undefined) {
     return tail(select, valuesShape(select.valuesLists, walk, around), walk, around);
   }
   if (select.intoClause !== undefined) walk.found.into = true;
-  const items = fromClause(select.fromClause, walk, around);
+  const items = fromClause(select.fromClause, inner, around);
   const scope: Scope = { items, parent: around, ctes };
   predicate(walk, value(select.whereClause, walk, scope), "WHERE");
   const shape = targets(select.targetList, walk, scope);
@@ -49,6 +51,7 @@ export function selectShape(select: SelectStmt, walk: Walk, outer: Scope): Shape
   predicate(walk, value(select.havingClause, walk, scope), "HAVING");
   for (const node of select.windowClause ?? []) window(as(node, "WindowDef"), walk, scope);
   lock(select.lockingClause, items, walk);
+  judgeOrder(select, items, walk, scope);
   return tail(select, shape, walk, scope);
 }
 

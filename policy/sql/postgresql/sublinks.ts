@@ -8,7 +8,8 @@ import { noteOperator } from "./types_used.ts";
 import type { Walk } from "./walk.ts";
 
 export function subLink(node: NodeOf<"SubLink">, walk: Walk, scope: Scope): Value {
-  const shape = queryShape(node.subselect, walk, scope);
+  const asked = node.subLinkType !== "EXPR_SUBLINK" && node.subLinkType !== "ARRAY_SUBLINK";
+  const shape = queryShape(node.subselect, asked ? { ...walk, unordered: true } : walk, scope);
   const all = shape.columns.reduce<Taint | null>((taint, column) => either(taint, column.taint), null);
   switch (node.subLinkType) {
     case "EXISTS_SUBLINK":

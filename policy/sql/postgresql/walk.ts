@@ -24,6 +24,10 @@ export interface Walk extends World {
   /** The session's search_path. */
   readonly path: readonly string[];
   readonly budget: Budget;
+  /** The order of the rows of what is walked does not show, unless it decides which rows there are. */
+  readonly unordered?: boolean;
+  /** A query around it has conditions, which may come to hold within. */
+  readonly sought?: boolean;
 }
 
 /** How much more may be looked at. Recursive queries and nested changes are walked several times. */

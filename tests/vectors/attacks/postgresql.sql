@@ -1097,3 +1097,37 @@ EXECUTE m1
 #+ a cursor without masked columns
 DECLARE k CURSOR FOR SELECT id FROM orders ORDER BY id
 FETCH 2 FROM k
+
+# rows in the order of an index that ends in a masked column
+SELECT id FROM indexed WHERE tenant = 7 LIMIT 3
+
+# the same, and the masked value itself
+SELECT id, pin FROM indexed WHERE tenant = 8 ORDER BY tenant LIMIT 2
+
+# the same through a view
+SELECT id FROM v_indexed WHERE tenant = 9 LIMIT 3
+
+# the same through a query around it
+SELECT * FROM (SELECT id, tenant FROM indexed) s WHERE s.tenant = 10 LIMIT 3
+
+# the same in an array
+SELECT array_agg(id) FROM (SELECT id FROM indexed WHERE tenant = 11 LIMIT 3) s
+
+# the same in a cursor
+DECLARE c CURSOR FOR SELECT id FROM indexed WHERE tenant = 12
+FETCH 1 FROM c
+
+# the same in a join
+SELECT u.id, i.id FROM users u JOIN indexed i ON i.tenant = u.id ORDER BY u.id LIMIT 4
+
+# the order of one column by another
+SELECT tenant, pin FROM indexed ORDER BY tenant LIMIT 20
+
+#+ rows in the order of their key
+SELECT id, pin FROM indexed WHERE tenant = 7 ORDER BY id LIMIT 3
+
+#+ counts by a column of such an index
+SELECT tenant, count(*) FROM indexed WHERE tenant < 3 GROUP BY tenant ORDER BY tenant
+
+#+ one row by its key
+SELECT * FROM indexed WHERE id = 42

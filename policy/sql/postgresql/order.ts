@@ -1,0 +1,276 @@
+/**
+ * Rows without an ORDER BY come in the order in which the target reads them, and where it reads an index that sorts
+ * by a masked column, that order tells of the values. Such a query is fine where ORDER BY, or its conditions, leave
+ * no two rows of that table alike, and where it gives no rows but counts and sums.
+ */
+import type { JoinExpr, Node, SelectStmt, WindowDef } from "libpg-query";
+import { as, endsInStar, strings } from "./ast.ts";
+import { orderingOf } from "./order_indexes.ts";
+import { type Item, resolveMember, resolveName, type Scope } from "./scope.ts";
+import type { Walk } from "./walk.ts";
+
+/** Aggregates of which the result depends on the order of what they take. */
+const ordered =
+  /^(?:array_agg|string_agg|json_agg|jsonb_agg|json_object_agg|jsonb_object_agg|xmlagg|first|last|any_value)/;
+
+interface Call {
+  readonly name: string;
+  readonly sorted: boolean;
+  /** undefined where it is no window function. */
+  readonly over: WindowDef | undefined;
+}
+
+/** Over a whole window these give the same in every order. */
+const whole = /^(?:count|sum|avg|min|max)$/;
+
+/** The walk for what a query reads from. */
+export function within(select: SelectStmt, walk: Walk): Walk {
+  if (!walk.masks.any) return walk;
+  const sought = walk.sought === true || conditionsOf(select).length > 0;
+  const unordered = isUnordered(select, walk);
+  return sought === (walk.sought ?? false) && unordered === (walk.unordered ?? false)
+    ? walk
+    : { ...walk, sought, unordered };
+}
+
+/** Does the order of the rows that it reads show neither in what it gives nor in which rows it gives? */
+function isUnordered(select: SelectStmt, walk: Walk): boolean {
+  const calls = callsIn(select.targetList);
+  const distinct = select.distinctClause?.every((node) => Object.keys(node).length === 0);
+  if (select.limitCount !== undefined || select.limitOffset !== undefined || distinct === false) return false;
+  if (calls.some(({ name, sorted, over }) => over !== undefined || (ordered.test(name) && !sorted))) {
+    return false;
+  }
+  if (walk.unordered || distinct === true || select.groupClause !== undefined) return true;
+  return calls.some(({ name }) => walk.catalog.aggregates.has(name));
+}
+
+function callsIn(nodes: readonly Node[] | undefined): Call[] {
+  const calls: Call[] = [];
+  visit(nodes, (node) => {
+    const call = as(node, "FuncCall");
+    if (call === undefined) return;
+    const sorted = call.agg_order !== undefined || call.agg_within_group === true;
+    calls.push({ name: strings(call.funcname).at(-1) ?? "", sorted, over: call.over });
+  });
+  return calls;
+}
+
+/** Objects where rows of one of the tables may come in a masked column's order, and that order shows. */
+export function judgeOrder(select: SelectStmt, items: readonly Item[], walk: Walk, scope: Scope): void {
+  if (!walk.masks.any) return;
+  const risky = items.filter(({ relation }) =>
+    relation !== null && orderingOf(relation, walk).masked.length > 0
+  );
+  if (risky.length === 0 || isUnordered(select, walk)) return;
+  const level = new Level(select, items, walk, scope);
+  for (const item of risky) {
+    if (!level.mayFollow(item) || (level.isSettled(item) && level.computesInOrder(item))) continue;
+    const { relation } = item;
+    walk.found.object(
+      "masked-order",
+      `rows of ${relation?.schema}.${relation?.name} may come in the order of an index on a masked column`,
+      "Add ORDER BY with columns that tell all its rows apart, such as its primary key",
+    );
+  }
+}
+
+class Level {
+  readonly #joins: readonly JoinExpr[];
+  readonly #keys: readonly Node[];
+
+  constructor(
+    private readonly select: SelectStmt,
+    private readonly items: readonly Item[],
+    private readonly walk: Walk,
+    private readonly scope: Scope,
+  ) {
+    this.#joins = joinsOf(select);
+    this.#keys = (select.sortClause ?? []).flatMap((node) => this.#key(as(node, "SortBy")?.node));
+  }
+
+  /** Could the target read the item along an index with a masked column? */
+  mayFollow(item: Item): boolean {
+    const { masked, conditions } = orderingOf(item.relation!, this.walk);
+    const used = this.#namesOf(item, [this.select]);
+    const shows = [...used].some((name) => {
+      const mask = item.columns.find((column) => column.name === name)?.taint?.mask.kind;
+      return mask !== "null" && mask !== "fixed";
+    });
+    if (!shows) return false;
+    const sought = this.#namesOf(item, [...conditionsOf(this.select), this.#keys, this.#using()]);
+    // A masked column cannot be sought: a condition on it is refused.
+    const hidden = new Set(item.columns.flatMap(({ name, taint }) => taint === null ? [] : [name]));
+    return masked.some((columns) => {
+      if ([...used].every((name) => columns.includes(name))) return true;
+      return columns.some((name) =>
+        !hidden.has(name) &&
+        (name === ""
+          ? sought.size > 0
+          : sought.has(name) || (this.walk.sought === true && used.has(name)) || conditions.includes(name))
+      );
+    });
+  }
+
+  /** Does what it computes of many rows not depend on the order in which they are read? */
+  computesInOrder(item: Item): boolean {
+    return callsIn(this.select.targetList).every(({ name, sorted, over }) => {
+      if (over === undefined) return sorted || !ordered.test(name);
+      const { orderClause = [], name: named, refname } = over;
+      if (named !== undefined || refname !== undefined) return false;
+      if (orderClause.length === 0) return whole.test(name);
+      return this.isSettled(item, orderClause.flatMap((node) => as(node, "SortBy")?.node ?? []));
+    });
+  }
+
+  /** Do ORDER BY and the conditions leave no two of its rows alike? */
+  isSettled(item: Item, keys = this.#keys): boolean {
+    const known = new Map<Item, Set<string>>();
+    const know = (node: Node | undefined): boolean => {
+      let changed = false;
+      for (const { item, name } of this.#columnsOf(node)) {
+        const names = known.get(item) ?? new Set();
+        known.set(item, names);
+        if (!names.has(name)) changed = names.add(name) !== undefined;
+      }
+      return changed;
+    };
+    for (const key of keys) know(key);
+    const equalities = this.#equalities();
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const { target, by } of equalities) {
+        if ((by === null || this.#isKnown(by, known)) && know(target)) changed = true;
+      }
+    }
+    return this.#isFixed(item, known);
+  }
+
+  #isFixed(item: Item, known: ReadonlyMap<Item, ReadonlySet<string>>): boolean {
+    const names = known.get(item);
+    return item.relation !== null && names !== undefined &&
+      orderingOf(item.relation, this.walk).unique.some((key) => key.every((name) => names.has(name)));
+  }
+
+  #isKnown(node: Node, known: ReadonlyMap<Item, ReadonlySet<string>>): boolean {
+    const columns = this.#columnsOf(node);
+    return columns.length > 0 &&
+      columns.every(({ item, name }) => known.get(item)?.has(name) === true || this.#isFixed(item, known));
+  }
+
+  /** `by` null for a constant. Of an outer join only the side that may be missing follows the other one. */
+  #equalities(): { readonly target: Node; readonly by: Node | null }[] {
+    const found: { target: Node; by: Node | null }[] = [];
+    const outer = this.#joins.filter(({ jointype }) => jointype !== "JOIN_INNER");
+    const inner = [
+      this.select.whereClause,
+      ...this.#joins.filter((one) => !outer.includes(one)).map((one) => one.quals),
+    ];
+    for (const { left, right } of inner.flatMap(equalitiesIn)) {
+      if (as(left, "ColumnRef")) found.push({ target: left, by: as(right, "ColumnRef") ? right : null });
+      if (as(right, "ColumnRef")) found.push({ target: right, by: as(left, "ColumnRef") ? left : null });
+    }
+    return found;
+  }
+
+  /** What a key of ORDER BY stands for: a position, an output column's name, or itself. */
+  #key(node: Node | undefined): Node[] {
+    const targets = (this.select.targetList ?? []).map((each) => as(each, "ResTarget"));
+    const position = as(node, "A_Const")?.ival?.ival;
+    if (position !== undefined) {
+      const before = targets.slice(0, position);
+      const counted = before.every((one) => !endsInStar(as(one?.val, "ColumnRef")?.fields));
+      return counted ? before.slice(-1).flatMap((one) => one?.val ?? []) : [];
+    }
+    const names = strings(as(node, "ColumnRef")?.fields);
+    const named = names.length === 1 ? targets.find((one) => one?.name === names[0]) : undefined;
+    return named?.val !== undefined ? [named.val] : node === undefined ? [] : [node];
+  }
+
+  /** Columns of USING and NATURAL, as names. */
+  #using(): Node[] {
+    return this.#joins.flatMap((one) =>
+      (one.usingClause ?? []).map((name): Node => ({ ColumnRef: { fields: [name] } }))
+    );
+  }
+
+  /** Columns of the item that are named anywhere in there; a merged column of a join counts for both sides. */
+  #namesOf(item: Item, nodes: readonly unknown[]): Set<string> {
+    const names = new Set<string>();
+    visit(nodes, (node) => {
+      for (const one of this.#columnsOf(node)) {
+        if (one.item === item || one.item.relation === null) {
+          if (item.columns.some(({ name }) => name === one.name)) names.add(one.name);
+        }
+      }
+      const fields = as(node, "ColumnRef")?.fields;
+      if (fields === undefined) return;
+      const [qualifier] = strings(fields);
+      const whole = endsInStar(fields)
+        ? qualifier === undefined || qualifier === item.name
+        : qualifier === item.name && fields.length === 1;
+      if (whole) { for (const { name } of item.columns) if (name !== null) names.add(name); }
+    });
+    return names;
+  }
+
+  #columnsOf(node: Node | undefined): { readonly item: Item; readonly name: string }[] {
+    const fields = as(node, "ColumnRef")?.fields;
+    if (fields === undefined || endsInStar(fields)) return [];
+    const names = strings(fields);
+    const name = names.at(-1) ?? "";
+    const found = names.length === 1
+      ? resolveName(this.scope, name)
+      : resolveMember(this.scope, names.at(-3) ?? null, names.at(-2) ?? "", name);
+    if (found.kind !== "column") return [];
+    return found.hits.filter(({ item }) => this.items.includes(item)).map(({ item }) => ({ item, name }));
+  }
+}
+
+function joinsOf({ fromClause }: SelectStmt): JoinExpr[] {
+  const joins: JoinExpr[] = [];
+  const look = (node: Node | undefined): void => {
+    const join = as(node, "JoinExpr");
+    if (join === undefined) return;
+    joins.push(join);
+    look(join.larg);
+    look(join.rarg);
+  };
+  for (const node of fromClause ?? []) look(node);
+  return joins;
+}
+
+/** WHERE and the ONs of joins. */
+function conditionsOf(select: SelectStmt): Node[] {
+  const { whereClause } = select;
+  const quals = joinsOf(select).flatMap((one) => one.quals ?? []);
+  return whereClause === undefined ? quals : [whereClause, ...quals];
+}
+
+/** Of the parts of a condition that all must hold. */
+function equalitiesIn(condition: Node | undefined): { readonly left: Node; readonly right: Node }[] {
+  const both = as(condition, "BoolExpr");
+  if (both?.boolop === "AND_EXPR") return (both.args ?? []).flatMap(equalitiesIn);
+  const compared = as(condition, "A_Expr");
+  const { lexpr: left, rexpr: right } = compared ?? {};
+  if (compared?.kind !== "AEXPR_OP" || strings(compared.name).join(".") !== "=") return [];
+  if (left === undefined || right === undefined) return [];
+  return [left, right].every(isPlain) ? [{ left, right }] : [];
+}
+
+function isPlain(node: Node): boolean {
+  const cast = as(node, "TypeCast");
+  if (cast !== undefined) {
+    return cast.arg !== undefined && isPlain(cast.arg) && as(cast.arg, "ColumnRef") === undefined;
+  }
+  return "ColumnRef" in node || "A_Const" in node || "ParamRef" in node;
+}
+
+function visit(node: unknown, look: (node: Node) => void): void {
+  if (typeof node !== "object" || node === null) return;
+  if (Array.isArray(node)) { for (const each of node) visit(each, look); }
+  else {
+    look(node as Node);
+    for (const inner of Object.values(node)) visit(inner, look);
+  }
+}
