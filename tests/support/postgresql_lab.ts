@@ -243,7 +243,11 @@ async function seen({ sql, notices }: Client, text: string, judgement: Judgement
     if (!own) await sql.unsafe("BEGIN; SET LOCAL statement_timeout = 1500").simple();
     const raw: unknown = await sql.unsafe(text).simple().raw();
     const results = (judgement.statements.length > 1 ? raw : [raw]) as RawResult[];
-    const shown = results.map((result, index) => masked(result, planOf(judgement, index)));
+    // The driver leaves out what only begins or ends a transaction.
+    const told = judgement.statements.length === results.length
+      ? judgement.statements
+      : judgement.statements.filter(({ facts }) => facts.kind !== "transaction");
+    const shown = results.map((result, index) => masked(result, planOf(told, index)));
     return JSON.stringify([shown, tainted ? [] : notices]);
   } catch (error) {
     const { code, message, detail } = error as { code?: string; message?: string; detail?: string };
@@ -257,7 +261,7 @@ async function seen({ sql, notices }: Client, text: string, judgement: Judgement
 type Plan = Judgement["statements"][number]["result"] | undefined;
 
 /** FETCH and EXECUTE give what an earlier statement of the message kept by that name. */
-function planOf({ statements }: Judgement, index: number): Plan {
+function planOf(statements: Judgement["statements"], index: number): Plan {
   const { result, facts } = statements[index] ?? {};
   if (result?.kind !== "untraced" || facts === undefined) return result;
   const { cursors, statements: prepared } = facts.refers;
