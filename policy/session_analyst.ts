@@ -35,6 +35,7 @@ interface UnderstoodAhead {
   readonly analysts: Analysts;
   readonly own: Answer;
   readonly strict: Answer;
+  readonly template: string | null;
 }
 
 export class SessionAnalyst {
@@ -75,14 +76,14 @@ export class SessionAnalyst {
     const place = JSON.stringify([target.name, database]);
     const left = new AbortController();
     const ask = (portable: PortableMasks) =>
-      largeTexts.analyse(
+      largeTexts.read(
         { dialect: target.protocol, place, catalog, masks: portable, text, state },
         left.signal,
       );
     const understand = async () => {
-      const own = await ask(masks.own);
-      const strict = analysts.strict === null ? own : await ask(masks.strict);
-      if (!left.signal.aborted) this.#ahead = { text, state, analysts, own, strict };
+      const { answer: own, template } = await ask(masks.own);
+      const strict = analysts.strict === null ? own : (await ask(masks.strict)).answer;
+      if (!left.signal.aborted) this.#ahead = { text, state, analysts, own, strict, template };
     };
     return { ready: understand(), cancel: () => left.abort() };
   }
@@ -110,8 +111,14 @@ export class SessionAnalyst {
     return this.#current()?.strict === null;
   }
 
+  /** Of a long text only where it was understood ahead: reading it here would keep others waiting. */
   template(text: string, state: SqlState): string | null {
-    return this.#current()?.own.template(text, state) ?? null;
+    const analysts = this.#current();
+    if (analysts === null) return null;
+    if (text.length <= shortTextMax || this.deps.largeTexts === null) {
+      return analysts.own.template(text, state);
+    }
+    return this.#aheadOf(text, state, analysts)?.template ?? null;
   }
 
   nameOf(origin: string): string | null {

@@ -50,13 +50,21 @@ export interface WorkerAnswer {
   readonly begins: false;
   /** null where it could not be had. */
   readonly answer: Answer | null;
+  /** See Analyst.template(). */
+  readonly template: string | null;
+}
+
+/** What a long text is, and its template. */
+export interface Read {
+  readonly answer: Answer;
+  readonly template: string | null;
 }
 
 type Answer = readonly Understood[] | NotUnderstood;
 
 interface Waiting {
   readonly question: LargeText;
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (read: Read) => void;
 }
 
 const sendInParts = "Send it in parts, for example fewer rows per INSERT";
@@ -77,15 +85,19 @@ export class LargeTexts {
     private readonly beginsMs = beginMs,
   ) {}
 
+  async analyse(question: LargeText, left?: AbortSignal): Promise<Answer> {
+    return (await this.read(question, left)).answer;
+  }
+
   /** Never rejects. Once `left` is aborted, nothing more is done for it, and it resolves at once. */
-  analyse(question: LargeText, left?: AbortSignal): Promise<Answer> {
-    if (left?.aborted) return Promise.resolve(nobodyWaits);
+  read(question: LargeText, left?: AbortSignal): Promise<Read> {
+    if (left?.aborted) return Promise.resolve(unread(nobodyWaits));
     if (this.#waiting.length >= waitingMax) {
       return Promise.resolve(
-        refused("too many long statements wait to be understood", "Try again in a moment"),
+        unread(refused("too many long statements wait to be understood", "Try again in a moment")),
       );
     }
-    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const { promise, resolve } = Promise.withResolvers<Read>();
     const waiting = { question, resolve };
     this.#waiting.push(waiting);
     left?.addEventListener("abort", () => this.#leave(waiting), { once: true });
@@ -97,7 +109,7 @@ export class LargeTexts {
     const at = this.#waiting.indexOf(waiting);
     if (at >= 0) this.#waiting.splice(at, 1);
     else if (this.#current?.waiting !== waiting) return;
-    waiting.resolve(nobodyWaits);
+    waiting.resolve(unread(nobodyWaits));
     // A parser cannot be interrupted: the Worker that is in it ends.
     if (at < 0) this.#end(nobodyWaits);
     this.#next();
@@ -106,7 +118,7 @@ export class LargeTexts {
   /** Ends the Worker; what waits is refused. */
   close(): Promise<void> {
     for (const { resolve } of this.#waiting.splice(0)) {
-      resolve(shuttingDown);
+      resolve(unread(shuttingDown));
     }
     this.#end(shuttingDown);
     return Promise.resolve();
@@ -149,7 +161,8 @@ export class LargeTexts {
         return this.#within(this.limitMs);
       }
       if (data.answer === null) this.#sent.clear();
-      this.#answered(data.answer ?? refused("its catalog changed meanwhile", "Try again"));
+      const { answer, template } = data;
+      this.#answered({ answer: answer ?? refused("its catalog changed meanwhile", "Try again"), template });
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -192,14 +205,14 @@ export class LargeTexts {
     this.#worker?.terminate();
     this.#worker = null;
     this.#sent = new Map();
-    this.#answered(answer);
+    this.#answered(unread(answer));
   }
 
-  #answered(answer: Answer): void {
+  #answered(read: Read): void {
     clearTimeout(this.#timer);
     const current = this.#current;
     this.#current = null;
-    current?.waiting.resolve(answer);
+    current?.waiting.resolve(read);
     if (this.#worker !== null) this.#next();
   }
 }
@@ -207,6 +220,8 @@ export class LargeTexts {
 function refused(reason: string, hint: string): NotUnderstood {
   return { refused: { code: "too-complex", reason, hint } };
 }
+
+const unread = (answer: Answer): Read => ({ answer, template: null });
 
 const nobodyWaits = refused("nobody waits for this long statement any more", "Send it again");
 const shuttingDown = refused("Postern is shutting down", "Connect again");

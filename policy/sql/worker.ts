@@ -35,5 +35,6 @@ self.onmessage = async ({ data }: MessageEvent<WorkerQuestion>) => {
   const analyst = await analystFor(data);
   self.postMessage({ id, begins: true } satisfies WorkerBegins);
   const answer = analyst?.analyse(text, state) ?? null;
-  self.postMessage({ id, begins: false, answer } satisfies WorkerAnswer);
+  const template = analyst?.template(text, state) ?? null;
+  self.postMessage({ id, begins: false, answer, template } satisfies WorkerAnswer);
 };

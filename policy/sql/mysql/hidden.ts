@@ -21,6 +21,19 @@ export function hideGiven(walk: Walk, insert: Insert, flows: readonly (Flow | nu
   }
 }
 
+/** What a query puts into variables, which are not followed. */
+export function hideKept(walk: Walk, body: QueryBody): void {
+  if (!walk.taints.any) return;
+  const places = body.t === "select"
+    ? body.items.length
+    : body.t === "values"
+    ? body.rows[0]?.length ?? 0
+    : 1;
+  for (let at = 0; at < places; at++) {
+    for (const expr of givenAt(body, at)) if (expr !== undefined) walk.hidden.add(expr);
+  }
+}
+
 /** What a query gives in one place; more, where a * hides it. */
 function givenAt(body: QueryBody, at: number): readonly (Expr | undefined)[] {
   switch (body.t) {

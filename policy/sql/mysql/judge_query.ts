@@ -1,6 +1,7 @@
 /** Statements that read: SELECT and its kin, DO, CALL, and EXPLAIN of anything. */
 import { objections } from "./objections.ts";
 import { maskOfFlow } from "./flow.ts";
+import { hideKept } from "./hidden.ts";
 import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
 import { walkExpr } from "./lineage_expression.ts";
 import { walkQuery } from "./lineage_query.ts";
@@ -20,6 +21,7 @@ export function judgeQuery(walk: Walk, reader: Reader): Judged {
   const telling = outputs.filter((output) => !tellsNothing(output));
   judgeOrder(walk, { nothing: telling.length === 0, nulls: onlyNulls(telling) });
   const verb = verbOf(query);
+  if (query.tail.into.length > 0) hideKept(walk, query.body);
   const result = query.tail.file || query.tail.into.length > 0 ? masksOf([]) : masksOf(outputs);
   if (walk.locks === "") return { ...factsOf("read", verb), result };
   for (const [key, relation] of walk.relations) walk.relations.set(key, { ...relation, access: "write" });

@@ -67,5 +67,7 @@ Deno.test("statements without masked columns hide nothing", () => {
 Deno.test("what a variable of MySQL is given may go to a masked column later", () => {
   my("SET @a = ‹'123-45-6789'›, @b = CONCAT(‹'1'›, ‹'2'›), sql_safe_updates = 1");
   my("SELECT @a := ‹'123-45-6789'›, 'other'");
+  my("SELECT ‹'123-45-6789'›, CONCAT(‹'1'›, name) INTO @a, @b FROM orders WHERE note = 'x'");
+  my("SELECT ‹'123-45-6789'› INTO @a");
   my("UPDATE users SET ssn = @a, name = 'x' WHERE id = 1");
 });
