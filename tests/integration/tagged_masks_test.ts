@@ -29,7 +29,9 @@ function shown(analyst: Analyst, text: string, state = {}): string {
   const answer = analyst.analyse(text, state);
   if ("refused" in answer) return answer.refused.reason;
   const { result } = answer[0]!;
-  return result.kind !== "columns" ? result.kind : result.masks.map((mask) => mask?.mask.kind ?? "-").join(" ");
+  return result.kind !== "columns"
+    ? result.kind
+    : result.masks.map((mask) => mask?.mask.kind ?? "-").join(" ");
 }
 
 testNeeding(
