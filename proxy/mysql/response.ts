@@ -6,35 +6,15 @@
  * Response", "COM_STMT_PREPARE Response", "COM_STMT_EXECUTE Response", "COM_STMT_FETCH Response".)
  */
 import { asPosternError, type PosternError } from "../../policy/errors.ts";
-import type { ResultLimits } from "../result_limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
-import { Answer, type AnswerOptions } from "./answer.ts";
+import { Answer } from "./answer.ts";
 import { refusedAs, toClient } from "./errors.ts";
 import { fileAsked, renumbered, rowTooLong, violation } from "./answer_errors.ts";
 import { type ByteQueue, encodePacket, headerBytes, packetBytesMax, packetCount } from "./packets.ts";
+import type { ResponseOptions } from "./response_options.ts";
 import { RowSink } from "./row_sink.ts";
 import { rowTexts } from "./row_texts.ts";
-import { maskBinaryRow, maskTextRow, type RowPlan } from "./rows.ts";
-
-export interface ResponseOptions extends AnswerOptions {
-  /** The number of the answer's first packet. */
-  readonly sequence: number;
-  /** What the client's numbers are ahead of the target's from the start. */
-  readonly shift?: number;
-  /** Numbers are put right instead of checked: inside the compressed protocol a target counts as it likes. */
-  readonly renumbers?: boolean;
-  /** Largest row that is read because it must be masked. */
-  readonly rowBytesMax: number;
-  readonly limits: ResultLimits;
-  /** What earlier portions of the same cursor brought. */
-  readonly before?: { readonly rows: number; readonly bytes: number };
-  /** The rest of the answer is not wanted. */
-  readonly cancel?: () => void;
-  /** A row of Postern's own, behind those of the first result. */
-  readonly lastRow?: Uint8Array | null;
-  /** Sends to the target in the middle of the answer. */
-  readonly reply?: (bytes: Uint8Array) => void;
-}
+import { maskBinaryRow, maskTextRow, maskTextRowInPlace, type RowPlan } from "./rows.ts";
 
 /** A column definition has names of 64 characters and a default. */
 const controlBytesMax = 1_048_576;
@@ -219,7 +199,10 @@ export class Response {
   /** As #passRows(), for rows of which something is masked: those that lie whole in one piece. */
   #maskRows(queue: ByteQueue, out: Outbox, plan: RowPlan): void {
     const piece = queue.piece();
+    const over = plan.inPlace && this.options.kind === "query" && !this.#reads;
     let at = 0;
+    /** Where the rows begin that were written over and are not in the outbox yet. */
+    let from = 0;
     while (at + headerBytes < piece.length) {
       const length = piece[at]! | piece[at + 1]! << 8 | piece[at + 2]! << 16;
       const next = at + headerBytes + length;
@@ -228,11 +211,19 @@ export class Response {
       if (piece[at + 3] !== this.#sequence) {
         piece[at + 3] = renumbered(this.options, piece[at + 3]!, this.#sequence);
       }
-      this.#maskRow(piece, at + headerBytes, next, plan, out);
+      if (over && maskTextRowInPlace(piece, at + headerBytes, next, plan)) {
+        piece[at + 3] = this.clientSequence;
+        this.rows++;
+      } else {
+        if (from < at) this.#emit(out, piece.subarray(from, at));
+        this.#maskRow(piece, at + headerBytes, next, plan, out);
+        from = next;
+      }
       this.#sequence = this.#sequence + 1 & 0xff;
       this.bytes += length;
       at = next;
     }
+    if (from < at) this.#emit(out, piece.subarray(from, at));
     queue.skip(at);
   }
 

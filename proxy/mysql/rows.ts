@@ -51,6 +51,8 @@ export interface RowPlan {
   readonly masker: Masker;
   /** Nothing is hidden, values are only looked at: a row too large for that may pass. */
   readonly optional: boolean;
+  /** Masks keep lengths: rows of text can be written over where they lie. */
+  readonly inPlace: boolean;
 }
 
 /** null where no column is masked. `masks` has as many entries as there are columns. */
@@ -66,7 +68,9 @@ export function rowPlan(
     return mask === undefined ? null : { column, mask, bytes: bytesOf(column, mask, masker) };
   });
   if (masked.every((one) => one === null)) return null;
-  return { columns, masked, masker, optional: masked.every((one) => one === null || mayPass(one.mask)) };
+  const optional = masked.every((one) => one === null || mayPass(one.mask));
+  const inPlace = masked.every((one) => one === null || one.bytes?.sameLength === true);
+  return { columns, masked, masker, optional, inPlace };
 }
 
 function watchOf(column: Column, watcher: Watcher | null): Watch | undefined {
@@ -138,6 +142,27 @@ export function maskTextRow(row: Uint8Array, start: number, end: number, plan: R
   }
   if (at !== end) throw malformed();
   sink.copy(row, copied, end);
+}
+
+/**
+ * As maskTextRow(), for a plan that is `inPlace`: writes over what is masked in `row[start..end)`. False where a value
+ * is not for that; maskTextRow() still is then, since masks of this kind give the same a second time.
+ */
+export function maskTextRowInPlace(row: Uint8Array, start: number, end: number, plan: RowPlan): boolean {
+  let at = start;
+  for (const masked of plan.masked) {
+    if (row[at] === nullMark && at < end) {
+      at++;
+      continue;
+    }
+    locate(row, at, end);
+    at = valueEnd;
+    if (masked === null) continue;
+    const length = valueEnd - valueStart;
+    if (masked.bytes?.write(row, valueStart, length, row, valueStart) !== true) return false;
+  }
+  if (at !== end) throw malformed();
+  return true;
 }
 
 /** As maskTextRow(), for rows of a prepared statement. */

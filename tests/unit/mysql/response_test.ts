@@ -3,14 +3,17 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { PosternError } from "../../../policy/errors.ts";
-import type { MaskRule } from "../../../policy/types.ts";
+import { maskText } from "../../../policy/masking.ts";
+import type { MaskKind, MaskRule } from "../../../policy/types.ts";
 import { ResultLimits } from "../../../proxy/result_limits.ts";
 import { Capability as C, Status, Type } from "../../../proxy/mysql/constants.ts";
 import type { Outbox } from "../../../proxy/wire/outbox.ts";
 import { ByteQueue, encodePacket, packetBytesMax } from "../../../proxy/mysql/packets.ts";
 import { decodeEof, decodeOk } from "../../../proxy/mysql/replies.ts";
 import { openPlan, type ResultPlan } from "../../../proxy/mysql/plan.ts";
-import { Response, type ResponseOptions } from "../../../proxy/mysql/response.ts";
+import { Response } from "../../../proxy/mysql/response.ts";
+import { byteMask } from "../../../proxy/wire/mask_bytes.ts";
+import type { ResponseOptions } from "../../../proxy/mysql/response_options.ts";
 import {
   answerOf,
   binaryRow,
@@ -121,6 +124,38 @@ Deno.test("a masked answer is the same whatever the cut, and holds nothing of th
       assert.deepEqual(relay(bytes, options, sizes).out, expected);
     }));
   }
+});
+
+Deno.test("rows that are written over where they lie come out as rows that are written anew", () => {
+  const key = new Uint8Array(32);
+  const text = (mask: MaskKind, value: string) => maskText(mask, value, key);
+  const three = ["a", "b", "c"].map((name) => definition(name, Type.varString));
+  const value = fc.option(
+    fc.oneof(
+      fc.string({ maxLength: 12 }),
+      fc.stringMatching(/^[0-9-]{0,300}$/),
+      fc.constantFrom("Zoë ✓", "ß-1234", ""),
+    ),
+  );
+  const some = fc.record({
+    rows: fc.array(fc.tuple(value, value, value), { maxLength: 12 }),
+    keepFirst: fc.nat(2),
+    keepLast: fc.nat(5),
+    sizes: fc.array(fc.nat(400), { maxLength: 8 }),
+    capabilities: fc.constantFrom(modern, classic),
+    shift: fc.nat(3),
+  });
+  fc.assert(fc.property(some, ({ rows, keepFirst, keepLast, sizes, capabilities, shift }) => {
+    const rule: MaskRule = { column: "t.x", mask: { kind: "partial", keepFirst, keepLast } };
+    const bytes = packets(1, ...answerOf(three, rows.map((row) => textRow(...row)), capabilities, 2));
+    const plan = planOf([rule, null, rule]);
+    const options = { target: capabilities, client: capabilities, plan, shift, rowBytesMax: 700 };
+    const anew = relay(bytes, { ...options, masker: { text, bytes: () => null } });
+    const over = relay(bytes, { ...options, masker: { text, bytes: (mask) => byteMask(mask, key) } }, sizes);
+    assert.deepEqual(over.out, anew.out);
+    assert.equal(over.response.rows, anew.response.rows);
+    assert.equal(over.response.bytes, anew.response.bytes);
+  }));
 });
 
 Deno.test("binary rows: masked text, masked NULL, and types that have no masked form become NULL", () => {
