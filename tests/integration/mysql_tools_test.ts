@@ -28,7 +28,8 @@ Deno.test.beforeAll(async () => {
   if (missing([mariadbHere]) !== null) return;
   database = await startMariadb({ sql });
   gateway = await startTestGateway({
-    targets: targetYaml("shop", "mysql", database),
+    // What tools ask at their start holds nothing that a detector should take for somebody's data.
+    targets: `${targetYaml("shop", "mysql", database)}    detectors: mask\n`,
     sections: masks,
     env: { TARGET_PASSWORD: database.password },
   });

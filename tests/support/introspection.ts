@@ -1,6 +1,6 @@
 /** What tools asked while they looked around, as the replay shows it. */
 import assert from "node:assert/strict";
-import { ada, type DashboardUser, devin, type TestGateway } from "./gateway.ts";
+import { ada, alex, type DashboardUser, devin, type TestGateway } from "./gateway.ts";
 
 /** A step of the replay that is a statement. */
 interface Step {
@@ -25,7 +25,7 @@ async function replayed(user: DashboardUser): Promise<Step[]> {
 }
 
 /**
- * In devin's newest session everything passed but the DROP, nobody was asked, and a read that mentions none of
+ * In devin's newest session everything passed but the DROP, nobody was asked, no detector found anything, and a read that mentions none of
  * `data` is marked as a read of catalogs alone.
  */
 export async function assertIntrospectionPassed(
@@ -39,6 +39,11 @@ export async function assertIntrospectionPassed(
     !catalogOnly && /^\s*(SELECT|SHOW)/i.test(text) && !data.some((name) => text.includes(name))
   );
   assert.deepEqual(unmarked.map(({ text }) => text), []);
+  const auditor = await gateway.signIn(alex);
+  const { detections } = await auditor.json<{ detections: { text: string }[] }>("/api/detections");
+  // The session's application_name says whose it is, and pg_settings shows what it was at the start.
+  const own = "reset_val contained 1 e-mail address";
+  assert.deepEqual(detections.filter(({ text }) => text !== own), []);
   const { requests } = await (await gateway.signIn(ada)).json<{ requests: unknown[] }>("/api/requests");
   assert.deepEqual(requests, []);
 }
