@@ -27,12 +27,12 @@ const awkward = [
   "NULL",
 ];
 const quoted = (text: string | null) => text === null ? "NULL" : `'${text.replaceAll("'", "''")}'`;
-const columns = "id int, t text, u varchar(99), i int, n numeric(12,2), d date, x uuid, c text";
+const columns = "id int, t text, u varchar(99), i int, n numeric(12,2), d date, x uuid, c text, z text";
 const uuid = "c0ffee00-0000-4000-8000-00000000beef";
 const rows = [...awkward, null].map((text, at) =>
   `(${at}, ${quoted(text)}, ${quoted(text)}, ${at === 3 ? "NULL" : 78_051 + at}, ${at}.25, '1984-07-${
     10 + at
-  }', '${uuid}', ${quoted(text)})`
+  }', '${uuid}', ${quoted(text)}, ${quoted(text)})`
 );
 const sql = `CREATE TABLE m (${columns}, g text GENERATED ALWAYS AS (upper(t)) STORED);
   CREATE TABLE shown (${columns});
@@ -46,6 +46,7 @@ masks:
   - { columns: ["*.m.i"], mask: { kind: bucket, size: 1000 } }
   - { columns: ["*.m.n"], mask: { kind: fake } }
   - { columns: ["*.m.d"], mask: { kind: bucket, size: 10, unit: year } }
+  - { columns: ["*.m.z"], mask: { kind: 'null' } }
   - { columns: ["*.m.x"], mask: { kind: fixed, text: 'n/a, "none"' } }
 `;
 
@@ -65,7 +66,7 @@ const copies = [
   "COPY (SELECT id, t AS z, d FROM m ORDER BY id DESC) TO STDOUT (FORMAT csv, QUOTE '''', FORCE_QUOTE (z))",
   "COPY (SELECT m.*, 1 FROM m WHERE id > 3) TO STDOUT",
   "COPY (SELECT id, CASE WHEN id > 2 THEN t END FROM m WHERE false) TO STDOUT (FORMAT binary)",
-  "COPY m (id, t, u, i, d, c) TO STDOUT (FORMAT binary)",
+  "COPY m (id, t, z, u, i, n, d, x, c) TO STDOUT (FORMAT binary)",
   "COPY BINARY m (t) TO STDOUT",
   "COPY m (t) TO STDOUT (FORMAT binary); COPY m (id, t) TO STDOUT; COPY m (id) TO STDOUT CSV",
 ];
@@ -107,7 +108,7 @@ async function world(version: 15 | 18, run: (client: RawPostgres) => Promise<voi
   });
   try {
     const client = await signedIn(gateway.ports["postgresql"]!, "demo", await gateway.signIn(devin));
-    const { messages } = await client.ask(say.query("SELECT id, t, u, i, n, d, x, c FROM m ORDER BY id"));
+    const { messages } = await client.ask(say.query("SELECT id, t, u, i, n, d, x, c, z FROM m ORDER BY id"));
     const values = messages.filter(({ type }) => type === "D").map(valuesOf);
     assert.equal(values.length, rows.length);
     await server.query(
