@@ -83,13 +83,14 @@ class Crowd {
 
   constructor(
     private readonly lab: Lab,
-    readonly user: DashboardUser,
-    private readonly approver: DashboardUser,
+    public user: DashboardUser,
+    private approver: DashboardUser,
   ) {
     const each = Array.from({ length: clientsOfEach }, (_, at) => at);
     this.#all = Promise.all(kinds.flatMap((kind) => each.map((at) => this.#goOn(kind, at))));
     for (const kind of kinds) void this.#hold(kind);
     void this.#approve();
+    void this.#staySignedIn();
   }
 
   /** Those that wait for approval are left waiting. */
@@ -130,6 +131,19 @@ class Crowd {
     }
   }
 
+  /** Sign-ins end in time, sooner where the clock jumps: whoever is signed out signs in again. */
+  async #staySignedIn(): Promise<void> {
+    while (!this.#over) {
+      await pause(1_000);
+      try {
+        this.user = await signedIn(this.lab, devin.email, this.user);
+        this.approver = await signedIn(this.lab, ada.email, this.approver);
+      } catch {
+        // The issuer or the dashboard is out of reach.
+      }
+    }
+  }
+
   /** Every other request, whatever is broken just now. */
   async #approve(): Promise<void> {
     const seen = new Set<string>();
@@ -162,6 +176,14 @@ class Crowd {
       }
     }
   }
+}
+
+/** The same one while it is signed in. */
+async function signedIn({ ports }: Lab, email: string, now?: DashboardUser): Promise<DashboardUser> {
+  const base = `http://127.0.0.1:${ports.dashboard}`;
+  if (now !== undefined && (await now.browser.get(`${base}/api/me`)).status !== 401) return now;
+  const { browser } = await signInByHttp(`${base}/auth/login?next=/`, email);
+  return new DashboardUser(browser, base);
 }
 
 const wordsOf = (error: unknown): string =>
@@ -348,12 +370,7 @@ async function under(
   const postern = await startPostern(lab);
   const world: World = { lab, postern, relays, disk, issuer: lab.issuer };
   try {
-    const base = `http://127.0.0.1:${lab.ports.dashboard}`;
-    const [mine, theirs] = await Promise.all(
-      [devin, ada].map(({ email }) => signInByHttp(`${base}/auth/login?next=/`, email)),
-    );
-    const [user, approver] = [mine!, theirs!].map(({ browser }) => new DashboardUser(browser, base));
-    const crowd = new Crowd(lab, user!, approver!);
+    const crowd = new Crowd(lab, await signedIn(lab, devin.email), await signedIn(lab, ada.email));
     await eventually(() => crowd.answered.pg > 50 && crowd.answered.my > 50, "answers");
     const resident = [residentMb(postern.pid)];
     options.report(
