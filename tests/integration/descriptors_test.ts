@@ -11,8 +11,8 @@ import { postgresqlHere } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 
 /** Of each door; together more than there is room for. */
-const crowd = 60;
-const room = 150;
+const crowd = 50;
+const room = 100;
 const rounds = Number(Deno.env.get("DESCRIPTOR_ROUNDS") ?? 2);
 
 interface Knock {
