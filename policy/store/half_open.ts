@@ -31,10 +31,21 @@ export interface Watched {
   lose(why: string): void;
 }
 
-/** What it says of it is not told to everybody, and may be switched off: then it counts as working until it is gone. */
+/**
+ * What it says of it is not told to everybody, and may be switched off: then it counts as working until it is gone.
+ * In the middle of several messages it is not idle, and waits for the next one.
+ */
+const works = "coalesce(state, 'active') NOT LIKE 'idle%' AND coalesce(wait_event, '') <> 'ClientRead'";
+
 const worksOn = (pid: string): Statement => ({
-  text: `SELECT count(*)::text FROM pg_stat_activity
-         WHERE pid = $1::int4 AND coalesce(state, 'active') NOT LIKE 'idle%'`,
+  text: `SELECT count(*)::text FROM pg_stat_activity WHERE pid = $1::int4 AND ${works}`,
+  values: [pid],
+});
+
+/** It may have a transaction open, and the record's lock; what is between may answer for the lost end for ever. */
+const endsOf = (pid: string): Statement => ({
+  text: `SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+         WHERE pid = $1::int4 AND application_name LIKE 'postern store%' AND NOT (${works})`,
   values: [pid],
 });
 
@@ -53,7 +64,9 @@ export function watchHalfOpen(apart: Database["apart"], current: () => Watched |
     const [row] = await apart.query(worksOn(seen.line.pid));
     idle = row?.[0] === "0" ? idle + 1 : 0;
     if (idle < LOOKS || seen.line.waitingFor !== seen.waitingFor) return;
+    const { pid } = seen.line;
     seen.line.lose("the database does not work on what it was sent, and its answer does not come");
+    await apart.query(endsOf(pid));
   };
   let looking = false;
   const timer = setInterval(() => {
