@@ -5,7 +5,7 @@ import { itemOf } from "./from_clause.ts";
 import type { Item } from "./scope.ts";
 import { type Column, either, isTainted, type Shape } from "./taint.ts";
 import { noteOperator } from "./types_used.ts";
-import type { Walk } from "./walk.ts";
+import { spend, type Walk } from "./walk.ts";
 
 export function join(node: JoinExpr, left: readonly Item[], right: readonly Item[], walk: Walk): Item[] {
   const leftShape = bareShape(left);
@@ -17,6 +17,8 @@ export function join(node: JoinExpr, left: readonly Item[], right: readonly Item
     columns: [...merged, ...rest(leftShape), ...rest(rightShape)],
     open: leftShape.open || rightShape.open,
   };
+  // Each join of a chain has the columns of all before it.
+  spend(walk, whole.columns.length * 2);
   if (node.alias !== undefined) return [itemOf(node.alias, whole)];
   if (names.length === 0) return [...left, ...right];
   const hidden = [...left, ...right].map((item) => ({ ...item, bare: false }));

@@ -78,6 +78,8 @@ export function judgeOrder(select: SelectStmt, items: readonly Item[], walk: Wal
 class Level {
   readonly #joins: readonly JoinExpr[];
   readonly #keys: readonly Node[];
+  #used: ReadonlyMap<Item, ReadonlySet<string>> | null = null;
+  #sought: ReadonlyMap<Item, ReadonlySet<string>> | null = null;
 
   constructor(
     private readonly select: SelectStmt,
@@ -92,13 +94,14 @@ class Level {
   /** Could the target read the item along an index with a masked column? */
   mayFollow(item: Item): boolean {
     const { masked, conditions } = orderingOf(item.relation!, this.walk);
-    const used = this.#namesOf(item, [this.select]);
+    const used = (this.#used ??= this.#named([this.select])).get(item) ?? new Set<string>();
     const shows = [...used].some((name) => {
       const mask = item.columns.find((column) => column.name === name)?.taint?.mask.kind;
       return mask !== "null" && mask !== "fixed";
     });
     if (!shows) return false;
-    const sought = this.#namesOf(item, [...conditionsOf(this.select), this.#keys, this.#using()]);
+    this.#sought ??= this.#named([...conditionsOf(this.select), this.#keys, this.#using()]);
+    const sought = this.#sought.get(item) ?? new Set<string>();
     // A masked column cannot be sought: a condition on it is refused.
     const hidden = new Set(item.columns.flatMap(({ name, taint }) => taint === null ? [] : [name]));
     return masked.some((columns) => {
@@ -194,24 +197,30 @@ class Level {
     );
   }
 
-  /** Columns of the item that are named anywhere in there; a merged column of a join counts for both sides. */
-  #namesOf(item: Item, nodes: readonly unknown[]): Set<string> {
-    const names = new Set<string>();
+  /** Columns of the items that are named anywhere in there; a merged column of a join counts for all that have it. */
+  #named(nodes: readonly unknown[]): ReadonlyMap<Item, ReadonlySet<string>> {
+    const named = new Map<Item, Set<string>>(this.items.map((item) => [item, new Set()]));
+    const merged = new Set<string>();
     visit(nodes, (node) => {
-      for (const one of this.#columnsOf(node)) {
-        if (one.item === item || one.item.relation === null) {
-          if (item.columns.some(({ name }) => name === one.name)) names.add(one.name);
-        }
-      }
       const fields = as(node, "ColumnRef")?.fields;
       if (fields === undefined) return;
+      for (const { item, name } of this.#columnsOf(node)) {
+        if (item.relation === null) merged.add(name);
+        else named.get(item)?.add(name);
+      }
       const [qualifier] = strings(fields);
-      const whole = endsInStar(fields)
-        ? qualifier === undefined || qualifier === item.name
-        : qualifier === item.name && fields.length === 1;
-      if (whole) { for (const { name } of item.columns) if (name !== null) names.add(name); }
+      const star = endsInStar(fields);
+      if (!star && fields.length > 1) return;
+      for (const item of this.items) {
+        const whole = qualifier === item.name || (star && qualifier === undefined);
+        if (whole) { for (const { name } of item.columns) if (name !== null) named.get(item)!.add(name); }
+      }
     });
-    return names;
+    if (merged.size === 0) return named;
+    for (const [item, names] of named) {
+      for (const { name } of item.columns) if (name !== null && merged.has(name)) names.add(name);
+    }
+    return named;
   }
 
   #columnsOf(node: Node | undefined): { readonly item: Item; readonly name: string }[] {
