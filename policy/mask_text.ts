@@ -1,5 +1,4 @@
 /** A value's text -> its masked text, by kind of mask. */
-import { createHmac } from "node:crypto";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { MaskKind } from "./types.ts";
@@ -11,7 +10,7 @@ const encoder = new TextEncoder();
  * `secret` is Postern's own and never leaves it.
  */
 export function maskKey(secret: Uint8Array, target: string): Uint8Array {
-  return createHmac("sha256", secret).update(`postern mask\0${target}`).digest();
+  return hmac(sha256, secret, encoder.encode(`postern mask\0${target}`));
 }
 
 /**

@@ -75,14 +75,19 @@ export class SessionAnalyst {
     const { catalog, masks } = analysts;
     const place = JSON.stringify([target.name, database]);
     const left = new AbortController();
-    const ask = (portable: PortableMasks) =>
-      largeTexts.read(
-        { dialect: target.protocol, place, catalog, masks: portable, text, state },
-        left.signal,
-      );
+    const under = (masks: PortableMasks) => ({
+      dialect: target.protocol,
+      place,
+      catalog,
+      masks,
+      text,
+      state,
+    });
     const understand = async () => {
-      const { answer: own, template } = await ask(masks.own);
-      const strict = analysts.strict === null ? own : (await ask(masks.strict)).answer;
+      const { answer: own, template } = await largeTexts.read(under(masks.own), left.signal);
+      const strict = analysts.strict === null
+        ? own
+        : await largeTexts.analyse(under(masks.strict), left.signal);
       if (!left.signal.aborted) this.#ahead = { text, state, analysts, own, strict, template };
     };
     return { ready: understand(), cancel: () => left.abort() };

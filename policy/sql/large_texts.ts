@@ -37,6 +37,8 @@ export interface WorkerQuestion {
   readonly masks: PortableMasks;
   readonly text: string;
   readonly state: SqlState;
+  /** Whether its template is wanted, too. */
+  readonly template: boolean;
 }
 
 /** It has the parser and the catalog at hand. */
@@ -50,7 +52,7 @@ export interface WorkerAnswer {
   readonly begins: false;
   /** null where it could not be had. */
   readonly answer: Answer | null;
-  /** See Analyst.template(). */
+  /** See Analyst.template(); null where it was not asked for. */
   readonly template: string | null;
 }
 
@@ -64,6 +66,7 @@ type Answer = readonly Understood[] | NotUnderstood;
 
 interface Waiting {
   readonly question: LargeText;
+  readonly template: boolean;
   readonly resolve: (read: Read) => void;
 }
 
@@ -85,12 +88,17 @@ export class LargeTexts {
     private readonly beginsMs = beginMs,
   ) {}
 
+  /** As read(), without a template. */
   async analyse(question: LargeText, left?: AbortSignal): Promise<Answer> {
-    return (await this.read(question, left)).answer;
+    return (await this.#ask(question, false, left)).answer;
   }
 
   /** Never rejects. Once `left` is aborted, nothing more is done for it, and it resolves at once. */
   read(question: LargeText, left?: AbortSignal): Promise<Read> {
+    return this.#ask(question, true, left);
+  }
+
+  #ask(question: LargeText, template: boolean, left: AbortSignal | undefined): Promise<Read> {
     if (left?.aborted) return Promise.resolve(unread(nobodyWaits));
     if (this.#waiting.length >= waitingMax) {
       return Promise.resolve(
@@ -98,7 +106,7 @@ export class LargeTexts {
       );
     }
     const { promise, resolve } = Promise.withResolvers<Read>();
-    const waiting = { question, resolve };
+    const waiting = { question, template, resolve };
     this.#waiting.push(waiting);
     left?.addEventListener("abort", () => this.#leave(waiting), { once: true });
     this.#next();
@@ -133,18 +141,19 @@ export class LargeTexts {
     this.#within(this.beginsMs);
     try {
       this.#worker ??= this.#spawn();
-      this.#worker.postMessage(this.#portable(id, waiting.question));
+      this.#worker.postMessage(this.#portable(id, waiting));
     } catch (error) {
       this.#failed(String(error), broke);
     }
   }
 
-  #portable(id: number, { dialect, place, catalog, masks, text, state }: LargeText): WorkerQuestion {
+  #portable(id: number, { question, template }: Waiting): WorkerQuestion {
+    const { dialect, place, catalog, masks, text, state } = question;
     let catalogId = this.#catalogIds.get(catalog);
     if (catalogId === undefined) this.#catalogIds.set(catalog, catalogId = id);
     const json = this.#sent.get(place) === catalog ? null : catalog.json;
     this.#sent.set(place, catalog);
-    return { id, dialect, catalog: { place, id: catalogId, json }, masks, text, state };
+    return { id, dialect, catalog: { place, id: catalogId, json }, masks, text, state, template };
   }
 
   #spawn(): Worker {

@@ -31,10 +31,10 @@ async function analystFor({ dialect: id, catalog, masks }: WorkerQuestion): Prom
 }
 
 self.onmessage = async ({ data }: MessageEvent<WorkerQuestion>) => {
-  const { id, text, state } = data;
+  const { id, text, state, template: wanted } = data;
   const analyst = await analystFor(data);
   self.postMessage({ id, begins: true } satisfies WorkerBegins);
   const answer = analyst?.analyse(text, state) ?? null;
-  const template = analyst?.template(text, state) ?? null;
+  const template = wanted ? analyst?.template(text, state) ?? null : null;
   self.postMessage({ id, begins: false, answer, template } satisfies WorkerAnswer);
 };

@@ -1,5 +1,5 @@
 /** The commonest masks on the commonest values without a string in between: on ASCII. */
-import { keyedHash, maskText } from "../../policy/masking.ts";
+import { keyedHash } from "../../policy/masking.ts";
 import type { MaskKind } from "../../policy/types.ts";
 
 /** What maskText gives for ASCII texts, as ASCII bytes. */
@@ -21,7 +21,7 @@ export function byteMask(mask: MaskKind, key: Uint8Array): ByteMask | null {
     case "partial":
       return partialMask(mask.keepFirst, mask.keepLast);
     case "fixed":
-      return fixedMask(maskText(mask, "", key) ?? "");
+      return fixedMask(mask.text);
     case "hash":
       return hashMask(key);
     default:

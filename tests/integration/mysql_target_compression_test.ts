@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { connect as dial, createServer, type Socket } from "node:net";
 import * as mariadb from "mariadb";
 import * as mysql2 from "mysql2/promise";
+import type { Server } from "../support/catalogs.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { mysqlHere, startMysql } from "../support/mysql.ts";
 import { devin, type FakeGate, startGate, targetOf } from "../support/mysql_gate.ts";
@@ -41,19 +42,12 @@ const schema = `CREATE TABLE people(id INT PRIMARY KEY, name VARCHAR(40), ssn VA
 INSERT INTO people VALUES (1, 'ann', '900-11-1111'), (2, 'bob', '900-22-2222');
 CREATE TABLE long_ones(id INT PRIMARY KEY, body LONGTEXT);`;
 
-interface Server {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-  close(): Promise<void>;
-}
+type StartedServer = Server & { close(): Promise<void> };
 
 const mask = { name: "ssn", columns: [], mask: { kind: "fixed" as const, text: "***" } };
 
 async function withGate(
-  start: () => Promise<Server>,
+  start: () => Promise<StartedServer>,
   compress: boolean,
   body: (gate: FakeGate, wire: Wire) => Promise<void>,
 ): Promise<void> {
@@ -118,8 +112,8 @@ async function everything(gate: FakeGate, wire: Wire): Promise<void> {
 }
 
 const mariadbServer = () =>
-  startMariadb({ sql: schema, settings: { "max-allowed-packet": "64M" } }) as Promise<Server>;
-const mysqlServer = () => startMysql(`USE app;\n${schema}`) as Promise<Server>;
+  startMariadb({ sql: schema, settings: { "max-allowed-packet": "64M" } }) as Promise<StartedServer>;
+const mysqlServer = () => startMysql(`USE app;\n${schema}`) as Promise<StartedServer>;
 
 testNeeding(
   [mariadbHere],

@@ -1,9 +1,8 @@
 /** A PostgreSQL store whose connections end again and again, whatever they carry, while the server itself is well. */
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { verifyLines } from "../../policy/audit/verify.ts";
 import { openJournal } from "../../policy/store/journal.ts";
-import { collect, smallEvent } from "../support/journals.ts";
+import { smallEvent, verifies } from "../support/journals.ts";
 import { storeUrl } from "../support/nodes.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -50,12 +49,7 @@ testNeeding(
       assert.deepEqual(logged.filter((line) => /worker|not heard of|CONNECT_TIMEOUT/.test(line)), []);
       const there = await admin`SELECT count(*)::int FROM events WHERE type = ${smallEvent("").type}`;
       assert.equal(there[0]!.count, written[0]! + written[1]!);
-      const lines = (await collect(nodes[0]!.lines({}))).map((line) => line.slice(0, -1));
-      const keys = await Promise.all(
-        ["a", "b"].map((node) => Deno.readTextFile(`${root}/${node}/audit-key.pub.pem`)),
-      );
-      const verified = await verifyLines(lines, keys.join(""));
-      assert.equal(verified.ok, true, verified.ok ? "" : verified.problem);
+      await verifies(nodes[0]!, root, ["a", "b"]);
     } finally {
       over = true;
       await Promise.all(nodes.map((node) => node.close()));

@@ -1,11 +1,10 @@
 /** Connections to a PostgreSQL store that fall silent: no end, no error, what is sent is lost on the way. */
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { verifyLines } from "../../policy/audit/verify.ts";
 import { openDataFolder } from "../../policy/store/data_folder.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { WorkerClient } from "../../policy/store/worker_client.ts";
-import { collect, smallEvent } from "../support/journals.ts";
+import { smallEvent, verifies } from "../support/journals.ts";
 import { storeUrl } from "../support/nodes.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -68,12 +67,7 @@ testNeeding(
       assert.equal(texts.length, recorded, "every recorded event has its place");
       assert.deepEqual(texts.filter(({ n }) => n !== 1), [], "none stands there twice");
       console.log(`    fell silent: ${ROUNDS}, recorded meanwhile: ${recorded}, appends refused: ${refused}`);
-      const lines = (await collect(near.lines({}))).map((line) => line.slice(0, -1));
-      const keys = await Promise.all(
-        ["a", "b"].map((node) => Deno.readTextFile(`${root}/${node}/audit-key.pub.pem`)),
-      );
-      const verified = await verifyLines(lines, keys.join(""));
-      assert.equal(verified.ok, true, verified.ok ? "" : verified.problem);
+      await verifies(near, root, ["a", "b"]);
     } finally {
       over = true;
       await Promise.all([near.close(), far.close()]);

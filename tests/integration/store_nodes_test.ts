@@ -9,7 +9,7 @@ import { verifyLines } from "../../policy/audit/verify.ts";
 import { PosternError } from "../../policy/errors.ts";
 import { oneOfEach } from "../unit/audit/samples.ts";
 import { grantOf } from "../unit/ui/fakes.ts";
-import { collect, smallEvent, storeFolder, withJournal } from "../support/journals.ts";
+import { collect, smallEvent, storeFolder, verifies, withJournal } from "../support/journals.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 
@@ -45,12 +45,7 @@ testNeeding(
         assert.notEqual((await nodes[1]!.session("of-a"))?.endedAt, null);
         assert.equal((await nodes[1]!.session("of-b"))?.endedAt, null);
 
-        const lines = (await collect(nodes[1]!.lines({}))).map((line) => line.slice(0, -1));
-        const keys = await Promise.all(
-          ["a", "b"].map((node) => Deno.readTextFile(`${root}/${node}/audit-key.pub.pem`)),
-        );
-        const found = await verifyLines(lines, keys.join(""));
-        assert.equal(found.ok, true, found.ok ? "" : found.problem);
+        await verifies(nodes[1]!, root, ["a", "b"]);
       } finally {
         await Promise.all(nodes.map((node) => node.close()));
       }

@@ -4,7 +4,8 @@ import { dialectOf } from "../../policy/sql/mod.ts";
 import type { Target } from "../../policy/types.ts";
 import { targetQuery } from "../../proxy/mod.ts";
 
-interface Server {
+/** Where a real server is reached. */
+export interface Server {
   readonly host: string;
   readonly port: number;
   readonly user: string;

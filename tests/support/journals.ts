@@ -1,4 +1,6 @@
 /** Journals to test with: a data folder that is copied instead of created, and events to put in. */
+import assert from "node:assert/strict";
+import { verifyLines } from "../../policy/audit/verify.ts";
 import { openEmbedded } from "../../policy/store/embedded_database.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { migrate, migrations } from "../../policy/store/migrations.ts";
@@ -82,4 +84,18 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** What a journal has kept verifies with the public keys of the nodes whose data folders are these, in `root`. */
+export async function verifies(
+  journal: Pick<KeptRecord & EvidenceJournal, "lines">,
+  root: string,
+  nodes: readonly string[],
+): Promise<void> {
+  const lines = (await collect(journal.lines({}))).map((line) => line.slice(0, -1));
+  const keys = await Promise.all(
+    nodes.map((node) => Deno.readTextFile(`${root}/${node}/audit-key.pub.pem`)),
+  );
+  const verified = await verifyLines(lines, keys.join(""));
+  assert.equal(verified.ok, true, verified.ok ? "" : verified.problem);
 }
