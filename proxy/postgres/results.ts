@@ -140,16 +140,21 @@ function timestamp(text: string): Uint8Array | null {
   return Number.isInteger(milliseconds) ? integer(String(BigInt(milliseconds) * 1000n), 8) : null;
 }
 
-/** The layout that values.ts reads: groups of four decimal digits around the point. */
+/**
+ * The layout that values.ts reads: groups of four decimal digits around the point, as the server sends them
+ * (numeric_send), without groups of zeros at either end.
+ */
 function numeric(text: string): Uint8Array {
   const [, sign = "", whole = "", fraction = ""] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
   const left = whole.padStart(Math.ceil(whole.length / 4) * 4, "0");
   const right = fraction.padEnd(Math.ceil(fraction.length / 4) * 4, "0");
-  const groups = (left + right).match(/.{4}/g) ?? [];
+  const groups = ((left + right).match(/.{4}/g) ?? []).map(Number);
+  const first = groups.findIndex((group) => group !== 0);
+  const kept = first < 0 ? [] : groups.slice(first, groups.findLastIndex((group) => group !== 0) + 1);
+  const zero = kept.length === 0;
   const body = new Writer();
-  body.u16be(groups.length).u16be(left.length / 4 - 1).u16be(sign === "-" ? 0x4000 : 0).u16be(
-    fraction.length,
-  );
-  for (const group of groups) body.u16be(Number(group));
+  body.u16be(kept.length).u16be(zero ? 0 : left.length / 4 - 1 - first);
+  body.u16be(sign === "-" && !zero ? 0x4000 : 0).u16be(fraction.length);
+  for (const group of kept) body.u16be(group);
   return body.finish();
 }

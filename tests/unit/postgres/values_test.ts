@@ -110,6 +110,26 @@ Deno.test("a masked value is one that its type can hold, in the format that was 
   );
 });
 
+Deno.test("a masked numeric in binary has the server's own layout, without groups of zeros at its ends", () => {
+  const sent: [string, string][] = [
+    ["0", "0000 0000 0000 0000"],
+    ["0.00", "0000 0000 0000 0002"],
+    ["-0.00", "0000 0000 0000 0002"],
+    ["0.78", "0001 ffff 0000 0002 1e78"],
+    ["-0.0005", "0001 ffff 4000 0004 0005"],
+    ["0.00001234", "0001 fffe 0000 0008 04d2"],
+    ["10000.00", "0001 0001 0000 0002 0001"],
+    ["-120000000", "0002 0002 4000 0000 0001 07d0"],
+    ["99999999.0001", "0003 0001 0000 0004 270f 270f 0001"],
+    ["100000000.000000001", "0006 0002 0000 0009 0001 0000 0000 0000 0000 03e8"],
+    ["0012.50", "0002 0000 0000 0002 000c 1388"],
+  ];
+  const value = hex("0001 0000 0000 0000 0001");
+  for (const [text, bytes] of sent) {
+    assert.deepEqual(mask({ kind: "fixed", text }, 1700, 1, value), hex(bytes), text);
+  }
+});
+
 Deno.test("masks come from the plan, and from where a column comes; another number of columns is refused", () => {
   const rule = { column: "public.users.ssn", mask: { kind: "null" as const } };
   const columns = [{ origin: "1.1", type: 23, format: 0 }, { origin: "1.2", type: 25, format: 0 }, {
