@@ -1,9 +1,10 @@
 /**
- * Who a client is: a one-time password proved by challenge, a password or token sent over TLS, or a sign-in by
- * browser. (MySQL internals: "Authentication Method", "caching_sha2_password".)
+ * Who a client is: a one-time password proved by challenge, a token sent where nobody else can read it, or a
+ * sign-in by browser. (MySQL internals: "Authentication Method", "caching_sha2_password".)
  */
+import { Buffer } from "node:buffer";
 import { PosternError } from "../../policy/errors.ts";
-import { tokenUser } from "../../policy/identity/mod.ts";
+import { sendsInSecret, tokenUser } from "../../policy/identity/mod.ts";
 import type { Gatekeeper } from "../../policy/ports.ts";
 import type { Identity } from "../../policy/types.ts";
 import { has } from "./capabilities.ts";
@@ -13,7 +14,7 @@ import { greetingPlugin, type Hello } from "./hello.ts";
 import type { LinkSignIns } from "./link_sign_ins.ts";
 import { encodeAuthSwitch } from "./login.ts";
 import { encodePacket } from "./packets.ts";
-import { nativeProofHolds, sha2ProofHolds } from "./proofs.ts";
+import { nativeProofHolds, type PasswordKey, sealedBytes, sha2ProofHolds } from "./proofs.ts";
 
 const native = "mysql_native_password";
 const sha2 = greetingPlugin;
@@ -31,6 +32,7 @@ interface Offered {
 export interface ClientAuthDeps {
   readonly gatekeeper: Gatekeeper;
   readonly links: LinkSignIns;
+  readonly passwordKey: PasswordKey;
   /** The client proved or sent something, or waits for a browser: the time to start is no longer counted. */
   readonly started: () => void;
   readonly gone: Promise<never>;
@@ -79,7 +81,11 @@ export class ClientAuth {
       if (!this.#proves(first, challenge.verifiers)) throw challenge.fail();
       return challenge.succeed();
     }
-    if (attempt.client.tls === null) return null;
+    if (attempt.client.tls === null) {
+      // Only who connects as this user is sure to bring a token: what others have may be left over from a config file.
+      if (attempt.client.user !== tokenUser) return null;
+      if (!sendsInSecret(attempt)) throw tokenWithoutTls();
+    }
     const password = await this.#askForPassword(first.plugin);
     return password === null ? null : await this.#verify(password);
   }
@@ -132,7 +138,10 @@ export class ClientAuth {
     return emptyWhenNul(await this.#receive());
   }
 
-  /** The password itself, over TLS; null where this client cannot be asked for it. */
+  /**
+   * The password itself, over TLS or sealed (caching_sha2_password's full authentication); null where this client
+   * cannot be asked for it.
+   */
   async #askForPassword(plugin: string): Promise<string | null> {
     if (plugin === native) {
       // MariaDB's connector takes a second switch; others know only one.
@@ -141,7 +150,23 @@ export class ClientAuth {
     }
     this.#fastDue = false;
     await this.#send(Uint8Array.of(1, 4));
-    return textOf(await this.#receive());
+    const answer = await this.#receive();
+    return textOf(this.hello.attempt.client.tls === null ? await this.#unsealed(answer) : answer);
+  }
+
+  /** Without TLS a client asks for the key with one byte, unless it has it already, and seals the password. */
+  async #unsealed(answer: Uint8Array): Promise<Uint8Array> {
+    const { passwordKey } = this.deps;
+    let sealed = answer;
+    if (answer.length === 1 && answer[0] === 2) {
+      await this.#send(Buffer.concat([Uint8Array.of(1), Buffer.from(await passwordKey.publicPem())]));
+      sealed = await this.#receive();
+    }
+    const password = sealed.length === sealedBytes
+      ? await passwordKey.opened(sealed, this.hello.scramble)
+      : null;
+    if (password === null) throw notSealed();
+    return password;
   }
 
   async #send(payload: Uint8Array): Promise<void> {
@@ -170,6 +195,21 @@ function textOf(password: Uint8Array): string {
 /** Three parts of base64url: nothing that people choose. */
 function looksLikeToken(password: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(password);
+}
+
+function tokenWithoutTls(): PosternError {
+  return new PosternError(
+    "AuthFailed",
+    `The user "${tokenUser}" sends a token, which is taken over TLS only: Postern cannot be told from somebody on the way here`,
+    { hint: "Connect with --ssl (or --ssl-mode=REQUIRED)" },
+  );
+}
+
+function notSealed(): PosternError {
+  return new PosternError("AuthFailed", "the password is not sealed with Postern's RSA key of today", {
+    hint:
+      "Have the client ask for the key (--get-server-public-key, allowPublicKeyRetrieval=true), or use TLS",
+  });
 }
 
 function clearWithoutTls(): PosternError {

@@ -19,6 +19,7 @@ import { LaneRefusal, serveKill } from "./kill_lane.ts";
 import type { LinkSignIns } from "./link_sign_ins.ts";
 import type { KillKind, LiveConnections } from "./live.ts";
 import { encodePacket } from "./packets.ts";
+import type { PasswordKey } from "./proofs.ts";
 import { type As, asFor, Refused } from "./refused.ts";
 import { encodeOk } from "./replies.ts";
 import { SessionState } from "./state.ts";
@@ -30,6 +31,7 @@ export interface Shared {
   readonly live: LiveConnections;
   readonly links: LinkSignIns;
   readonly versions: Versions;
+  readonly passwordKey: PasswordKey;
 }
 
 /** COM_QUIT, as the target wants to hear it. */
@@ -103,6 +105,7 @@ export class Connection {
       const auth = this.#auth = new ClientAuth(this.#client, said, {
         gatekeeper: deps.gatekeeper,
         links: shared.links,
+        passwordKey: shared.passwordKey,
         started: () => clearTimeout(timer),
         gone: this.#gone.promise,
       });

@@ -15,6 +15,7 @@ import type { Greeting } from "./greeting.ts";
 import { type LinkSignInOptions, LinkSignIns } from "./link_sign_ins.ts";
 import { LiveConnections } from "./live.ts";
 import { encodePacket } from "./packets.ts";
+import { PasswordKey } from "./proofs.ts";
 import { simpleQuery, type TextRows } from "./simple_query.ts";
 import { connectTarget, ownOptions } from "./target_link.ts";
 import { Versions } from "./versions.ts";
@@ -33,6 +34,7 @@ export function createMysql(options: MysqlOptions = {}): Protocol {
     live: new LiveConnections(),
     links: new LinkSignIns(options.links),
     versions: new Versions(),
+    passwordKey: new PasswordKey(),
   };
   shared.versions.meet(options.targets ?? [], greetingOf);
   return {

@@ -2,8 +2,17 @@
  * Proofs of a password, as the authentication plugins compute them. SHA-1 is what mysql_native_password is
  * made of; nothing of Postern's own rests on it.
  */
-import { constants, createHash, publicEncrypt, timingSafeEqual } from "node:crypto";
+import {
+  constants,
+  createHash,
+  generateKeyPair,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+  timingSafeEqual,
+} from "node:crypto";
 import { Buffer } from "node:buffer";
+import { promisify } from "node:util";
 
 type Bytes = Uint8Array;
 
@@ -49,4 +58,35 @@ export function sha2ProofHolds(proof: Bytes, scramble: Bytes, twice: Bytes): boo
 export function rsaSealed(password: string, scramble: Bytes, key: string): Bytes {
   const text = Buffer.concat([Buffer.from(password), Buffer.from([0])]);
   return publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING }, xor(text, scramble));
+}
+
+const keyBits = 2048;
+/** Bytes of what is sealed under such a key, whatever the password's length. */
+export const sealedBytes = keyBits / 8;
+
+/**
+ * The key under which clients without TLS may send a password (caching_sha2_password's full authentication).
+ * It is made when the first one asks, and ends with the process: nobody on the way can read a password later.
+ */
+export class PasswordKey {
+  #pair: Promise<{ readonly publicKey: KeyObject; readonly privateKey: KeyObject }> | null = null;
+
+  #made() {
+    return this.#pair ??= promisify(generateKeyPair)("rsa", { modulusLength: keyBits });
+  }
+
+  /** PEM, as clients expect it. */
+  async publicPem(): Promise<string> {
+    return (await this.#made()).publicKey.export({ type: "spki", format: "pem" }).toString();
+  }
+
+  /** What `rsaSealed` sealed, with its NUL; null where it was not sealed for this key. */
+  async opened(sealed: Bytes, scramble: Bytes): Promise<Bytes | null> {
+    const { privateKey: key } = await this.#made();
+    try {
+      return xor(privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING }, sealed), scramble);
+    } catch {
+      return null;
+    }
+  }
 }

@@ -1,9 +1,11 @@
 /** Ways in: one-time passwords, tokens, the link; which target is meant; what is said where it fails. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import * as mysql2 from "mysql2/promise";
 import { createAuthority } from "../support/certificates.ts";
 import { run } from "../support/daemons.ts";
 import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { mysqlHere, mysqlProgram } from "../support/mysql.ts";
 import { devin, type FakeGate, type GateOptions, startGate, targetOf } from "../support/mysql_gate.ts";
 import { errorOf, WireClient, WireError } from "../support/mysql_wire.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -103,6 +105,50 @@ testNeeding(
       assert.match(plain.stderr, /ERROR 1045 \(28000\).*sign in at https/);
     });
   },
+);
+
+testNeeding(
+  [mariadbHere, mysqlHere, "mariadb"],
+  "a token without TLS, by the same machine's clients: sealed with RSA, and never in any other form",
+  () =>
+    withGate({}, async (gate) => {
+      const token = "aaa.bbb.ccc";
+      const account = ["-utoken", `-p${token}`, "-Dorders-prod"];
+      const mariadb = await cli(gate, ...account, "--skip-ssl", "--default-auth=caching_sha2_password");
+      assert.equal(mariadb.stdout.trim(), "in", mariadb.stderr);
+      const mysql = async (...options: string[]) =>
+        await run([
+          ...await mysqlProgram("mysql"),
+          ...["-h127.0.0.1", `-P${gate.port}`, "--ssl-mode=DISABLED", ...options, "-Ne", "SELECT 'in'"],
+        ]);
+      const asked = await mysql(...account, "--get-server-public-key");
+      assert.equal(asked.stdout.trim(), "in", asked.stderr);
+      // MySQL's own client seals a password only for a key that it may ask for.
+      assert.match((await mysql(...account)).stderr, /Authentication requires secure connection/);
+      const connection = await mysql2.createConnection({
+        host: "127.0.0.1",
+        port: gate.port,
+        user: "token",
+        password: token,
+        database: "orders-prod",
+      });
+      await connection.query("SELECT 1");
+      await connection.end();
+      assert.equal(gate.sessions.length, 3);
+      // A wrong one gets as far and no farther; what is not sealed at all does not count.
+      const wrong = await mysql("-utoken", "-pwrong", "-Dorders-prod", "--get-server-public-key");
+      assert.match(wrong.stderr, /ERROR 1045/);
+      for (const said of [Buffer.from(`${token}\0`), new Uint8Array(256).fill(7), new Uint8Array(0)]) {
+        await assert.rejects(
+          WireClient.connect({
+            ...{ port: gate.port, user: "token", password: "x", database: "orders-prod" },
+            fully: () => said,
+          }),
+          /not sealed with Postern's RSA key/,
+        );
+      }
+      assert.equal(gate.sessions.length, 3);
+    }),
 );
 
 testNeeding(

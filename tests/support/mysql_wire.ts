@@ -22,6 +22,8 @@ export interface WireOptions {
   readonly collation?: number;
   /** Of MariaDB's. Default: none. */
   readonly extended?: number;
+  /** The answer where the whole password is asked for. Default: none. */
+  readonly fully?: () => Uint8Array;
 }
 
 export const plainCapabilities = C.longPassword | C.longFlag | C.connectWithDb | C.protocol41 |
@@ -93,6 +95,11 @@ export class WireClient {
     if (packet.payload[0] === 0xfe) {
       const asked = decodeAuthSwitch(packet.payload);
       await this.channel.write(encodePacket(packet.sequence + 1, proof(password, asked.data)));
+      this.channel.reader.expect(packet.sequence + 2);
+      packet = await this.channel.packet(bytesMax, "an answer");
+    }
+    if (packet.payload[0] === 0x01 && packet.payload[1] === 4 && options.fully !== undefined) {
+      await this.channel.write(encodePacket(packet.sequence + 1, options.fully()));
       this.channel.reader.expect(packet.sequence + 2);
       packet = await this.channel.packet(bytesMax, "an answer");
     }
