@@ -11,13 +11,15 @@ import {
   clientsEach,
   compared,
   eventually,
+  type Lab,
   loggedMarks,
   recordedMarks,
   startLoad,
   startPostern,
   withLab,
 } from "../support/marked_load.ts";
-import { postgresqlHere } from "../support/postgresql.ts";
+import { storeUrl } from "../support/nodes.ts";
+import { type Postgresql, postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 
 /** More by environment, for the proof in full. */
@@ -30,28 +32,58 @@ testNeeding(
   async () => {
     const { folder: data, remove } = await storeFolder();
     try {
-      await withLab(data, async (lab) => {
-        let answered = 0;
-        for (let life = 0; life < kills; life++) {
-          const postern = await startPostern(lab);
-          const load = await startLoad(lab, life, () => false);
-          await load.begun;
-          await new Promise((resolve) => setTimeout(resolve, Math.random() * killMs));
-          // Its ports may answer for a moment longer than its clients are connected.
-          await Promise.all([postern.stop("SIGKILL"), load.over]);
-          answered += load.answered;
-        }
-        const ran = await loggedMarks(lab);
-        const recorded = await recordedMarks(data);
-        console.log(`    kills: ${kills}, clients: ${2 * clientsEach}, statements answered: ${answered}`);
-        assert.ok(answered > 0 && ran.size >= answered, "the targets' logs hold what was answered");
-        compared(ran, recorded);
-      });
+      await withLab(data, (lab) => killedAgainAndAgain(lab, () => recordedMarks(data)));
     } finally {
       await remove();
     }
   },
 );
+
+testNeeding(
+  [postgresqlHere, mariadbHere],
+  "kill -9 under load, the record in PostgreSQL, which crashes as well: what the targets logged is in the record",
+  async () => {
+    const { folder: data, remove } = await storeFolder();
+    const store = await startPostgresql();
+    const url = storeUrl(store);
+    const options = { sections: "store: { url: { env: STORE_URL } }", env: { STORE_URL: url } };
+    try {
+      await withLab(data, (lab) => killedAgainAndAgain(lab, () => recordedMarks(data, url), store), options);
+    } finally {
+      await store.close();
+      await remove();
+    }
+  },
+);
+
+/** In every other life `store`, where one is given, crashes before Postern is killed. */
+async function killedAgainAndAgain(
+  lab: Lab,
+  record: () => Promise<Set<string>>,
+  store: Pick<Postgresql, "crash" | "start"> | null = null,
+): Promise<void> {
+  let answered = 0;
+  for (let life = 0; life < kills; life++) {
+    const postern = await startPostern(lab);
+    const load = await startLoad(lab, life, () => false);
+    await load.begun;
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * killMs));
+    const crashes = store !== null && life % 2 === 0;
+    if (crashes) {
+      await store.crash();
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * killMs));
+    }
+    // Its ports may answer for a moment longer than its clients are connected.
+    await Promise.all([postern.stop("SIGKILL"), load.over]);
+    if (crashes) await store.start();
+    answered += load.answered;
+  }
+  const ran = await loggedMarks(lab);
+  const recorded = await record();
+  console.log(`    kills: ${kills}, clients: ${2 * clientsEach}, statements answered: ${answered}`);
+  assert.ok(answered > 0 && ran.size >= answered, "the targets' logs hold what was answered");
+  compared(ran, recorded);
+}
 
 const smallDiskHere = {
   missing: () => Deno.uid() === 0 ? null : "mounting a small disk needs root",

@@ -24,6 +24,7 @@ export interface Lab {
   readonly issuer: Issuer;
   readonly issuerOptions: IssuerOptions;
   readonly run: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly ports: { readonly postgresql: number; readonly mysql: number; readonly dashboard: number };
 }
@@ -37,6 +38,8 @@ export interface LabOptions {
   readonly sections?: string;
   /** Further arguments of `deno run`. */
   readonly run?: readonly string[];
+  /** Further environment of Postern's. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function withLab(
@@ -44,7 +47,7 @@ export async function withLab(
   body: (lab: Lab) => Promise<void>,
   options: LabOptions = {},
 ): Promise<void> {
-  const { through = (port) => port, rules = "", sections = "", run = [] } = options;
+  const { through = (port) => port, rules = "", sections = "", run = [], env = {} } = options;
   const ports = { postgresql: freePort(), mysql: freePort(), dashboard: freePort() };
   const sql = "CREATE TABLE marks (mark varchar(60) PRIMARY KEY, filler text)";
   const orders = await startPostgresql({ logStatements: true, sql });
@@ -82,19 +85,24 @@ ${
       }
 `,
     );
-    await body({ orders, shop, issuer, issuerOptions, folder, ports, run });
+    await body({ orders, shop, issuer, issuerOptions, folder, ports, run, env });
   } finally {
     await Promise.all([orders.close(), shop.close(), issuer.close()]);
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-export async function startPostern({ folder, ports, orders, shop, run }: Lab): Promise<Daemon> {
+export async function startPostern({ folder, ports, orders, shop, run, env }: Lab): Promise<Daemon> {
   const main = new URL("../../main.ts", import.meta.url).pathname;
   const daemon = new Daemon(
     [Deno.execPath(), "run", "-A", "--no-check", ...run, main, "serve", "--config", `${folder}/postern.yaml`],
     `${folder}/log`,
-    { CLIENT_SECRET: "test-client-secret", TARGET_PASSWORD: orders.password, SHOP_PASSWORD: shop.password },
+    {
+      CLIENT_SECRET: "test-client-secret",
+      TARGET_PASSWORD: orders.password,
+      SHOP_PASSWORD: shop.password,
+      ...env,
+    },
   );
   for (const port of [ports.postgresql, ports.mysql, ports.dashboard]) {
     await waitForPort(port, 120_000, () => daemon.obituary());
@@ -214,9 +222,9 @@ export async function loggedMarks({ orders, shop }: Lab): Promise<Set<string>> {
   return marksIn(await orders.readLog() + await Deno.readTextFile(shop.generalLog));
 }
 
-/** The forwarded statements of the record, whose chain must be whole. */
-export async function recordedMarks(data: string): Promise<Set<string>> {
-  const journal = await openJournal({ folder: data });
+/** The forwarded statements of the record, whose chain must be whole. `url` where the record is not in the folder. */
+export async function recordedMarks(data: string, url?: string): Promise<Set<string>> {
+  const journal = await openJournal({ folder: data, ...(url === undefined ? {} : { url }) });
   try {
     const found = new Set<string>();
     for await (const event of journal.export({ types: ["statement.judged"] })) {
