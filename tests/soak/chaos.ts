@@ -23,6 +23,7 @@ import {
   startPostern,
   withLab,
 } from "../support/marked_load.ts";
+import { growth } from "./main.ts";
 
 export interface ChaosOptions {
   readonly rounds: number;
@@ -39,8 +40,16 @@ export interface ChaosResult {
   readonly passed: number;
   /** Holds that the record never ends. */
   readonly forgotten: readonly string[];
-  /** MB resident after warming up, and after each round. */
-  readonly resident: readonly number[];
+  /** After warming up, and after each fault. */
+  readonly memory: readonly Memory[];
+}
+
+/** In MB. */
+export interface Memory {
+  readonly resident: number;
+  /** On all heaps, in buffers and in the embedded database, after a collection: by thread, and in all. */
+  readonly live: number;
+  readonly threads: Readonly<Record<string, number>>;
 }
 
 interface Fault {
@@ -201,6 +210,27 @@ function within<T>(promise: Promise<T>, ms: number): Promise<T> {
 const residentMb = (pid: number) =>
   Math.round(Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) / 1024);
 
+/** Has the process say what it has in use (fault_points.ts). */
+async function memoryOf({ lab: { folder }, postern }: World): Promise<Memory> {
+  const path = `${folder}/memory`;
+  await Deno.remove(path).catch(() => {});
+  await Deno.writeTextFile(`${folder}/fault`, "memory");
+  Deno.kill(postern.pid, "SIGUSR2");
+  let text = "";
+  await eventually(() => {
+    try {
+      text = Deno.readTextFileSync(path);
+    } catch {
+      assert.ok(postern.running, `Postern ended: ${postern.obituary()}`);
+    }
+    return text !== "";
+  }, "what Postern has in use");
+  const threads = Object.entries(JSON.parse(text) as Record<string, number>)
+    .map(([name, bytes]) => [name, Math.round(bytes / 1_048_576)] as const);
+  const live = threads.reduce((sum, [, mb]) => sum + mb, 0);
+  return { resident: residentMb(postern.pid), live, threads: Object.fromEntries(threads) };
+}
+
 interface World {
   readonly lab: Lab;
   readonly postern: Daemon;
@@ -268,7 +298,8 @@ async function round(
   world: World,
   crowd: Crowd,
   { spellMs, report, only = /./ }: ChaosOptions,
-): Promise<void> {
+): Promise<Memory[]> {
+  const memory: Memory[] = [];
   for (const { name, begin, end } of faultsOf(world).filter(({ name }) => only.test(name))) {
     const before = { ...crowd.answered, refused: crowd.refused, lost: crowd.lost };
     crowd.said.clear();
@@ -292,11 +323,13 @@ async function round(
       }
     }
     assert.ok(world.postern.running, `Postern ended: ${world.postern.obituary()}`);
+    const { resident, live } = memory[memory.push(await memoryOf(world)) - 1]!;
     const cells = [
       during,
       crowd.refused - before.refused,
       crowd.lost - before.lost,
-      residentMb(world.postern.pid),
+      live,
+      resident,
     ];
     report(
       `| ${name.padEnd(24)} | ${cells.map((cell) => String(cell).padStart(8)).join(" | ")} | ${
@@ -304,6 +337,7 @@ async function round(
       } |`,
     );
   }
+  return memory;
 }
 
 /** Those that were held and ran are in the record as forwarded, each by an approval of its own. */
@@ -372,13 +406,12 @@ async function under(
   try {
     const crowd = new Crowd(lab, await signedIn(lab, devin.email), await signedIn(lab, ada.email));
     await eventually(() => crowd.answered.pg > 50 && crowd.answered.my > 50, "answers");
-    const resident = [residentMb(postern.pid)];
+    const memory = [await memoryOf(world)];
     options.report(
-      "| fault                    | answered |  refused |     lost | MB after | clients were told |",
+      "| fault                    | answered |  refused |     lost |  live MB | resident | clients were told |",
     );
     for (let done = 0; done < options.rounds; done++) {
-      await round(world, crowd, options);
-      resident.push(residentMb(postern.pid));
+      memory.push(...await round(world, crowd, options));
     }
     await crowd.end();
     await postern.stop("SIGTERM");
@@ -389,7 +422,7 @@ async function under(
     options.report(
       `${answered} statements answered, ${held} held, ${approved} of them approved, ${passed} ran then`,
     );
-    return { answered, passed, forgotten: await forgottenHolds(data), resident };
+    return { answered, passed, forgotten: await forgottenHolds(data), memory };
   } finally {
     const logTo = Deno.env.get("CHAOS_LOG");
     if (logTo !== undefined) await Deno.copyFile(`${lab.folder}/log`, logTo);
@@ -430,14 +463,23 @@ if (import.meta.main) {
       only: { type: "string", default: "." },
     },
   });
-  const { forgotten, resident } = await chaos({
-    rounds: Number(values.rounds),
+  const rounds = Number(values.rounds);
+  const { forgotten, memory } = await chaos({
+    rounds,
     spellMs: Number(values.spell) * 1000,
     report: console.log,
     only: new RegExp(values.only),
   });
-  console.log(
-    `resident after each round, in MB: ${resident.join(", ")}; holds forgotten: ${forgotten.length}`,
-  );
-  Deno.exit(forgotten.length === 0 ? 0 : 1);
+  const faults = (memory.length - 1) / rounds;
+  const series = (of: (one: Memory) => number | undefined) =>
+    memory.filter((_, at) => at % faults === 0).map(of).join(", ");
+  console.log(`in use after each round, in MB: ${series(({ live }) => live)}`);
+  for (const thread of Object.keys(memory[0]?.threads ?? {})) {
+    console.log(`  of it in the thread "${thread}": ${series(({ threads }) => threads[thread])}`);
+  }
+  console.log(`resident after each round, in MB: ${series(({ resident }) => resident)}`);
+  const grown = growth(memory.map(({ live }) => live));
+  console.log(`growth from the second fifth to the last: ${grown} % in use`);
+  console.log(`holds forgotten: ${forgotten.length}`);
+  Deno.exit(forgotten.length === 0 && grown <= 10 ? 0 : 1);
 }
