@@ -102,6 +102,8 @@ async function main(): Promise<number> {
     args: [
       ...(other === undefined ? ["compile"] : []),
       ...permissions,
+      // The binary's own log level, too: else it speaks at every start of the programs above that are not there.
+      "--quiet",
       ...["--no-check", "--frozen", "--node-modules-dir=none", "--exclude-unused-npm"],
       ...[
         "--include",
