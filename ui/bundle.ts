@@ -1,11 +1,11 @@
 /**
  * Bundles the dashboard's app into ui/dist: the script that the first page needs and one for each heavier
  * screen, a style sheet, the icon and the page, with the files' names made from their content, and a manifest
- * that says which is which.
+ * that says which is which; each file also as it is sent to browsers, compressed.
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { distFolder } from "./api/assets.ts";
 
 /** What the scripts of the first page may weigh on the wire, all together. */
@@ -39,7 +39,7 @@ export interface BundleReport {
   readonly laterBytes: number;
 }
 
-/** Bundles where there is no bundle, or one older than its sources; in a compiled binary there are none. */
+/** Bundles where there is no bundle, or one older than its sources and this; in a compiled binary there are none. */
 export async function ensureBundle(): Promise<void> {
   const bundled = await changedAt(join(distFolder, "manifest.json"));
   if (bundled === null || await newestSource() > bundled) await bundle();
@@ -48,7 +48,7 @@ export async function ensureBundle(): Promise<void> {
 async function newestSource(): Promise<number> {
   if (await changedAt(appFolder) === null) return 0;
   const folders = [appFolder];
-  let newest = 0;
+  let newest = await changedAt(import.meta.filename!) ?? 0;
   for (const folder of folders) {
     for await (const entry of Deno.readDir(folder)) {
       const path = join(folder, entry.name);
@@ -183,7 +183,17 @@ async function writeHashed(
     },
   );
   await Deno.writeTextFile(join(folder, "index.html"), html);
+  await compress(Object.values(manifest), folder);
   await Deno.writeTextFile(join(folder, "manifest.json"), JSON.stringify(manifest));
+}
+
+/** Puts beside each of these files what is sent to browsers in its place. */
+async function compress(names: readonly string[], folder: string): Promise<void> {
+  for (const name of names) {
+    const body = await Deno.readFile(join(folder, name));
+    await Deno.writeFile(join(folder, `${name}.gz`), gzipSync(body, { level: 9 }));
+    await Deno.writeFile(join(folder, `${name}.br`), brotliCompressSync(body));
+  }
 }
 
 /** Two processes may bundle at once, such as two tests: the one that comes second leaves the first one's. */
