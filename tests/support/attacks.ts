@@ -132,6 +132,9 @@ export async function attackMysql(port: number, target: string, user: DashboardU
         await client.query("START TRANSACTION");
         for (const step of steps) say(await (prepared ? executed(client, step) : client.query(step)));
         await client.query("ROLLBACK");
+        if (!steps.some((step) => step.startsWith("USE "))) return answers;
+        client.close();
+        client = await connect();
       } catch {
         answers.push("the connection ended");
         client.close();
@@ -166,11 +169,55 @@ export interface Pair {
   close(): Promise<void>;
 }
 
+/** Tables of which numbers about the rows tell about the values: rows by value 0 or 1, or each its own. */
+const numbered = (first: boolean) => `SELECT i, i % ${first ? 2 : 1000} FROM n`;
+const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)";
+
+const mysqlCounted = (first: boolean) => `
+  CREATE TABLE repeats(id INT PRIMARY KEY, pin INT, KEY by_pin(pin));
+  CREATE TABLE summed(id INT PRIMARY KEY, pin INT) ENGINE = MyISAM CHECKSUM = 1;
+  CREATE TABLE ranged(id INT, pin INT) PARTITION BY RANGE (pin)
+    (PARTITION low VALUES LESS THAN (50), PARTITION high VALUES LESS THAN MAXVALUE);
+  ${
+  ["repeats", "summed", "ranged"].map((name) => `INSERT INTO ${name} ${numbers} ${numbered(first)};`).join("")
+}
+  CREATE VIEW v_index AS SELECT TABLE_NAME AS name, CARDINALITY AS distincts FROM information_schema.STATISTICS
+    WHERE TABLE_SCHEMA = DATABASE();
+  CREATE PROCEDURE p_index() SELECT CARDINALITY FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE();
+  CREATE PROCEDURE p_status() SHOW TABLE STATUS;
+  CREATE TABLE counts(id INT PRIMARY KEY AUTO_INCREMENT, n BIGINT);
+  ANALYZE TABLE repeats, summed, ranged;`;
+
+const postgresqlCounted = (first: boolean) => `
+  CREATE TABLE repeats(id int PRIMARY KEY, pin int, word text);
+  CREATE INDEX repeats_low ON repeats(id) WHERE pin < 50;
+  CREATE TABLE ranged(id int, pin int) PARTITION BY RANGE (pin);
+  CREATE TABLE ranged_low PARTITION OF ranged FOR VALUES FROM (MINVALUE) TO (50);
+  CREATE TABLE ranged_high PARTITION OF ranged FOR VALUES FROM (50) TO (MAXVALUE);
+  INSERT INTO ranged ${numbers} ${numbered(first)};
+  INSERT INTO repeats ${numbers} SELECT t.*, repeat('x', ${first ? 3 : 30}) FROM (${numbered(first)}) t;
+  CREATE SEQUENCE turns;
+  CREATE VIEW v_renamed AS SELECT pin AS p, tenant AS t, id AS k FROM indexed;
+  CREATE VIEW v_again AS SELECT k AS a, t AS b FROM v_renamed;
+  CREATE VIEW v_computed AS SELECT id + 0 AS k, tenant + 0 AS t FROM indexed;
+  CREATE VIEW v_chosen AS SELECT k FROM v_renamed WHERE t = 7;
+  CREATE VIEW v_of_chosen AS SELECT k AS c FROM v_chosen;
+  CREATE VIEW v_pairs AS SELECT a.id, b.id AS other FROM indexed a JOIN indexed b ON b.tenant = a.tenant;
+  CREATE STATISTICS repeats_both ON id, pin FROM repeats;
+  ANALYZE;`;
+
 export async function postgresqlPair(version: 15 | 18): Promise<Pair> {
   const server = await startPostgresql({ version });
   for (const [at, database] of ["appa", "appb"].entries()) {
     await server.query(`CREATE DATABASE ${database} OWNER app`, { superuser: true });
-    await server.query(postgresql.fixtureSql(postgresql.twoSecrets[at]!), { database });
+    // A bitmap hides the order of the index that it was made of.
+    await server.query(`ALTER DATABASE ${database} SET enable_bitmapscan = off`, { superuser: true });
+    await server.query(
+      `${postgresql.fixtureSql(postgresql.twoSecrets[at]!)} ${postgresqlCounted(at === 0)}`,
+      {
+        database,
+      },
+    );
   }
   return pairOf("postgresql", server, postgresql.twoSecrets);
 }
@@ -187,7 +234,7 @@ export async function mysqlPair(flavour: "mariadb" | "mysql"): Promise<Pair> {
   for (const [at, database] of ["appa", "appb"].entries()) {
     const own = { multipleStatements: true, allowPublicKeyRetrieval: true };
     const connection = await createConnection({ host, port, user, password, database, ...own });
-    await connection.query(mysql.fixtureSql(mysql.twoSecrets[at]!, flavour));
+    await connection.query(mysql.fixtureSql(mysql.twoSecrets[at]!, flavour) + mysqlCounted(at === 0));
     await connection.end();
   }
   return pairOf("mysql", server, mysql.twoSecrets);

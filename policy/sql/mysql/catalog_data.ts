@@ -27,6 +27,8 @@ export interface TableData {
   readonly kind: "table" | "view" | "sequence" | "system";
   readonly columns: readonly ColumnData[];
   readonly indexes: readonly IndexData[];
+  /** What decides in which partition, and which part of it, a row is; absent where there are none. */
+  readonly partitionedBy?: readonly string[];
   /** Of a view; empty where it may not be read. */
   readonly definition: string;
 }

@@ -1,4 +1,4 @@
-/** Reads a target's catalog from information_schema, in five queries. */
+/** Reads a target's catalog from information_schema, in a few queries. */
 import { z } from "zod";
 import type { TargetQuery } from "../../ports.ts";
 import type { Target } from "../../types.ts";
@@ -19,6 +19,9 @@ const queries = {
   indexes: `SELECT s.TABLE_SCHEMA, s.TABLE_NAME, s.INDEX_NAME, s.NON_UNIQUE, s.COLUMN_NAME
     FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA NOT IN ${ownAndCatalog}
     ORDER BY s.TABLE_SCHEMA, s.TABLE_NAME, s.INDEX_NAME, s.SEQ_IN_INDEX`,
+  partitions: `SELECT DISTINCT p.TABLE_SCHEMA, p.TABLE_NAME, p.PARTITION_EXPRESSION, p.SUBPARTITION_EXPRESSION
+    FROM information_schema.PARTITIONS p WHERE p.PARTITION_NAME IS NOT NULL
+    AND p.TABLE_SCHEMA NOT IN ${ownAndCatalog}`,
   views: `SELECT v.TABLE_SCHEMA, v.TABLE_NAME, v.VIEW_DEFINITION FROM information_schema.VIEWS v
     WHERE v.TABLE_SCHEMA NOT IN ${ownAndCatalog}`,
   routines: `SELECT r.ROUTINE_SCHEMA, r.ROUTINE_NAME, r.ROUTINE_TYPE, r.ROUTINE_DEFINITION, r.SQL_MODE
@@ -55,6 +58,7 @@ export async function readCatalogData(
   const tables = await ask(queries.tables);
   const columns = grouped(await ask(queries.columns));
   const indexes = grouped(await ask(queries.indexes));
+  const partitions = grouped(await ask(queries.partitions));
   const views = grouped(await ask(queries.views));
   const routines = await ask(queries.routines);
   return {
@@ -69,6 +73,7 @@ export async function readCatalogData(
       kind: kindOf(text(row, 2)),
       columns: (columns.get(keyOf(row)) ?? []).map((column) => columnOf(column, version)),
       indexes: indexesOf(indexes.get(keyOf(row)) ?? []),
+      ...partitionsOf(partitions.get(keyOf(row)) ?? []),
       definition: text(views.get(keyOf(row))?.[0] ?? [], 2),
     })),
     routines: routines.map((row): RoutineData => ({
@@ -132,6 +137,12 @@ function indexesOf(rows: readonly Row[]): IndexData[] {
   return Array.from(indexes, ([name, { unique, columns }]) => ({ name, unique, columns }));
 }
 
+/** Empty ones are those of KEY (): the primary key. */
+function partitionsOf(rows: readonly Row[]): Pick<TableData, "partitionedBy"> {
+  const expressions = rows.flatMap((row) => [text(row, 2), ...(row[3] ? [row[3]] : [])]);
+  return rows.length === 0 ? {} : { partitionedBy: [...new Set(expressions)] };
+}
+
 const tableSchema = z.strictObject({
   schema: z.string(),
   name: z.string(),
@@ -145,6 +156,7 @@ const tableSchema = z.strictObject({
     tags: z.array(z.string()).optional(),
   })),
   indexes: z.array(z.strictObject({ name: z.string(), unique: z.boolean(), columns: z.array(z.string()) })),
+  partitionedBy: z.array(z.string()).optional(),
   definition: z.string(),
 });
 

@@ -8,6 +8,7 @@ import { judgeDescribe, judgeShow } from "./judge_show.ts";
 import { judgeWrite } from "./judge_write.ts";
 import { objections } from "./objections.ts";
 import { parseWrite } from "./parse_write.ts";
+import { judgeOrder } from "./order.ts";
 import type { Reader } from "./reader.ts";
 import { notUnderstood } from "./refusal.ts";
 import type { Walk } from "./walk.ts";
@@ -25,6 +26,7 @@ export function judge(walk: Walk, reader: Reader, state: SqlState): Judged {
     if (judged.kind !== "ddl" && !walk.unsafe.has("local-infile")) walk.object(objections.files());
   }
   walk.finish();
+  judgeOrder(walk, { nothing: false, nulls: null });
   return judged;
 }
 
@@ -125,10 +127,17 @@ function explain(walk: Walk, reader: Reader, state: SqlState, analyze: boolean):
   }
   const inside = byFirstWord(walk, reader, state);
   // The note that the plain form leaves behind does so too; it is withheld as diagnostics of a tainted statement.
+  const divided = Array.from(walk.relations.values()).some(({ schema, name }) => {
+    const table = walk.model.table(schema, name);
+    return table !== undefined && walk.taints.of(table).divided === true;
+  });
+  // An empty partition counts as one row.
+  if (divided) walk.object(objections.explain());
   if (walk.masked.size > 0 && (!plain || extended || runs)) walk.object(objections.explain());
   if (runs) return { ...inside, verb: `EXPLAIN ANALYZE ${inside.verb}`, result: { kind: "clean" } };
   // No row is read, so none is seen in any order.
   walk.unsafe.delete("masked-order");
+  walk.shared.suspects.length = 0;
   for (const [key, relation] of walk.relations) walk.relations.set(key, { ...relation, access: "read" });
   return factsOf("read", "EXPLAIN");
 }

@@ -5,6 +5,7 @@ import { objections } from "./objections.ts";
 import { tableName } from "./parse_from.ts";
 import type { Reader } from "./reader.ts";
 import type { TableName } from "./syntax.ts";
+import { namesTelling } from "./system_tables.ts";
 import type { Walk } from "./walk.ts";
 
 /** First words -> kind. What is not here, and not judged elsewhere, is unknown. */
@@ -122,10 +123,10 @@ function judgeDdl(walk: Walk, reader: Reader, verb: string): Judged {
   if (thing !== "") words.push(thing);
   if (thing === "TABLE" || thing === "VIEW" || thing === "SEQUENCE") note(walk, names(reader), "write");
   else if (thing === "INDEX" || thing === "TRIGGER") note(walk, on(reader), "write");
-  const rest = reader.tokens.some(({ kind, value }) => {
-    return kind !== "op" && kind !== "number" && walk.taints.names.has(value.toLowerCase());
-  });
-  if (rest) {
+  const named = reader.tokens.filter(({ kind }) => kind !== "op" && kind !== "number")
+    .map(({ value }) => value.toLowerCase());
+  const telling = walk.taints.any && namesTelling([...named, walk.mode.schema.toLowerCase()]);
+  if (telling || named.some((name) => walk.taints.names.has(name))) {
     walk.tainted = true;
     if (verb === "CREATE" || verb === "ALTER" || verb === "RENAME") walk.object(objections.maskedSchema());
   }

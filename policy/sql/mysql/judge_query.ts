@@ -50,7 +50,8 @@ function verbOf(query: Query): string {
 /** After DO: computed, not shown. */
 export function judgeDo(walk: Walk, reader: Reader): Judged {
   for (const expr of reader.list(() => parseExpr(reader))) {
-    const { flow, total } = walkExpr(walk, expr, rootScope());
+    const { flow, total, touches } = walkExpr(walk, expr, rootScope());
+    use(touches);
     if (flow !== null && !total && expr.t !== "subquery") walk.object(objections.expression());
   }
   return factsOf("read", "DO");
@@ -63,7 +64,9 @@ export function judgeCall(walk: Walk, reader: Reader): Judged {
   const schema = named.schema === "" ? walk.mode.schema : named.schema;
   if (reader.takeOp("(") && !reader.takeOp(")")) {
     for (const arg of reader.list(() => parseExpr(reader))) {
-      if (walkExpr(walk, arg, rootScope()).flow !== null) walk.object(objections.write());
+      const { flow, touches } = walkExpr(walk, arg, rootScope());
+      use(touches);
+      if (flow !== null) walk.object(objections.write());
     }
     reader.expectOp(")");
   }

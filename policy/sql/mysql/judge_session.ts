@@ -6,6 +6,8 @@ import { isSafeCharset } from "./mode.ts";
 import { objections } from "./objections.ts";
 import type { Reader } from "./reader.ts";
 import { afterSet, parseSet, refusedSetting, type SetItem } from "./settings.ts";
+import { use } from "./scope.ts";
+import type { Expr } from "./syntax.ts";
 import type { Walk } from "./walk.ts";
 
 /** After SET. */
@@ -32,10 +34,10 @@ function judgeItem(walk: Walk, item: SetItem, state: SqlState): void {
     case "variable":
       // Where the variable goes later is not known here: maybe into a masked column.
       if (walk.taints.any) walk.hidden.add(item.value);
-      if (walkExpr(walk, item.value, rootScope()).flow !== null) walk.object(objections.variable());
+      keeps(walk, item.value);
       break;
     case "setting": {
-      if (walkExpr(walk, item.value, rootScope()).flow !== null) walk.object(objections.variable());
+      keeps(walk, item.value);
       const refused = refusedSetting(item, state);
       if (refused === null) break;
       if (refused === "transaction_read_only" || refused === "tx_read_only") {
@@ -53,6 +55,12 @@ function judgeItem(walk: Walk, item: SetItem, state: SqlState): void {
     case "other":
       walk.object(objections.setting(item.name));
   }
+}
+
+function keeps(walk: Walk, value: Expr): void {
+  const { flow, touches } = walkExpr(walk, value, rootScope());
+  use(touches);
+  if (flow !== null) walk.object(objections.variable());
 }
 
 function settingHint(name: string): string | undefined {

@@ -1,5 +1,5 @@
 /** SHOW, DESCRIBE of a table, HELP: what tools ask about the schema. */
-import { factsOf, type Judged, rootScope } from "./judged.ts";
+import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
 import { decides } from "./lineage_expression.ts";
 import { objections } from "./objections.ts";
 import { parseExpr } from "./parse_expression.ts";
@@ -7,6 +7,8 @@ import { tableName } from "./parse_from.ts";
 import { parseLimit } from "./parse_query.ts";
 import type { Reader } from "./reader.ts";
 import { notUnderstood } from "./refusal.ts";
+import { named, type Output, output } from "./scope.ts";
+import type { TableName } from "./syntax.ts";
 import type { Walk } from "./walk.ts";
 
 /** What may follow SHOW, each with the form of what follows it. The first that fits counts. */
@@ -53,6 +55,15 @@ const forms: readonly (readonly [phrase: string, form: Form])[] = [
   ["CREATE SCHEMA", "name"],
 ];
 
+/** Those that show columns of a table of information_schema that may count as masked. */
+const shownTables: Readonly<Record<string, string>> = {
+  "TABLE STATUS": "TABLES",
+  INDEXES: "STATISTICS",
+  INDEX: "STATISTICS",
+  KEYS: "STATISTICS",
+};
+const askedBy = new Set(["TABLE_CATALOG", "TABLE_SCHEMA", "INDEX_SCHEMA", "TABLE_TYPE"]);
+
 type Form = "schema" | "table" | "filter" | "limit" | "name";
 
 /** After SHOW. */
@@ -63,8 +74,8 @@ export function judgeShow(walk: Walk, reader: Reader): Judged {
   while (reader.takeOne("FULL", "EXTENDED", "GLOBAL", "SESSION", "LOCAL", "ALL") !== "");
   for (const [phrase, form] of forms) {
     if (!reader.take(...phrase.split(" "))) continue;
-    rest(walk, reader, form);
-    return factsOf("read", `SHOW ${phrase}`);
+    const outputs = rest(walk, reader, form, shownTables[phrase] ?? null);
+    return { ...factsOf("read", `SHOW ${phrase}`), result: masksOf(outputs) };
   }
   throw notUnderstood("this form of SHOW is not one that Postern knows");
 }
@@ -123,36 +134,62 @@ function countOf(reader: Reader): Judged {
   return factsOf("read", `SHOW ${what}`);
 }
 
-function rest(walk: Walk, reader: Reader, form: Form): void {
+/** What is shown, as far as some of it is masked. */
+function rest(walk: Walk, reader: Reader, form: Form, shown: string | null): readonly Output[] {
+  let table: TableName | null = null;
   switch (form) {
     case "name":
       reader.phrase("IF NOT EXISTS");
       tableName(reader);
-      return;
+      return [];
     case "limit":
       parseLimit(reader);
-      return;
+      return [];
     case "table":
       if (reader.takeOne("FROM", "IN") === "") throw reader.unexpected("FROM");
-      tableName(reader);
+      table = tableName(reader);
   }
-  if (form !== "filter" && reader.takeOne("FROM", "IN") !== "") reader.name();
+  if (form !== "filter" && reader.takeOne("FROM", "IN") !== "") {
+    const schema = reader.name().value;
+    if (table !== null) table = { ...table, schema };
+  }
+  const outputs = shown === null || hasNoMasks(walk, table) ? [] : outputsOf(walk, shown);
+  for (const { flow } of outputs) walk.flow(flow);
   if (reader.take("LIKE")) {
     const { kind } = reader.next();
     if (kind !== "string" && kind !== "param") throw reader.unexpected("a pattern");
-  } else if (reader.take("WHERE")) filter(walk, reader);
+  } else if (reader.take("WHERE")) filter(walk, reader, outputs);
+  return outputs;
+}
+
+function hasNoMasks(walk: Walk, name: TableName | null): boolean {
+  if (name === null) return false;
+  const table = walk.model.table(name.schema === "" ? walk.mode.schema : name.schema, name.name);
+  return table !== undefined && !walk.taints.of(table).tainted;
+}
+
+/** SHOW's columns are those of a table of information_schema, without what it was asked by. */
+function outputsOf(walk: Walk, name: string): readonly Output[] {
+  if (!walk.taints.any) return [];
+  const table = walk.model.table("information_schema", name);
+  if (table === undefined) walk.object(objections.unknownRelation(`information_schema.${name}`));
+  return table?.columns.flatMap(({ name }, at) =>
+    askedBy.has(name.toUpperCase()) ? [] : output(name, walk.taints.of(table).flows[at] ?? null)
+  ) ?? [];
 }
 
 /** A condition over the columns of what is shown; functions and sub-queries in it run. */
-function filter(walk: Walk, reader: Reader): void {
+function filter(walk: Walk, reader: Reader, columns: readonly Output[]): void {
   const scope = rootScope();
+  // A qualified name is not known here, and refused where something is masked.
+  if (columns.some(({ flow }) => flow !== null)) walk.tainted = true;
   scope.sources.push({
     alias: "",
     schema: null,
     table: null,
     ownRows: true,
-    columns: [],
-    byName: new Map(),
+    columns,
+    byName: named(columns),
     open: true,
     used: new Set(),
     sought: new Set(),

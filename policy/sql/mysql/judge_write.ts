@@ -1,18 +1,22 @@
 /** INSERT, REPLACE, UPDATE, DELETE. */
 import { isSystemSchema, type TableData } from "./catalog_data.ts";
+import { noteEqualities } from "./equalities.ts";
 import type { Flow } from "./flow.ts";
+import { isVolatile } from "./functions.ts";
 import { hideGiven } from "./hidden.ts";
 import { objectToConflicts } from "./conflicts.ts";
 import { factsOf, type Judged, masksOf, rootScope } from "./judged.ts";
 import { decides, sorts, walkExpr } from "./lineage_expression.ts";
 import { walkFrom } from "./lineage_from.ts";
 import { walkItems, walkQuery, walkWith } from "./lineage_query.ts";
+import { noteSources } from "./order.ts";
 import { notUnderstood } from "./refusal.ts";
 import { objections } from "./objections.ts";
 import { resolve } from "./resolve.ts";
 import { type Changed, joinConditions, restricts } from "./restrict.ts";
-import { frame, output, ruler, type Scope, type Source } from "./scope.ts";
+import { frame, output, ruler, type Scope, type Source, use } from "./scope.ts";
 import type { Assignment, Delete, Expr, Insert, TableName, TableRef, Update } from "./syntax.ts";
+import { some } from "./tree.ts";
 import type { Walk } from "./walk.ts";
 
 export function judgeWrite(walk: Walk, statement: Insert | Update | Delete): Judged {
@@ -42,6 +46,7 @@ function judgeInsert(walk: Walk, insert: Insert): Judged {
   for (const value of insert.values) assigned(walk, value, scope);
   if (insert.query !== null) {
     const { outputs } = walkQuery(walk, insert.query, rootScope(), null, "result");
+    for (const { touches } of outputs) use(touches);
     if (outputs.some(({ flow }) => flow !== null)) walk.object(objections.write());
   }
   if (insert.update.length > 0) {
@@ -96,7 +101,8 @@ function assign(walk: Walk, assignments: readonly Assignment[], scope: Scope): v
 }
 
 function assigned(walk: Walk, value: Expr, scope: Scope): void {
-  const { flow } = walkExpr(walk, value, scope);
+  const { flow, touches } = walkExpr(walk, value, scope);
+  use(touches);
   if (flow !== null) walk.object(objections.write());
 }
 
@@ -115,6 +121,7 @@ function judgeUpdate(walk: Walk, update: Update): Judged {
     targets.map((source) => ({ schema: source?.schema ?? "", name: source?.alias ?? "" })),
   );
   restrict(walk, update, scope);
+  settle(walk, update, scope);
   const sources = new Set(targets.filter((source) => source !== undefined));
   return { ...factsOf("write", "UPDATE"), missingWhere: missing(walk, update, sources) };
 }
@@ -142,6 +149,7 @@ function judgeDelete(walk: Walk, statement: Delete): Judged {
   restrict(walk, statement, scope);
   walkItems(walk, statement.returning, scope);
   const result = masksOf(scope.outputs);
+  settle(walk, statement, scope);
   return { ...factsOf("write", "DELETE"), result, missingWhere: missing(walk, statement, sources) };
 }
 
@@ -167,9 +175,29 @@ function written(walk: Walk, scope: Scope, names: readonly TableName[]): void {
   }
 }
 
+/** In which order rows are changed shows in those that RETURNING gives, that LIMIT leaves, and in what counts them. */
+function settle(walk: Walk, statement: Update | Delete, scope: Scope): void {
+  const { returning, set } = { returning: [], set: [], ...statement };
+  if (returning.length + statement.limit.length === 0 && !set.some(({ value }) => counts(value))) return;
+  noteEqualities(walk, statement.where, scope);
+  noteSources(walk, scope);
+  // Whole rows are read.
+  for (const { used, byName } of scope.sources) for (const name of byName.keys()) used.add(name);
+}
+
+/** Another value for each row that is read, whichever that is. */
+function counts(expr: Expr): boolean {
+  return some(expr, (part) => {
+    return part.t === "assign" || (part.t === "call" && (part.schema !== "" || isVolatile(part.name)));
+  });
+}
+
 function restrict(walk: Walk, { where, order, limit }: Update | Delete, scope: Scope): void {
   if (where !== null) decides(walk, where, "which rows are changed", scope);
-  for (const key of order) sorts(walk, key, "which rows are changed", scope);
+  for (const key of order) {
+    const touch = sorts(walk, key, "which rows are changed", scope);
+    if (touch !== null) scope.ruler.keys.push(touch);
+  }
   for (const one of limit) decides(walk, one, "how many rows are changed", scope);
 }
 

@@ -32,7 +32,7 @@ function indexesOf(table: TableData, taint: TableTaint): Index[] {
   table.columns.forEach((column, at) => {
     if (taint.flows[at]) masked.add(column.name.toLowerCase());
   });
-  return table.indexes.map(({ name, unique, columns }) => {
+  const indexes = table.indexes.map(({ name, unique, columns }): Index => {
     const lower = columns.map((column) => column.toLowerCase());
     // An expression's place has no name: it may well be over a masked column.
     return {
@@ -42,6 +42,10 @@ function indexesOf(table: TableData, taint: TableTaint): Index[] {
       masked: lower.some((column) => column === "" || masked.has(column)),
     };
   });
+  if (taint.divided !== true) return indexes;
+  // Rows come one partition after the other, whatever is read of them.
+  const columns = table.columns.map(({ name }) => name.toLowerCase());
+  return [...indexes, { name: "", unique: false, columns, masked: true }];
 }
 
 /** Does the table have an index that sorts by a masked column? */
@@ -60,7 +64,7 @@ export function risksByIndex(
   if (forced.length === 0 || !isRisky(walk, table, taint)) return false;
   return indexesOf(table, taint).some(({ name, masked }) => {
     // A hint may name an index by a prefix of its name.
-    return masked && forced.some((one) => name.toLowerCase().startsWith(one.toLowerCase()));
+    return masked && name !== "" && forced.some((one) => name.toLowerCase().startsWith(one.toLowerCase()));
   });
 }
 
@@ -104,9 +108,9 @@ export interface Shown {
   readonly nulls: Touch | null;
 }
 
-/** Objects to what was noted, now that it is known which columns the statement needs. */
+/** Objects to what was noted, now that it is known which columns the statement needs; once for each. */
 export function judgeOrder(walk: Walk, shown: Shown): void {
-  for (const { source, taint, ruler } of walk.shared.suspects) {
+  for (const { source, taint, ruler } of walk.shared.suspects.splice(0)) {
     const { table, used, sought } = source;
     if (table === null || used.size === 0) continue;
     const followed = mayFollow(table, taint, used, sought);

@@ -1,7 +1,8 @@
-/** Tables that the targets keep themselves, and that tell nothing of other sessions, values or secrets. */
+/** Tables that the targets keep themselves. */
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 
+/** They tell nothing of other sessions, values or secrets, but for the columns below. */
 const harmless: Readonly<Record<string, ReadonlySet<string>>> = {
   information_schema: words(
     "administrable_role_authorizations all_plugins applicable_roles character_sets check_constraints " +
@@ -28,4 +29,25 @@ const harmless: Readonly<Record<string, ReadonlySet<string>>> = {
 
 export function isHarmlessSystemTable(schema: string, name: string): boolean {
   return harmless[schema.toLowerCase()]?.has(name.toLowerCase()) === true;
+}
+
+/**
+ * What these tell of values: how many distinct ones an index has; checksums over all of them; how many rows a
+ * partition has, which is a range of them.
+ */
+const telling: Readonly<Record<string, ReadonlySet<string>>> = {
+  statistics: words("cardinality"),
+  tables: words("checksum"),
+  partitions: words("table_rows avg_row_length data_length index_length data_free checksum"),
+};
+
+/** Columns of information_schema, in any case, that count as masked wherever some table has masked columns. */
+export function isTelling(table: string, column: string): boolean {
+  const name = table.toLowerCase();
+  return Object.hasOwn(telling, name) && telling[name]!.has(column.toLowerCase());
+}
+
+/** Do these words, in lower case, name one of the tables with such columns? */
+export function namesTelling(words: readonly string[]): boolean {
+  return words.includes("information_schema") && words.some((word) => Object.hasOwn(telling, word));
 }

@@ -9,6 +9,7 @@ import { objections } from "./objections.ts";
 import { parseExpr } from "./parse_expression.ts";
 import { Reader } from "./reader.ts";
 import type { Query } from "./syntax.ts";
+import { isTelling, namesTelling } from "./system_tables.ts";
 import { columnsNamed } from "./tree.ts";
 import type { Token } from "./tokens.ts";
 import { viewTaint } from "./view.ts";
@@ -20,6 +21,8 @@ export interface TableTaint {
   /** What reading the relation does besides: functions that a view calls, and what speaks against them. */
   readonly functions: readonly string[];
   readonly objections: readonly UnsafeUse[];
+  /** Masked columns decide in which partition a row is. */
+  readonly divided?: boolean;
   /** A view's definition. */
   readonly query?: Query;
 }
@@ -39,7 +42,7 @@ export class Taints {
   constructor(readonly model: CatalogModel, private readonly lookup: MaskLookup) {
     const names = new Set<string>();
     for (const table of model.data.tables) {
-      const masked = table.kind === "view"
+      const masked = table.kind === "view" || table.kind === "system"
         ? this.#masks(table).some((flow) => flow !== null)
         : this.of(table).tainted;
       if (masked) names.add(table.name.toLowerCase());
@@ -98,12 +101,35 @@ export class Taints {
 
   #of(table: TableData): TableTaint {
     const own = this.#masks(table);
-    if (table.kind === "system") return clean(own);
-    if (table.kind !== "view") return clean(this.#generated(table, own));
+    if (table.kind === "system") return clean(this.#telling(table, own));
+    if (table.kind !== "view") {
+      const flows = this.#generated(table, own);
+      return { ...clean(flows), divided: this.#isDivided(table, flows) };
+    }
     const behind = viewTaint(this.model, this, table);
     if (behind === null) return this.#opaque(table);
     const flows = own.map((flow, at) => flow ?? behind.flows[at] ?? null);
     return { ...behind, flows, tainted: behind.tainted || flows.some((flow) => flow !== null) };
+  }
+
+  #isDivided(table: TableData, flows: readonly (Flow | null)[]): boolean {
+    const masked = table.columns.filter((_, at) => flows[at] !== null).map(({ name }) => name.toLowerCase());
+    if (masked.length === 0) return false;
+    return (table.partitionedBy ?? []).some((expression) => {
+      const used = expression === ""
+        ? new Set(this.model.primaryKey(table))
+        : namesIn(`CONCAT(${expression})`, this.model.mode);
+      return used === null || masked.some((name) => used.has(name));
+    });
+  }
+
+  /** What a table of the target's own tells of masked values is not shown. */
+  #telling(table: TableData, own: readonly (Flow | null)[]): (Flow | null)[] {
+    return own.map((flow, at): Flow | null => {
+      const { name } = table.columns[at]!;
+      if (flow !== null || !this.any || !isTelling(table.name, name)) return flow;
+      return { origins: new Map([[`${table.schema}.${table.name}.${name}`, { kind: "null" }]]), plain: true };
+    });
   }
 
   /** A view that cannot be followed may hold anything; where nothing is masked, that does not matter. */
@@ -152,7 +178,7 @@ export class Taints {
     for (let changed = true; changed;) {
       changed = false;
       for (const one of open) {
-        if (one.words !== null && !one.words.some((word) => names.has(word) || dynamic.has(word))) continue;
+        if (one.words !== null && !tells(one.words, names)) continue;
         open.delete(one);
         names.add(one.name.toLowerCase());
         if (one.routine !== null) this.#routines.add(one.routine);
@@ -163,6 +189,12 @@ export class Taints {
 }
 
 const dynamic = new Set(["prepare", "execute", "handler"]);
+
+function tells(words: readonly string[], names: ReadonlySet<string>): boolean {
+  // SHOW TABLE STATUS
+  const status = words.includes("show") && words.includes("status");
+  return status || words.some((word) => names.has(word) || dynamic.has(word)) || namesTelling(words);
+}
 
 function clean(flows: readonly (Flow | null)[]): TableTaint {
   return { tainted: flows.some((flow) => flow !== null), flows, functions: [], objections: [] };

@@ -38,6 +38,10 @@ export interface Relation {
   readonly parents: readonly number[];
   readonly unique: readonly (readonly number[])[];
   readonly indexes: readonly Index[];
+  /** Conditions of partial indexes. */
+  readonly partial: readonly string[];
+  /** What decides in which partition a row is: column numbers, 0 for an expression. */
+  readonly partitionedBy: { readonly columns: readonly number[]; readonly expressions: string | null } | null;
   readonly references: readonly (readonly [number, readonly number[], readonly number[]])[];
   readonly triggers: readonly number[];
   readonly rules: boolean;
@@ -96,6 +100,10 @@ function relationsOf(data: CatalogData): Relation[] {
       unique: unique === 1,
       expressions,
     })),
+    partitionedBy: relation.partitionedBy === null ? null : {
+      columns: relation.partitionedBy[0].split(" ").map(Number),
+      expressions: relation.partitionedBy[1],
+    },
   }));
   const system = data.systemRelations.map(([schema, name, columns]): Relation => ({
     oid: 0,
@@ -108,6 +116,8 @@ function relationsOf(data: CatalogData): Relation[] {
     parents: [],
     unique: [],
     indexes: [],
+    partial: [],
+    partitionedBy: null,
     references: [],
     triggers: [],
     rules: false,

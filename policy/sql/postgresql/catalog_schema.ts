@@ -40,6 +40,10 @@ const relation = z.object({
    */
   indexes: z.array(z.tuple([z.string(), z.number().int(), z.number().int(), z.string().nullable()])).nullish()
     .transform((value) => value ?? []),
+  /** Conditions of partial indexes. */
+  partial: z.array(z.string()).nullish().transform((value) => value ?? []),
+  /** Column numbers as in `1 3` (0 for an expression), and the expressions. */
+  partitionedBy: z.tuple([z.string(), z.string().nullable()]).nullish().transform((value) => value ?? null),
   /** Referenced relation, own column numbers, its column numbers. */
   references: list(z.tuple([oid, z.array(z.number().int()), z.array(z.number().int())])),
   triggers: list(oid),

@@ -59,6 +59,12 @@ SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
               JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
               JOIN pg_catalog.pg_am m ON m.oid = i.relam
               WHERE x.indrelid = c.oid AND m.amname NOT IN ('gin', 'hash', 'brin')),
+  'partial', (SELECT pg_catalog.json_agg(pg_catalog.pg_get_expr(x.indpred, x.indrelid))
+              FROM pg_catalog.pg_index x
+              WHERE x.indrelid = c.oid AND x.indpred IS NOT NULL AND ${nothingSearched}),
+  'partitionedBy', (SELECT pg_catalog.json_build_array(p.partattrs::text,
+                      pg_catalog.pg_get_expr(p.partexprs, p.partrelid))
+                    FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = c.oid AND ${nothingSearched}),
   'references', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(k.confrelid::int8, k.conkey, k.confkey))
                  FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'),
   'triggers', (SELECT pg_catalog.json_agg(DISTINCT t.tgfoid::int8)

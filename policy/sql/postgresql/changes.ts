@@ -4,6 +4,7 @@ import { as, endsInStar, strings } from "./ast.ts";
 import { withFrame } from "./ctes.ts";
 import { value } from "./expressions.ts";
 import { fromClause, fromItem } from "./from_clause.ts";
+import { judgeChangeOrder } from "./order.ts";
 import { queryShape, targets } from "./queries.ts";
 import { relationItem } from "./relations.ts";
 import type { Item, Scope } from "./scope.ts";
@@ -176,6 +177,9 @@ function updated(update: UpdateStmt, walk: Walk, outer: Scope): Shape {
   assignList(update.targetList, target, walk, scope);
   predicate(walk, value(update.whereClause, walk, scope), "WHERE");
   if (!restricts(update.whereClause, target, walk, scope)) walk.found.missingWhere = true;
+  const { whereClause, fromClause: from, targetList, returningClause } = update;
+  const change = { whereClause, fromClause: from, computed: [targetList], returning: returningClause };
+  judgeChangeOrder(change, items, walk, scope);
   return returning(update.returningClause, target, items, walk, around);
 }
 
@@ -187,6 +191,9 @@ function deleted(remove: DeleteStmt, walk: Walk, outer: Scope): Shape {
   const scope: Scope = { items, parent: around, ctes: around.ctes };
   predicate(walk, value(remove.whereClause, walk, scope), "WHERE");
   if (!restricts(remove.whereClause, target, walk, scope)) walk.found.missingWhere = true;
+  const { whereClause, usingClause, returningClause } = remove;
+  const change = { whereClause, fromClause: usingClause, computed: [], returning: returningClause };
+  judgeChangeOrder(change, items, walk, scope);
   return returning(remove.returningClause, target, items, walk, around);
 }
 
@@ -209,6 +216,16 @@ function merged(merge: MergeStmt, walk: Walk, outer: Scope): Shape {
     if (when.commandType === "CMD_INSERT") mergeInsert(when.targetList, when.values, target, walk, scope);
     else assignList(when.targetList, target, walk, scope);
   }
+  const change = {
+    whereClause: merge.joinCondition,
+    fromClause: undefined,
+    computed: (merge.mergeWhenClauses ?? []).flatMap((node) => {
+      const when = as(node, "MergeWhenClause");
+      return [when?.targetList, when?.values, when?.condition === undefined ? [] : [when.condition]];
+    }),
+    returning: merge.returningClause,
+  };
+  judgeChangeOrder(change, scope.items, walk, scope);
   return returning(merge.returningClause, target, [...source, target], walk, around);
 }
 

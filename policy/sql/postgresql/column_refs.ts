@@ -54,6 +54,7 @@ export function noteColumn(item: Item, column: Column, walk: Walk): void {
 function member(item: Item, name: string, walk: Walk): Value {
   if (systemColumns.has(name)) {
     walk.found.onColumn?.(item, name);
+    place(item, name, walk);
     return pure;
   }
   if (isKnownFunction(null, name, walk)) {
@@ -61,6 +62,12 @@ function member(item: Item, name: string, walk: Walk): Value {
   }
   return missing(item.relation === null ? [] : [item], name, walk) ??
     (isTainted(item) ? lost(name, walk) : risky);
+}
+
+/** The place of a row tells of the masked value that decided about it. */
+function place({ relation }: Item, name: string, { masks, found }: Walk): void {
+  const column = relation === null ? null : masks.divisions.of(relation);
+  if (column !== null && (name === "tableoid" || name === "ctid")) found.maskedInPredicate(column, name);
 }
 
 export function wholeRow(item: Item, walk: Walk): Value {
@@ -81,7 +88,10 @@ export function rowMember(base: Value, name: string, walk: Walk): Value {
 /** No such column, as far as the catalog tells. The target will say so, unless the catalog has grown old. */
 function unresolved(names: readonly string[], walk: Walk, scope: Scope): Value {
   const name = names.at(-1) ?? "";
-  if (names.length === 1 && systemColumns.has(name)) return pure;
+  if (names.length === 1 && systemColumns.has(name)) {
+    for (const item of reach(scope)) place(item, name, walk);
+    return pure;
+  }
   const items = [...reach(scope)].filter((item) => item.relation !== null);
   return missing(items, name, walk) ?? (nearTaint(scope) ? lost(names.join("."), walk) : risky);
 }

@@ -18,6 +18,8 @@ interface Defined {
   readonly shape: Shape;
   /** null where reading it does nothing. */
   readonly found: Findings | null;
+  /** See Definitions.origins. */
+  readonly origins?: readonly (string | null)[];
 }
 
 /** Definitions are printed with all names qualified but those of pg_catalog. */
@@ -44,6 +46,11 @@ export class DefinitionCache implements Definitions {
     }
     if (defined.found !== null) found.absorb(defined.found);
     return defined.shape;
+  }
+
+  origins(view: Relation): readonly (string | null)[] {
+    this.relation(view, new Findings());
+    return this.relations.get(view)?.origins ?? [];
   }
 
   routine(oid: number, found: Findings): Shape | null {
@@ -99,7 +106,11 @@ export class DefinitionCache implements Definitions {
     settleTypes(walk);
     const exact = !inner.open && inner.columns.length === relation.columns.length;
     const shape = exact || !isTainted(inner) ? inner : unknownColumns(relation);
-    return { shape: this.columnsOf(relation, shape), found: outward(relation, found) };
+    return {
+      shape: this.columnsOf(relation, shape),
+      found: outward(relation, found),
+      ...(exact ? { origins: inner.columns.map(({ origin }) => origin) } : {}),
+    };
   }
 
   private body(routine: Routine, text: string): Defined {

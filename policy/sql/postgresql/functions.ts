@@ -83,6 +83,13 @@ function noteBuiltin(schema: string, name: string, walk: Walk): void {
   const information = !catalog.steady.has(name) && !catalog.volatile.has(name);
   found.functions.add(`${information ? "information_schema" : schema}.${name}`);
   if (catalog.volatile.has(name)) found.volatile.add(`${schema}.${name}`);
+  if (walk.masks.divisions.isCountedByFunction(name)) {
+    found.object(
+      `function:pg_catalog.${name}`,
+      `it calls pg_catalog.${name}(), which may count the rows of a partition or an index that masked values decide about`,
+      `Count the rows of the whole table; or name function:pg_catalog.${name} in a rule's unsafe list`,
+    );
+  }
   if (information || isVouchedBuiltin(name, catalog.steady.has(name))) {
     if (writing.has(name)) found.writes = true;
     return;

@@ -7,6 +7,7 @@ import type { MaskKind } from "../../types.ts";
 import type { MaskLookup } from "../dialect.ts";
 import { as, type NodeOf, strings } from "./ast.ts";
 import { type CatalogIndex, firstUserOid, type Relation } from "./catalog.ts";
+import { Divisions } from "./divisions.ts";
 import { parse } from "./parser.ts";
 import type { Taint } from "./taint.ts";
 
@@ -28,11 +29,17 @@ const withMasks: Readonly<Record<string, readonly string[]>> = {
   "pg_catalog.pg_stat_activity": ["query"],
 };
 
+/** Where some of it may be of a partition or a partial index that masked values decide about. */
+const withDivisions: Readonly<Record<string, readonly string[]>> = {
+  "pg_catalog.pg_class": ["relpages", "reltuples", "relallvisible", "relallfrozen"],
+};
+
 type Taints = (Taint | null)[];
 
 export class MaskMap {
   /** Whether any column of an ordinary relation is masked. */
   readonly any: boolean;
+  readonly divisions: Divisions;
   private readonly taints = new Map<Relation, Taints>();
   private reached: ReadonlySet<number> | null = null;
 
@@ -40,7 +47,9 @@ export class MaskMap {
     for (const relation of catalog.relations) if (!relation.system) this.direct(relation);
     this.any = this.taints.size > 0;
     if (this.any) this.spread();
+    this.divisions = new Divisions(catalog, (relation) => this.taints.get(relation), mentions);
     for (const list of this.any ? [secrets, withMasks] : [secrets]) this.addSystem(list);
+    if (this.divisions.any) this.addSystem(withDivisions);
   }
 
   /** The taints of a relation's columns, in order; undefined where none is masked. Views: only what config names. */

@@ -3,22 +3,12 @@
  * by a masked column, that order tells of the values. Such a query is fine where ORDER BY, or its conditions, leave
  * no two rows of that table alike, and where it gives no rows but counts and sums.
  */
-import type { JoinExpr, Node, SelectStmt, WindowDef } from "libpg-query";
+import type { JoinExpr, Node, ReturningClause, SelectStmt } from "libpg-query";
 import { as, endsInStar, strings } from "./ast.ts";
+import { callsIn, conditionsOf, counts, equalitiesIn, joinsOf, ordered, visit } from "./order_nodes.ts";
 import { orderingOf } from "./order_indexes.ts";
 import { type Item, resolveMember, resolveName, type Scope } from "./scope.ts";
 import type { Walk } from "./walk.ts";
-
-/** Aggregates of which the result depends on the order of what they take. */
-const ordered =
-  /^(?:array_agg|string_agg|json_agg|jsonb_agg|json_object_agg|jsonb_object_agg|xmlagg|first|last|any_value)/;
-
-interface Call {
-  readonly name: string;
-  readonly sorted: boolean;
-  /** undefined where it is no window function. */
-  readonly over: WindowDef | undefined;
-}
 
 /** Over a whole window these give the same in every order. */
 const whole = /^(?:count|sum|avg|min|max)$/;
@@ -36,6 +26,7 @@ export function within(select: SelectStmt, walk: Walk): Walk {
 /** Does the order of the rows that it reads show neither in what it gives nor in which rows it gives? */
 function isUnordered(select: SelectStmt, walk: Walk): boolean {
   const calls = callsIn(select.targetList);
+  if (counts(select, walk)) return false;
   const distinct = select.distinctClause?.every((node) => Object.keys(node).length === 0);
   if (select.limitCount !== undefined || select.limitOffset !== undefined || distinct === false) return false;
   if (calls.some(({ name, sorted, over }) => over !== undefined || (ordered.test(name) && !sorted))) {
@@ -45,25 +36,44 @@ function isUnordered(select: SelectStmt, walk: Walk): boolean {
   return calls.some(({ name }) => walk.catalog.aggregates.has(name));
 }
 
-function callsIn(nodes: readonly Node[] | undefined): Call[] {
-  const calls: Call[] = [];
-  visit(nodes, (node) => {
-    const call = as(node, "FuncCall");
-    if (call === undefined) return;
-    const sorted = call.agg_order !== undefined || call.agg_within_group === true;
-    calls.push({ name: strings(call.funcname).at(-1) ?? "", sorted, over: call.over });
-  });
-  return calls;
+/** The parts of an UPDATE, a DELETE or a MERGE that its rows are found by, and what it computes of them. */
+export interface Change {
+  readonly whereClause: Node | undefined;
+  readonly fromClause: readonly Node[] | undefined;
+  readonly computed: readonly (readonly Node[] | undefined)[];
+  readonly returning: ReturningClause | undefined;
 }
 
-/** Objects where rows of one of the tables may come in a masked column's order, and that order shows. */
-export function judgeOrder(select: SelectStmt, items: readonly Item[], walk: Walk, scope: Scope): void {
+/** The order in which rows are changed shows in that of RETURNING, and in what counts them. */
+export function judgeChangeOrder(change: Change, items: readonly Item[], walk: Walk, scope: Scope): void {
+  const { whereClause, fromClause, computed, returning } = change;
+  const targetList = [...(returning?.exprs ?? []), ...computed.flatMap((nodes) => nodes ?? [])];
+  const select: SelectStmt = {
+    targetList,
+    ...(whereClause === undefined ? {} : { whereClause }),
+    ...(fromClause === undefined ? {} : { fromClause: [...fromClause] }),
+  };
+  if (returning === undefined && !counts(select, walk)) return;
+  judgeOrder(select, items, walk, scope, true);
+}
+
+/**
+ * Objects where rows of one of the tables may come in a masked column's order, and that order shows. `whole`: all
+ * of each row is read.
+ */
+export function judgeOrder(
+  select: SelectStmt,
+  items: readonly Item[],
+  walk: Walk,
+  scope: Scope,
+  whole = false,
+): void {
   if (!walk.masks.any) return;
   const risky = items.filter(({ relation }) =>
     relation !== null && orderingOf(relation, walk).masked.length > 0
   );
   if (risky.length === 0 || isUnordered(select, walk)) return;
-  const level = new Level(select, items, walk, scope);
+  const level = new Level(select, items, walk, scope, whole);
   for (const item of risky) {
     if (!level.mayFollow(item) || (level.isSettled(item) && level.computesInOrder(item))) continue;
     const { relation } = item;
@@ -86,6 +96,7 @@ class Level {
     private readonly items: readonly Item[],
     private readonly walk: Walk,
     private readonly scope: Scope,
+    private readonly whole: boolean,
   ) {
     this.#joins = joinsOf(select);
     this.#keys = (select.sortClause ?? []).flatMap((node) => this.#key(as(node, "SortBy")?.node));
@@ -94,7 +105,9 @@ class Level {
   /** Could the target read the item along an index with a masked column? */
   mayFollow(item: Item): boolean {
     const { masked, conditions } = orderingOf(item.relation!, this.walk);
-    const used = (this.#used ??= this.#named([this.select])).get(item) ?? new Set<string>();
+    const used = this.whole
+      ? new Set(item.columns.flatMap(({ name }) => name ?? []))
+      : (this.#used ??= this.#named([this.select])).get(item) ?? new Set<string>();
     const shows = [...used].some((name) => {
       const mask = item.columns.find((column) => column.name === name)?.taint?.mask.kind;
       return mask !== "null" && mask !== "fixed";
@@ -109,14 +122,16 @@ class Level {
       return columns.some((name) =>
         !hidden.has(name) &&
         (name === ""
-          ? sought.size > 0
-          : sought.has(name) || (this.walk.sought === true && used.has(name)) || conditions.includes(name))
+          ? sought.size + conditions.size > 0
+          : sought.has(name) || (this.walk.sought === true && used.has(name)) || conditions.has(name))
       );
     });
   }
 
   /** Does what it computes of many rows not depend on the order in which they are read? */
   computesInOrder(item: Item): boolean {
+    // Conditions count rows before they are sorted.
+    if (counts(conditionsOf(this.select), this.walk)) return false;
     return callsIn(this.select.targetList).every(({ name, sorted, over }) => {
       if (over === undefined) return sorted || !ordered.test(name);
       const { orderClause = [], name: named, refname } = over;
@@ -233,53 +248,5 @@ class Level {
       : resolveMember(this.scope, names.at(-3) ?? null, names.at(-2) ?? "", name);
     if (found.kind !== "column") return [];
     return found.hits.filter(({ item }) => this.items.includes(item)).map(({ item }) => ({ item, name }));
-  }
-}
-
-function joinsOf({ fromClause }: SelectStmt): JoinExpr[] {
-  const joins: JoinExpr[] = [];
-  const look = (node: Node | undefined): void => {
-    const join = as(node, "JoinExpr");
-    if (join === undefined) return;
-    joins.push(join);
-    look(join.larg);
-    look(join.rarg);
-  };
-  for (const node of fromClause ?? []) look(node);
-  return joins;
-}
-
-/** WHERE and the ONs of joins. */
-function conditionsOf(select: SelectStmt): Node[] {
-  const { whereClause } = select;
-  const quals = joinsOf(select).flatMap((one) => one.quals ?? []);
-  return whereClause === undefined ? quals : [whereClause, ...quals];
-}
-
-/** Of the parts of a condition that all must hold. */
-function equalitiesIn(condition: Node | undefined): { readonly left: Node; readonly right: Node }[] {
-  const both = as(condition, "BoolExpr");
-  if (both?.boolop === "AND_EXPR") return (both.args ?? []).flatMap(equalitiesIn);
-  const compared = as(condition, "A_Expr");
-  const { lexpr: left, rexpr: right } = compared ?? {};
-  if (compared?.kind !== "AEXPR_OP" || strings(compared.name).join(".") !== "=") return [];
-  if (left === undefined || right === undefined) return [];
-  return [left, right].every(isPlain) ? [{ left, right }] : [];
-}
-
-function isPlain(node: Node): boolean {
-  const cast = as(node, "TypeCast");
-  if (cast !== undefined) {
-    return cast.arg !== undefined && isPlain(cast.arg) && as(cast.arg, "ColumnRef") === undefined;
-  }
-  return "ColumnRef" in node || "A_Const" in node || "ParamRef" in node;
-}
-
-function visit(node: unknown, look: (node: Node) => void): void {
-  if (typeof node !== "object" || node === null) return;
-  if (Array.isArray(node)) { for (const each of node) visit(each, look); }
-  else {
-    look(node as Node);
-    for (const inner of Object.values(node)) visit(inner, look);
   }
 }

@@ -1,7 +1,11 @@
-/** Indexes that sort by masked columns, and what tells two rows of a table apart. By name: a view mostly keeps these. */
+/** Indexes that sort by masked columns, and what tells two rows of a table apart; of a view by its columns' origins. */
+import type { RangeVar, SelectStmt } from "libpg-query";
+import { as, strings } from "./ast.ts";
 import type { CatalogIndex, Relation } from "./catalog.ts";
 import { Findings } from "./findings.ts";
 import { mentions } from "./masks.ts";
+import { conditionsOf, joinsOf, visit } from "./order_nodes.ts";
+import { parse } from "./parser.ts";
 import type { Taint } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
@@ -13,11 +17,11 @@ export interface Ordering {
   readonly masked: readonly Names[];
   /** Columns that are never NULL and never masked, and no two rows have the same. */
   readonly unique: readonly Names[];
-  /** Conditions inside a view may choose an index, too. */
-  readonly conditions: string;
+  /** Columns by which rows are found, joined, grouped or sorted inside a view: these may choose an index, too. */
+  readonly conditions: ReadonlySet<string>;
 }
 
-const none: Ordering = { masked: [], unique: [], conditions: "" };
+const none: Ordering = { masked: [], unique: [], conditions: new Set() };
 const known = new WeakMap<object, Map<Relation, Ordering>>();
 
 /** Of a table with those that inherit from it, or of a view's tables. */
@@ -37,21 +41,85 @@ export function orderingOf(relation: Relation, walk: Walk): Ordering {
 function ofView(view: Relation, walk: Walk): Ordering {
   const found = new Findings();
   walk.definitions.relation(view, found);
-  const tables = [...found.tables.values()].flatMap(({ schema, name }) => {
+  const behind = [...found.tables.values()].flatMap(({ schema, name }) => {
     const table = walk.catalog.relation(schema, name);
-    return table === undefined || table === view || table.kind === "v" ? [] : [orderingOf(table, walk)];
+    return table === undefined || table === view ? [] : [{ table, ordering: orderingOf(table, walk) }];
   });
+  const parsed = parse(view.definition ?? "");
+  const statements = "error" in parsed ? [] : parsed.statements;
+  const only = onlyTable(statements, walk);
+  const seen = new ViewColumns(view, walk.definitions.origins(view));
+  const conditions = new Set(behind.flatMap(({ ordering }) => [...ordering.conditions]));
+  for (const name of soughtIn(statements)) conditions.add(name);
   return {
-    masked: tables.flatMap(({ masked }) => masked),
-    // Of several tables none tells a view's rows apart.
-    unique: tables.length === 1 ? tables.flatMap(({ unique }) => unique) : [],
-    conditions: /\bWHERE\b/.test(view.definition ?? "") ? view.definition ?? "" : "",
+    masked: behind.flatMap(({ table, ordering }) => {
+      const hidden = hiddenOf(table, walk);
+      return ordering.masked.map((names) => [
+        ...names.filter((one) => !hidden.includes(one)),
+        ...seen.computed,
+        ...names.flatMap((one) => seen.of(table, one)),
+      ]);
+    }),
+    unique: only !== null
+      ? orderingOf(only, walk).unique.flatMap((names) => {
+        const shown = names.map((one) => seen.of(only, one)[0]);
+        return shown.every((one) => one !== undefined) ? [shown] : [];
+      })
+      : [],
+    conditions,
   };
+}
+
+/** The names that a view gives to the columns behind it. */
+class ViewColumns {
+  /** Of those that are made of any columns; all, where their origins are not known. */
+  readonly computed: Names;
+
+  constructor(private readonly view: Relation, private readonly origins: readonly (string | null)[]) {
+    this.computed = view.columns.filter((_, at) => (origins[at] ?? null) === null).map(({ name }) => name);
+  }
+
+  of({ schema, name }: Relation, column: string): Names {
+    const origin = `${schema}.${name}.${column}`;
+    return this.view.columns.filter((_, at) => this.origins[at] === origin).map(({ name }) => name);
+  }
+}
+
+/** What is read in the whole definition, where that is one table, and once. */
+function onlyTable(definition: unknown, { catalog }: Walk): Relation | null {
+  const found: RangeVar[] = [];
+  visit(definition, (node) => found.push(...[as(node, "RangeVar") ?? []].flat()));
+  const [only, ...others] = found;
+  if (only === undefined || others.length > 0) return null;
+  return catalog.relation(only.schemaname ?? "", only.relname ?? "") ?? null;
+}
+
+/** Names of columns by which the queries in there find, join, group and sort rows. */
+function soughtIn(definition: unknown): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(definition, (node) => {
+    // The arms of a UNION are no nodes of their own.
+    const select = node as SelectStmt;
+    if (select.targetList === undefined) return;
+    const { groupClause, sortClause, distinctClause, targetList } = select;
+    const using = joinsOf(select).flatMap(({ usingClause }) => strings(usingClause));
+    for (const name of using) names.add(name);
+    const listed = distinctClause === undefined ? [] : targetList;
+    visit([conditionsOf(select), groupClause, sortClause, listed], (inner) => {
+      const name = strings(as(inner, "ColumnRef")?.fields).at(-1);
+      if (name !== undefined) names.add(name);
+    });
+  });
+  return names;
 }
 
 function ofTable(table: Relation, walk: Walk): Ordering {
   const heirs = heirsOf(table, walk.catalog);
-  const masked = [table, ...heirs].flatMap((each) => maskedIndexes(each, taintsOf(each, walk)));
+  const masked = [table, ...heirs].flatMap((each) => [
+    ...maskedIndexes(each, taintsOf(each, walk)),
+    // Rows come one partition after the other.
+    ...walk.masks.divisions.of(each) === null ? [] : [each.columns.map(({ name }) => name)],
+  ]);
   const taints = taintsOf(table, walk);
   // An heir's rows are unique among themselves only, but where partitions share the key.
   const counted = heirs.length > 0 && table.kind !== "p" ? [] : table.indexes;
@@ -62,7 +130,12 @@ function ofTable(table: Relation, walk: Walk): Ordering {
     const certain = index.unique && columns.every((at) => table.columns[at]?.notNull === true && !taints[at]);
     return certain ? [columns.map((at) => table.columns[at]!.name)] : [];
   });
-  return { masked, unique, conditions: "" };
+  return { masked, unique, conditions: new Set() };
+}
+
+function hiddenOf(relation: Relation, walk: Walk): Names {
+  const taints = taintsOf(relation, walk);
+  return relation.columns.flatMap(({ name }, at) => taints[at] ? [name] : []);
 }
 
 function taintsOf(relation: Relation, walk: Walk): readonly (Taint | null)[] {

@@ -9,7 +9,7 @@ import { fromClause } from "./from_clause.ts";
 import { window } from "./func_call.ts";
 import { columnName } from "./names.ts";
 import { judgeOrder, within } from "./order.ts";
-import { findItem, type Item, type Scope, starShape } from "./scope.ts";
+import { findItem, type Item, resolveMember, resolveName, type Scope, starShape } from "./scope.ts";
 import { type Column, either, isTainted, nothing, type Shape } from "./taint.ts";
 import { noteOperator } from "./types_used.ts";
 import { nearTaint, predicate, spend, TooComplex, type Walk } from "./walk.ts";
@@ -76,7 +76,7 @@ export function targets(list: readonly Node[] | undefined, walk: Walk, scope: Sc
     const expanded = expansion(target, walk, scope);
     if (expanded === null) {
       const { taint } = value(target.val, walk, scope);
-      columns.push({ name: target.name ?? columnName(target.val), taint, origin: null });
+      columns.push({ name: target.name ?? columnName(target.val), taint, origin: originOf(target, scope) });
     } else {
       columns.push(...expanded.columns);
       if (expanded.open) open = true;
@@ -86,6 +86,19 @@ export function targets(list: readonly Node[] | undefined, walk: Walk, scope: Sc
   if (columns.length > selectListMax) throw new TooComplex("the statement gives too many columns");
   if (open && isTainted(shape)) walk.found.untraceable("a * stands for columns that Postern cannot count");
   return shape;
+}
+
+/** Of a column that is given as it is. */
+function originOf({ val }: ResTarget, scope: Scope): string | null {
+  const names = strings(as(val, "ColumnRef")?.fields);
+  const [name, qualifier, schema = null] = [...names].reverse();
+  if (name === undefined) return null;
+  const found = qualifier === undefined
+    ? resolveName(scope, name)
+    : resolveMember(scope, schema, qualifier, name);
+  if (found.kind !== "column") return null;
+  const [only, ...others] = found.hits;
+  return only === undefined || others.length > 0 ? null : only.column.origin;
 }
 
 /** `*`, `t.*`, `(row).*`; null for anything else. */

@@ -36,6 +36,8 @@ export function relationItem(node: RangeVar, walk: Walk, scope: Scope, access: "
     return { name: alias, schema: null, bare: true, relation: null, columns: [], open: true };
   }
   walk.found.use(relation, access);
+  const deciding = walk.masks.divisions.within(relation);
+  if (deciding !== null) walk.found.maskedInPredicate(deciding, "which partition a row is in");
   const shape = renamed(relationShape(relation, node, walk), strings(node.alias?.colnames));
   const schema = node.alias === undefined ? relation.schema : null;
   return { name: alias, schema, bare: true, relation, columns: shape.columns, open: shape.open };
@@ -49,13 +51,7 @@ export function findRelation(node: RangeVar, walk: Walk): Relation | null {
     ? catalog.unqualified(name, walk.path)
     : catalog.relation(schema, name);
   if (relation !== undefined) {
-    if (relation.system && statistics.has(name) && walk.masks.any) {
-      found.object(
-        "statistics",
-        `it reads ${relation.schema}.${name}, which holds samples of masked columns`,
-        "Use EXPLAIN for row estimates, or pg_class.reltuples for a table's size",
-      );
-    }
+    if (relation.system && walk.masks.any) judgeStatistics(relation, walk);
     return relation;
   }
   const full = schema === undefined ? name : `${schema}.${name}`;
@@ -66,6 +62,22 @@ export function findRelation(node: RangeVar, walk: Walk): Relation | null {
     "Check the name; a new table is known within a minute; temporary tables are not followed",
   );
   return null;
+}
+
+function judgeStatistics({ schema, name }: Relation, { found, masks }: Walk): void {
+  if (statistics.has(name)) {
+    found.object(
+      "statistics",
+      `it reads ${schema}.${name}, which holds samples of masked columns`,
+      "Use EXPLAIN for row estimates, or pg_class.reltuples for a table's size",
+    );
+  } else if (masks.divisions.isCountedBy(name)) {
+    found.object(
+      "statistics",
+      `it reads ${schema}.${name}, which counts the rows of partitions or indexes that masked values decide about`,
+      "Count the rows of the whole table",
+    );
+  }
 }
 
 function relationShape(relation: Relation, node: RangeVar, walk: Walk): Shape {

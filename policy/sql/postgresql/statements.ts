@@ -172,7 +172,14 @@ function explained(explain: ExplainStmt, walk: Walk): Outcome {
   ) {
     for (const each of found[set]) (walk.found[set] as Set<unknown>).add(each);
   }
-  if (isTainted(inner.shape) || isTainted(inner.keeps?.shape ?? nothing)) {
+  // What is read of a masked column, even if it is not given back, shows in the width of the rows.
+  const divided = [...found.tables.values()].some(({ schema, name }) => {
+    const relation = walk.catalog.relation(schema, name);
+    return relation !== undefined && walk.masks.divisions.of(relation) !== null;
+  });
+  if (
+    divided || found.masked.size > 0 || isTainted(inner.shape) || isTainted(inner.keeps?.shape ?? nothing)
+  ) {
     walk.found.object(
       "masked-explain",
       "EXPLAIN of a query that gives masked columns shows estimates made from their values",

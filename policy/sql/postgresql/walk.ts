@@ -9,6 +9,8 @@ import { isTainted, type Shape, type Value } from "./taint.ts";
 export interface Definitions {
   /** The columns of any relation, with their taints; also tells the findings what reading it does. */
   relation(relation: Relation, found: Findings): Shape;
+  /** Of a view's columns, those that are a column of what it reads: `schema.table.column`; null for computed ones. */
+  origins(view: Relation): readonly (string | null)[];
   /** What a function written in SQL returns; null for any other. */
   routine(oid: number, found: Findings): Shape | null;
 }

@@ -826,3 +826,223 @@ SELECT MIN(ssn), MAX(card), COUNT(ssn) FROM users
 #+ a user variable of a plain column
 SET @p = 5
 SELECT @p, id FROM orders WHERE id = 1
+
+#+ an index's count of distinct values
+SELECT TABLE_NAME, INDEX_NAME, CARDINALITY FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'repeats'
+
+# an index's count, computed with
+SELECT CARDINALITY + 0, CONCAT(CARDINALITY), CARDINALITY > 100 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+
+# an index's count as a condition
+SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND CARDINALITY > 100
+
+# an index's count as an order
+SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() ORDER BY CARDINALITY DESC, INDEX_NAME
+
+# an index's count in the schema itself
+USE information_schema
+SELECT s.* FROM (SELECT cardinality AS c FROM statistics WHERE table_name = 'repeats') s
+
+#+ SHOW INDEX counts distinct values
+SHOW INDEX FROM repeats
+
+#+ SHOW KEYS does so
+SHOW KEYS IN repeats
+
+#mysql+ SHOW EXTENDED INDEX does so
+SHOW EXTENDED INDEXES FROM repeats
+
+#+ SHOW INDEX of a table without masks
+SHOW INDEX FROM orders
+
+# SHOW INDEX by its count
+SHOW INDEX FROM repeats WHERE Cardinality > 100
+
+# SHOW INDEX by its count, qualified
+SHOW INDEX FROM repeats WHERE STATISTICS.CARDINALITY > 100
+
+# SHOW INDEX by its count, in lower case
+SHOW INDEX FROM repeats WHERE `statistics`.`cardinality` > 100
+
+# SHOW INDEX's count fails
+SHOW INDEX FROM repeats WHERE EXP(Cardinality * 10) > 1
+SHOW WARNINGS
+
+#+ a view of the counts
+SELECT * FROM v_index WHERE name = 'repeats'
+
+# a procedure of the counts
+CALL p_index()
+
+# a count kept in a variable
+SELECT CARDINALITY INTO @c FROM information_schema.STATISTICS WHERE TABLE_NAME = 'repeats' AND INDEX_NAME = 'by_pin' AND TABLE_SCHEMA = DATABASE()
+SELECT @c
+
+# a count kept in a table
+INSERT INTO counts SELECT 1, CARDINALITY FROM information_schema.STATISTICS WHERE TABLE_NAME = 'repeats' AND INDEX_NAME = 'by_pin' AND TABLE_SCHEMA = DATABASE()
+SELECT * FROM counts
+
+# a table made of the counts
+CREATE TEMPORARY TABLE kept AS SELECT INDEX_NAME, CARDINALITY FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+SELECT * FROM kept
+
+# a table made of the counts, in the schema itself
+USE information_schema
+CREATE TEMPORARY TABLE test.kept AS SELECT INDEX_NAME, CARDINALITY FROM statistics
+
+#+ a checksum of all rows
+SELECT TABLE_NAME, CHECKSUM FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'summed'
+
+# SHOW TABLE STATUS with a checksum
+SHOW TABLE STATUS WHERE Checksum % 2 = 0
+
+# a procedure with a checksum
+CALL p_status()
+
+#+ how many rows a range of values has
+SELECT PARTITION_NAME, TABLE_ROWS, AVG_ROW_LENGTH FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'ranged'
+
+# EXPLAIN of a partition
+EXPLAIN SELECT id FROM ranged PARTITION (low)
+
+# rows of a partition
+SELECT COUNT(*) FROM ranged PARTITION (low)
+
+# EXPLAIN of distinct values
+EXPLAIN SELECT DISTINCT pin FROM repeats
+
+# EXPLAIN of groups
+EXPLAIN SELECT pin FROM repeats GROUP BY pin
+
+# EXPLAIN of a condition
+EXPLAIN SELECT id FROM repeats WHERE pin < 50
+
+# EXPLAIN of a join
+EXPLAIN SELECT a.id FROM repeats a JOIN repeats b ON a.pin = b.pin
+
+# EXPLAIN of a lookup
+EXPLAIN FORMAT=JSON SELECT a.id, b.pin FROM repeats a JOIN repeats b ON a.id = b.id
+
+# EXPLAIN of an ordered limit
+EXPLAIN SELECT id FROM repeats ORDER BY pin LIMIT 3
+
+# ANALYZE of a scan
+ANALYZE FORMAT=JSON SELECT id, pin FROM repeats WHERE id < 50
+
+# InnoDB's own statistics
+SELECT stat_value FROM mysql.innodb_index_stats WHERE table_name = 'repeats'
+
+# the table's of the same
+SELECT * FROM mysql.innodb_table_stats
+
+#mariadb the table of counted distinct values
+SELECT * FROM mysql.index_stats
+
+#mariadb counters of users
+SELECT * FROM information_schema.INDEX_STATISTICS
+
+#mariadb SHOW's counters
+SHOW INDEX_STATISTICS
+
+#mariadb statistics gathered, then read
+ANALYZE TABLE repeats PERSISTENT FOR ALL
+SELECT min_value, max_value FROM mysql.column_stats WHERE table_name = 'repeats'
+
+# InnoDB's tables
+SELECT * FROM information_schema.INNODB_TABLESTATS
+
+# InnoDB's pages
+SELECT * FROM information_schema.INNODB_BUFFER_PAGE WHERE TABLE_NAME LIKE '%repeats%'
+
+# others' statements
+SELECT SQL_TEXT FROM performance_schema.events_statements_history
+
+# digests of statements
+SELECT * FROM performance_schema.events_statements_summary_by_digest
+
+# others' sessions
+SELECT INFO FROM information_schema.PROCESSLIST
+
+# others' sessions in performance_schema
+SELECT * FROM performance_schema.threads
+
+# reads by index
+SELECT * FROM performance_schema.table_io_waits_summary_by_index_usage WHERE OBJECT_NAME = 'repeats'
+
+# sys's statistics
+SELECT * FROM sys.schema_index_statistics
+
+# a profile
+SET profiling = 1
+SELECT pin FROM repeats WHERE id = 1
+SHOW PROFILE
+
+# CHECKSUM TABLE
+CHECKSUM TABLE repeats
+
+# locks with their values
+SELECT LOCK_DATA FROM performance_schema.data_locks
+
+# rows come by partitions
+SELECT id FROM ranged
+
+#+ rows of partitions, sorted and counted
+SELECT COUNT(*) FROM ranged
+
+# rows of a partition come first
+SELECT id FROM ranged LIMIT 150, 1
+
+# EXPLAIN of all partitions
+EXPLAIN SELECT id FROM ranged
+
+#mariadb order: RETURNING of a DELETE
+DELETE FROM staff WHERE grade = 'a' RETURNING id
+
+#mariadb+ order: RETURNING of one row
+DELETE FROM staff WHERE id = 2 RETURNING id, name
+
+# order: which row an UPDATE changes
+UPDATE staff SET boss = 9 WHERE grade = 'a' LIMIT 1
+SELECT id, boss FROM staff ORDER BY id
+
+# order: which row a DELETE takes
+DELETE FROM staff WHERE grade = 'a' LIMIT 1
+SELECT id FROM staff ORDER BY id
+
+#+ order: an UPDATE of one row with a LIMIT
+UPDATE staff SET name = 'ivy' WHERE id = 1 LIMIT 1
+
+#+ order: a DELETE by its key
+DELETE FROM staff WHERE grade = 'a' ORDER BY id LIMIT 1
+
+# order: rows counted by an UPDATE
+SET @turn = 0
+UPDATE staff SET boss = (@turn := @turn + 1) WHERE grade = 'a'
+SELECT id, boss FROM staff ORDER BY id
+
+# order: rows numbered by an INSERT
+INSERT INTO counts(n) SELECT id FROM staff WHERE grade = 'a'
+SELECT n FROM counts ORDER BY id
+
+#+ order: rows numbered by their key
+INSERT INTO counts(n) SELECT id FROM staff WHERE grade = 'a' ORDER BY id
+SELECT n FROM counts ORDER BY id
+
+# order: the first row kept in a variable
+SET @first = (SELECT id FROM staff WHERE grade = 'a' LIMIT 1)
+SELECT @first
+
+# order: the first row written
+UPDATE orders SET note = (SELECT id FROM staff WHERE grade = 'a' LIMIT 1) WHERE id = 1
+SELECT note FROM orders WHERE id = 1
+
+# order: the first row inserted
+INSERT INTO counts(n) VALUES ((SELECT id FROM staff WHERE grade = 'a' LIMIT 1))
+SELECT n FROM counts
+
+# order: the first row decides what is shown
+SHOW TABLES WHERE (SELECT id FROM staff WHERE grade = 'a' LIMIT 1) = 1
+
+# order: rows of a partition go first
+DELETE FROM ranged LIMIT 150
+SELECT COUNT(*) FROM ranged WHERE id < 60

@@ -353,7 +353,7 @@ SELECT * FROM pg_stats_ext_exprs
 SELECT pg_mcv_list_items(stxdmcv) FROM pg_statistic_ext_data
 
 # activity of others
-SELECT query FROM pg_stat_activity
+SELECT query FROM pg_stat_activity LIMIT 1
 
 # activity by function
 SELECT pg_stat_get_activity(NULL)
@@ -1131,3 +1131,197 @@ SELECT tenant, count(*) FROM indexed WHERE tenant < 3 GROUP BY tenant ORDER BY t
 
 #+ one row by its key
 SELECT * FROM indexed WHERE id = 42
+
+# rows of a partial index
+SELECT reltuples, relpages FROM pg_class WHERE relname = 'repeats_low'
+
+# rows of a partition
+SELECT count(*) FROM ranged_low
+
+# rows of a partition by its statistics
+SELECT reltuples FROM pg_class WHERE relname LIKE 'ranged%' ORDER BY relname
+
+# a row's partition
+SELECT id, tableoid::regclass FROM ranged ORDER BY id
+
+# a row's partition, counted
+SELECT tableoid::regclass::text, count(*) FROM ranged GROUP BY 1 ORDER BY 1
+
+# inserted rows by partition
+SELECT relname, n_live_tup, n_tup_ins FROM pg_stat_user_tables WHERE relname LIKE 'ranged%' ORDER BY 1
+
+# a partial index's size
+SELECT pg_relation_size('repeats_low')
+
+# a partition's size
+SELECT pg_relation_size('ranged_low')
+
+# index reads by statistics
+SELECT idx_scan, idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'repeats_low'
+
+# statistics
+SELECT attname, n_distinct, most_common_vals FROM pg_stats WHERE tablename = 'repeats'
+
+# statistics of several columns
+SELECT n_distinct FROM pg_stats_ext
+
+# statistics' data
+SELECT * FROM pg_statistic_ext_data
+
+# EXPLAIN counts distinct values
+EXPLAIN SELECT DISTINCT pin FROM repeats
+
+# EXPLAIN counts groups
+EXPLAIN SELECT pin FROM repeats GROUP BY pin
+
+# EXPLAIN's width is a value's
+EXPLAIN SELECT word FROM repeats
+
+# EXPLAIN's width of an expression
+EXPLAIN SELECT word || 'x', upper(word) FROM repeats ORDER BY id
+
+# EXPLAIN's width of a row
+EXPLAIN SELECT * FROM repeats
+
+# EXPLAIN's width below a count
+EXPLAIN SELECT count(*) FROM (SELECT DISTINCT id, word FROM repeats) t
+
+# EXPLAIN of a partition
+EXPLAIN SELECT id FROM ranged_low
+
+# EXPLAIN of all partitions
+EXPLAIN SELECT id FROM ranged
+
+# EXPLAIN of a write
+EXPLAIN UPDATE repeats SET word = word WHERE id = 1
+
+# EXPLAIN of a condition
+EXPLAIN SELECT id FROM repeats WHERE pin < 50
+
+# EXPLAIN that reads a partial index
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM repeats WHERE id > 0
+
+# EXPLAIN's memory
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id, word FROM repeats ORDER BY id
+
+# others' statements
+SELECT query FROM pg_stat_statements
+
+# others' statements as they run
+SELECT query FROM pg_stat_activity WHERE query LIKE '%0%'
+
+# advice of the planner in a view
+SELECT * FROM pg_stats_ext_exprs
+
+# rows come by partitions
+SELECT id FROM ranged
+
+# rows of a partition come first
+SELECT id FROM ranged OFFSET 150 LIMIT 1
+
+#+ rows of all partitions, counted
+SELECT count(*) FROM ranged
+
+# a row's place
+SELECT id, ctid FROM ranged ORDER BY id
+
+# a row's place in a join
+SELECT r.id, r.tableoid FROM ranged r JOIN repeats t ON t.id = r.id ORDER BY r.id
+
+# a write into one partition counts its rows
+UPDATE ranged_low SET id = id
+
+# a write tells the partition
+UPDATE ranged SET id = id WHERE id = 60 RETURNING tableoid
+
+# sizes of parts
+SELECT pg_table_size('ranged_low'), pg_total_relation_size('ranged_low'), pg_indexes_size('repeats')
+
+# counters by function
+SELECT pg_stat_get_live_tuples('ranged_low'::regclass)
+
+# EXPLAIN keeps a value that nothing shows
+EXPLAIN WITH c AS MATERIALIZED (SELECT id, word FROM repeats) SELECT id FROM c
+
+# EXPLAIN sorts values that nothing shows
+EXPLAIN SELECT count(*) FROM (SELECT word FROM repeats OFFSET 0) t
+
+# a partition through a view's system column
+SELECT c.relname, c.reltuples + 0 FROM pg_class c WHERE c.relname LIKE 'ranged%' ORDER BY c.reltuples
+
+#+ what tools ask of pg_class
+SELECT c.oid, c.*, pg_get_expr(c.relpartbound, c.oid) FROM pg_class c WHERE c.relname = 'ranged_low' AND false
+
+# order: RETURNING of an UPDATE
+UPDATE indexed SET pad = 'y' WHERE tenant = 7 RETURNING id
+
+# order: RETURNING of a DELETE
+DELETE FROM indexed WHERE tenant = 8 RETURNING id, tenant
+
+#18 order: RETURNING old and new
+UPDATE indexed SET pad = 'y' WHERE tenant = 7 RETURNING old.id, new.id
+
+# order: RETURNING in a WITH
+WITH d AS (DELETE FROM indexed WHERE tenant = 9 RETURNING id) SELECT id FROM d LIMIT 3
+
+# order: RETURNING of an UPDATE with a join
+UPDATE indexed i SET pad = 'z' FROM users u WHERE i.tenant = u.id RETURNING i.id
+
+# order: rows counted by an UPDATE
+UPDATE indexed SET pad = nextval('turns')::text WHERE tenant = 9
+SELECT id, pad FROM indexed WHERE tenant = 9 ORDER BY id
+
+# order: rows counted by a sum
+SELECT sum(id * nextval('turns')) FROM indexed WHERE tenant = 9
+
+# order: rows counted by a condition
+SELECT id FROM indexed WHERE tenant = 9 AND nextval('turns') % 2 = 0 ORDER BY id
+
+# order: rows counted beneath a count
+SELECT sum(x) FROM (SELECT id * nextval('turns') AS x FROM indexed WHERE tenant = 10) s
+
+# order: random numbers in a row
+SELECT sum(id * random()) FROM (SELECT setseed(0.5)) s, indexed WHERE tenant = 11
+
+#18 order: RETURNING of a MERGE
+MERGE INTO indexed i USING (VALUES (7)) s(t) ON i.tenant = s.t WHEN MATCHED THEN UPDATE SET pad = 'm' RETURNING i.id
+
+# order: rows counted by a MERGE
+MERGE INTO indexed i USING (VALUES (7)) s(t) ON i.tenant = s.t WHEN MATCHED THEN UPDATE SET pad = nextval('turns')::text
+SELECT id, pad FROM indexed WHERE tenant = 7 ORDER BY id
+
+#+ order: RETURNING of one row
+UPDATE indexed SET pad = 'one' WHERE id = 42 RETURNING id, pin
+
+#+ order: RETURNING of one row that goes
+DELETE FROM indexed WHERE id = 43 RETURNING *
+
+#+ order: an UPDATE without RETURNING
+UPDATE indexed SET pad = 'some' WHERE tenant = 12
+
+# order: a view with other names
+SELECT k FROM v_renamed WHERE t = 7
+
+# order: a view of that view
+SELECT a FROM v_again WHERE b = 7 LIMIT 3
+
+# order: a view with computed columns
+SELECT k FROM v_computed WHERE t = 7
+
+# order: a view that chooses
+SELECT k FROM v_chosen
+
+# order: a view of a view that chooses
+SELECT c FROM v_of_chosen
+
+# order: a view that joins a table with itself
+SELECT id, other FROM v_pairs WHERE id = 7
+
+# order: a view that joins, by its first key
+SELECT id, other FROM v_pairs WHERE id IN (7, 8) ORDER BY id
+
+#+ order: a view with other names, by its key
+SELECT k, p FROM v_renamed WHERE t = 7 ORDER BY k LIMIT 3
+
+#+ order: a view of that view, by its key
+SELECT a FROM v_again WHERE b = 7 ORDER BY a
