@@ -9,6 +9,7 @@ import { runWithDevice } from "../support/device_prompt.ts";
 import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
 import type { Person } from "../support/issuer.ts";
 import { LocalPort, Machine } from "../support/machine.ts";
+import { mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { eventually } from "../support/news.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -21,15 +22,15 @@ const personOf = (name: string): Person => ({
   groups: ["engineers", "on-call"],
 });
 
-/** psql as `postern connect` starts it, fed and read line by line. */
+/** The target's client as `postern connect` starts it, fed and read line by line. */
 class Connected {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #errors: Promise<string>;
   #shown = "";
 
-  constructor(machine: Machine) {
-    const [program = "", ...args] = machine.command("connect", "demo", "--", "-X", "-At");
+  constructor(machine: Machine, target = "demo", quiet = ["-X", "-At"]) {
+    const [program = "", ...args] = machine.command("connect", target, "--", ...quiet);
     this.#child = new Deno.Command(program, {
       args,
       env: machine.env(),
@@ -48,7 +49,7 @@ class Connected {
 
   async ask(sql: string, answer: string): Promise<void> {
     await this.send(sql);
-    await eventually(() => Promise.resolve(this.#shown.includes(answer)), `psql to show ${answer}`);
+    await eventually(() => Promise.resolve(this.#shown.includes(answer)), `the client to show ${answer}`);
   }
 
   async send(sql: string): Promise<void> {
@@ -66,15 +67,17 @@ class Connected {
 const headersOf = (machine: Machine) => proofOf(machine.saved().tokens as unknown as Tokens);
 
 testNeeding(
-  [postgresqlHere, "psql", "script"],
+  [postgresqlHere, mariadbHere, "psql", "mariadb", "script"],
   "sessions of postern connect and proxy outlast their token, and end with their person",
   async (t) => {
     const database = await startPostgresql({ sql: "CREATE TABLE t(a int)" });
+    const shop = await startMariadb();
     const [lou, mia, noa] = ["lou", "mia", "noa"].map(personOf) as [Person, Person, Person];
     const people = [devin, lou, mia, noa];
     const gateway = await startTestGateway({
-      targets: targetYaml("demo", "postgresql", database),
-      env: { TARGET_PASSWORD: database.password },
+      targets: `${targetYaml("demo", "postgresql", database)}
+${targetYaml("shop", "mysql", shop).replace("TARGET_PASSWORD", "SHOP_PASSWORD")}`,
+      env: { TARGET_PASSWORD: database.password, SHOP_PASSWORD: shop.password },
       people,
       clients: [cli],
       idTokenSeconds: 40,
@@ -107,6 +110,8 @@ testNeeding(
         const machine = await machineOf(devin);
         const connected = new Connected(machine);
         await connected.ask("SELECT 'opened';", "opened");
+        const shopping = new Connected(machine, "shop", ["-nNB"]);
+        await shopping.ask("SELECT 'opened', 'too';", "opened\ttoo");
         const port = await LocalPort.open(machine, "demo");
         const through = startPsql({
           connection: `host=127.0.0.1 port=${port.port} dbname=demo user=any sslmode=disable`,
@@ -115,11 +120,13 @@ testNeeding(
         const endsAt = Number(machine.saved().tokens.expiresAt);
         await eventually(() => Promise.resolve(Date.now() > endsAt + 2000), "the tokens of then to end");
         await connected.ask("SELECT 'still ' || 'here';", "still here");
+        await shopping.ask("SELECT concat('still ', 'shopping');", "still shopping");
         await through.send("SELECT 'through ' || 'still';");
         await through.expect(/through still/);
         await through.close();
         assert.equal(await port.end(), 0);
         assert.equal(await connected.end(), "");
+        assert.equal(await shopping.end(), "");
       });
       await t.step("nobody prolongs another's session, and nobody by less than they came with", async () => {
         const [hers, his] = [await machineOf(mia), await machineOf(noa)];
@@ -168,7 +175,7 @@ testNeeding(
       });
     } finally {
       await gateway.close();
-      await database.close();
+      await Promise.all([database.close(), shop.close()]);
     }
   },
 );
