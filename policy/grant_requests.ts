@@ -10,6 +10,8 @@ import type { AccessEventType, Identity, Target } from "./types.ts";
 const reasonLengthMax = 2000;
 const namesMax = 100;
 const durationMaxMs = 30 * 86_400_000;
+/** How far the clock of whoever asks may be behind. */
+const lateMs = 10 * 60_000;
 
 /** Throws PolicyDenied for what no form of ours sends. */
 export function checkWanted(
@@ -20,8 +22,8 @@ export function checkWanted(
   if (!(Number.isFinite(durationMs) && durationMs >= 1000 && durationMs <= durationMaxMs)) {
     throw malformed("A duration is from one second to 30 days");
   }
-  if (startsAt !== undefined && !(startsAt <= now + durationMaxMs)) {
-    throw malformed("Access starts within 30 days");
+  if (startsAt !== undefined && !(startsAt >= now - lateMs && startsAt <= now + durationMaxMs)) {
+    throw malformed("Access starts now or within 30 days, not in the past");
   }
   if (kinds?.some((kind) => !statementKinds.safeParse(kind).success) || kinds?.length === 0) {
     throw malformed(`Kinds of statements are ${statementKinds.options.join(", ")}`);

@@ -17,7 +17,7 @@ const people = [
   { email: "alex@example.test", name: "Alex (auditor)", groups: ["auditors"] },
 ];
 
-/** The demo's config, the same as a real one but for the secrets, which stand in its environment. */
+/** The demo's config, the same as a real one; its secret lies beside it. */
 function configText(
   ports: Readonly<Record<"gateway" | "dashboard" | "target" | "issuer", number>>,
   folder: string,
@@ -32,7 +32,7 @@ data: ${JSON.stringify(join(folder, "store"))}
 identity:
   issuer: http://127.0.0.1:${ports.issuer}
   clientId: postern
-  clientSecret: { env: POSTERN_DEMO_CLIENT_SECRET }
+  clientSecret: { file: client-secret }
   groupsClaim: groups
   signInTimeout: 3m
 roles:
@@ -133,6 +133,7 @@ async function main(): Promise<void> {
   const configFile = join(folder, "postern.yaml");
   const text = configText(ports, folder);
   await Deno.writeTextFile(configFile, text);
+  await Deno.writeTextFile(join(folder, "client-secret"), secret, { mode: 0o600 });
   const [target, issuer] = await Promise.all([
     startTarget(folder, ports.target),
     startIssuer({
@@ -145,7 +146,7 @@ async function main(): Promise<void> {
   const gateway = await startGateway({
     text,
     file: configFile,
-    env: (name) => name === "POSTERN_DEMO_CLIENT_SECRET" ? secret : Deno.env.get(name),
+    env: (name) => Deno.env.get(name),
     log: createLog({ level: "warn", format: "text" }),
   });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);

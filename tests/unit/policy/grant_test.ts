@@ -10,6 +10,7 @@ import {
   wholeScope,
   within,
 } from "../../../policy/grant.ts";
+import { checkWanted } from "../../../policy/grant_requests.ts";
 import { scopeFilter } from "../../../policy/grant_scope.ts";
 import type { Identity, JudgedStatement, Judgement, StatementFacts } from "../../../policy/types.ts";
 import { grantOf } from "../ui/fakes.ts";
@@ -47,6 +48,13 @@ Deno.test("a grant counts from when it was wanted, or from its decision where th
     true,
     false,
   ]);
+});
+
+Deno.test("access starts now or within 30 days: not in the past, but for a clock that is some minutes late", () => {
+  const from = (startsAt: number) => () => checkWanted({ ...wanted, startsAt }, at);
+  const day = 86_400_000;
+  for (const good of [at - 300_000, at, at + 30 * day]) from(good)();
+  for (const bad of [at - day, at + 31 * day, NaN]) assert.throws(from(bad), /not in the past/);
 });
 
 Deno.test("the first access rule that fits decides: by who, time, span and scope; what is too long is cut", () => {
