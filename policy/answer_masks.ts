@@ -44,6 +44,8 @@ export interface AnswerMasks {
   /** Where the result's rows come as COPY data. */
   readonly copy?: CopyOut;
   readonly keeps?: KeptQuery;
+  /** Nothing in the answer names its columns: their places must be known as of now. */
+  readonly unnamed?: boolean;
   /** Masked data is involved: texts of errors and notices are replaced by generic ones. */
   readonly tainted: boolean;
 }

@@ -7,6 +7,8 @@ import { asPosternError, PosternError } from "./errors.ts";
 export interface Catalogs {
   /** The catalog of a database, read if need be. Rejects with TargetUnavailable or PolicyDenied. */
   load(target: Target, database: string): Promise<void>;
+  /** Reads it now: what it was before this call does not do. Rejects like load. */
+  renew(target: Target, database: string): Promise<void>;
   /** The newest catalog that was read; null where none was, or where it is too old to be trusted. */
   current(target: Target, database: string): Catalog | null;
   /** What is known of each database that was asked for. */
@@ -68,6 +70,13 @@ class KnownCatalogs implements Catalogs {
   async load(target: Target, database: string): Promise<void> {
     const entry = this.#entryOf(target, database);
     if (entry.catalog !== null && this.#age(entry.catalog) < this.#freshMs) return;
+    await this.#read(entry, target, database);
+  }
+
+  async renew(target: Target, database: string): Promise<void> {
+    const entry = this.#entryOf(target, database);
+    // One that is under way may have missed what changed since it began.
+    await entry.reading?.catch(() => {});
     await this.#read(entry, target, database);
   }
 

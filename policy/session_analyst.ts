@@ -16,6 +16,11 @@ const noCatalog: NotUnderstood = {
   },
 };
 
+/** How long a catalog that was read for a text is new enough to judge it by. */
+const renewedMs = 1_000;
+/** COPY TO STDOUT, which may be written STDIN as well. */
+const mayBeUnnamed = /\bstd(?:in|out)\b/i;
+
 interface Analysts {
   readonly catalog: Catalog;
   readonly policy: Policy;
@@ -41,6 +46,8 @@ interface UnderstoodAhead {
 export class SessionAnalyst {
   #analysts: Analysts | null = null;
   #ahead: UnderstoodAhead | null = null;
+  /** The last text for which the catalog was read anew. */
+  #renewed: { readonly text: string; readonly until: number; readonly failed: boolean } | null = null;
 
   constructor(
     private readonly deps: {
@@ -58,7 +65,7 @@ export class SessionAnalyst {
 
   analyse(text: string, state: SqlState): readonly Understood[] | NotUnderstood {
     const analysts = this.#current();
-    if (analysts === null) return noCatalog;
+    if (analysts === null || (this.#renewed?.failed && this.#isRenewed(text))) return noCatalog;
     const ahead = this.#aheadOf(text, state, analysts);
     const understood = ahead?.own ?? analysts.own.analyse(text, state);
     if (analysts.strict === null || "refused" in understood) return understood;
@@ -68,13 +75,25 @@ export class SessionAnalyst {
   /** Until analyse() of this text takes no time; null where it takes none anyway. */
   ahead(text: string, state: SqlState): Ahead | null {
     const { largeTexts } = this.deps;
-    if (text.length <= shortTextMax || largeTexts === null) return null;
+    if (text.length <= shortTextMax || largeTexts === null) return this.#renewal(text, state);
+    const known = this.#current();
+    if (known === null || this.#aheadOf(text, state, known) !== null) return null;
+    const left = new AbortController();
+    return { ready: this.#understand(text, state, largeTexts, left.signal), cancel: () => left.abort() };
+  }
+
+  async #understand(
+    text: string,
+    state: SqlState,
+    largeTexts: LargeTexts,
+    left: AbortSignal,
+  ): Promise<void> {
+    if (mayBeUnnamed.test(text)) await this.#renew(text);
     const analysts = this.#current();
-    if (analysts === null || this.#aheadOf(text, state, analysts) !== null) return null;
+    if (analysts === null || left.aborted) return;
     const { target, database } = this.place;
     const { catalog, masks } = analysts;
     const place = JSON.stringify([target.name, database]);
-    const left = new AbortController();
     const under = (masks: PortableMasks) => ({
       dialect: target.protocol,
       place,
@@ -83,14 +102,29 @@ export class SessionAnalyst {
       text,
       state,
     });
-    const understand = async () => {
-      const { answer: own, template } = await largeTexts.read(under(masks.own), left.signal);
-      const strict = analysts.strict === null
-        ? own
-        : await largeTexts.analyse(under(masks.strict), left.signal);
-      if (!left.signal.aborted) this.#ahead = { text, state, analysts, own, strict, template };
+    const { answer: own, template } = await largeTexts.read(under(masks.own), left);
+    const strict = analysts.strict === null ? own : await largeTexts.analyse(under(masks.strict), left);
+    if (!left.aborted) this.#ahead = { text, state, analysts, own, strict, template };
+  }
+
+  /** Of a result that names no columns, a column that moved within the last minute would be shown in another's place. */
+  #renewal(text: string, state: SqlState): Ahead | null {
+    if (!mayBeUnnamed.test(text) || this.#isRenewed(text)) return null;
+    const answer = this.#current()?.own.analyse(text, state) ?? noCatalog;
+    if ("refused" in answer || !answer.some(({ unnamed }) => unnamed)) return null;
+    return { ready: this.#renew(text), cancel: () => {} };
+  }
+
+  #renew(text: string): Promise<void> {
+    const { target, database } = this.place;
+    const settled = (failed: boolean) => () => {
+      this.#renewed = { text, until: performance.now() + renewedMs, failed };
     };
-    return { ready: understand(), cancel: () => left.abort() };
+    return this.deps.catalogs.renew(target, database).then(settled(false), settled(true));
+  }
+
+  #isRenewed(text: string): boolean {
+    return this.#renewed?.text === text && performance.now() < this.#renewed.until;
   }
 
   #aheadOf(text: string, state: SqlState, analysts: Analysts): UnderstoodAhead | null {

@@ -163,3 +163,57 @@ testNeeding(
     });
   },
 );
+
+testNeeding(
+  [postgresqlHere],
+  "a column that moved, or came, since the catalog was read is not copied in another's place",
+  async () => {
+    const secret = "900-11-1037";
+    const made = "CREATE TABLE moved (id int, ssn text, name text); CREATE TABLE grown (id int, note text);";
+    const server = await startPostgresql({ sql: made });
+    const gateway = await startTestGateway({
+      targets: targetYaml("demo", "postgresql", server),
+      sections: `rules:
+  - { name: all, what: { kinds: [read, write, copy, session, transaction] }, then: allow }
+masks:
+  - { columns: ["*.*.ssn"], mask: { kind: fixed, text: "hidden" } }
+`,
+      env: { TARGET_PASSWORD: server.password },
+    });
+    const tables = [["moved", "ssn"], ["grown", "note"]] as const;
+    const padding = ` /* ${"x".repeat(9_000)} */`;
+    try {
+      const client = await signedIn(gateway.ports["postgresql"]!, "demo", await gateway.signIn(devin));
+      for (
+        const text of [
+          "COPY moved TO STDOUT; COPY grown TO STDOUT",
+          "COPY moved TO STDOUT CSV; COPY grown TO STDOUT (FORMAT binary)",
+          "COPY (SELECT * FROM moved) TO STDOUT; COPY (SELECT g.* FROM grown g) TO STDIN",
+          `COPY moved TO STDOUT${padding}; COPY grown TO STDOUT`,
+        ]
+      ) {
+        await server.query(
+          made.replaceAll("CREATE TABLE", "DROP TABLE IF EXISTS").replaceAll(/ \(.*?\)/g, ""),
+        );
+        await server.query(made);
+        // What was understood a moment ago is not what is there now.
+        await copied(client, text, false);
+        await client.ask(say.parse("early", "COPY moved TO STDOUT"), say.sync());
+        for (const [table, column] of tables) {
+          await server.query(`ALTER TABLE ${table} DROP COLUMN ${column};
+            ALTER TABLE ${table} ADD ssn text; INSERT INTO ${table} (id, ssn) VALUES (1, '${secret}')`);
+        }
+        const got = inWords(await copied(client, text, false)).join("\n");
+        assert.doesNotMatch(got, new RegExp(secret), text);
+        assert.match(got, /hidden[^]*hidden/, text);
+        const { messages } = await client.ask(say.bind("", "early"), say.execute(""), say.sync());
+        assert.match(inWords(messages).join("\n"), /hidden/, text);
+        await client.ask(say.close("S", "early"), say.sync());
+      }
+      client.close();
+    } finally {
+      await gateway.close();
+      await server.close();
+    }
+  },
+);

@@ -141,6 +141,33 @@ testNeeding([postgresqlHere, "psql"], "PostgreSQL: the record has what the clien
         { columns: columns("COPY"), rows: [["1\tx"], ["2\tx"], ["3\tx"]], more: true },
       ]);
     });
+    await t.step("COPY of masked columns, as the client saw it", async () => {
+      const printed = async (text: string) => {
+        const { user: name, password } = await user.oneTimePassword("demo");
+        return await runPsql({
+          connection: `host=127.0.0.1 port=${gateway.ports.postgresql} user=${name} dbname=demo`,
+          args: ["-c", text],
+          env: { PGPASSWORD: password },
+        });
+      };
+      for (
+        const [options, rows] of [
+          ["", ["1\tAnn\t***-**-1037", "2\t\\N\t\\N"]],
+          [" (FORMAT csv, HEADER)", ["id,name,ssn", "1,Ann,***-**-1037", "2,,"]],
+          [" (FORMAT csv, FORCE_QUOTE *)", ['"1","Ann","***-**-1037"', '"2",,']],
+        ] as const
+      ) {
+        const text = `COPY (SELECT id, name, ssn FROM customers ORDER BY id) TO STDOUT${options}`;
+        const { stdout, stderr } = await printed(text);
+        assert.deepEqual(stdout.trimEnd().split("\n"), rows, stderr);
+        assert.deepEqual(await of(text), [
+          { columns: [{ name: "COPY", masked: true }], rows: rows.map((row) => [row]), more: false },
+        ], text);
+      }
+      const binary = "COPY customers (ssn) TO STDOUT (FORMAT binary)";
+      await printed(binary);
+      assert.deepEqual(await of(binary), []);
+    });
     await t.step("bytes each way: text, parameters and COPY data one way, rows the other", async () => {
       const measured = async (text: string) => {
         await of(text);

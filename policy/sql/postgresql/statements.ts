@@ -25,6 +25,8 @@ export interface Outcome {
   /** Its columns are those of a query that was made earlier. */
   readonly untraced?: boolean;
   readonly copy?: CopyOut;
+  /** See AnswerMasks. */
+  readonly unnamed?: boolean;
   readonly keeps?: Omit<KeptQuery, "result"> & { readonly shape: Shape };
 }
 
@@ -43,12 +45,13 @@ export function understand(node: Node, world: World, path: readonly string[], te
 }
 
 function answerOf(
-  { shape, untraced, copy, keeps }: Outcome,
+  { shape, untraced, copy, keeps, unnamed }: Outcome,
   masks: boolean,
 ): Omit<Understood, "facts" | "tainted"> {
   return {
     result: untraced && masks ? { kind: "untraced" } : resultOf(shape),
     ...(copy === undefined ? {} : { copy }),
+    ...(unnamed && masks ? { unnamed } : {}),
     ...(keeps === undefined
       ? {}
       : { keeps: { what: keeps.what, name: keeps.name, lasts: keeps.lasts, result: resultOf(keeps.shape) } }),
@@ -230,10 +233,11 @@ function copied(copy: CopyStmt, walk: Walk): Outcome {
   const inner = copy.query === undefined ? null : outcomeOf(copy.query, walk);
   const shape = inner?.shape ?? copyItem(copy, walk);
   const kind = found.writes && !copy.is_from ? "write" : "copy";
-  if (copy.is_from || !isTainted(shape)) return { kind, verb, shape: nothing };
+  if (copy.is_from) return { kind, verb, shape: nothing };
+  if (!isTainted(shape)) return { kind, verb, shape: nothing, unnamed: true };
   const here = !copy.is_program && copy.filename === undefined;
   const out = here ? copyOut(copy, shape) : null;
-  if (out !== null) return { kind, verb, shape, copy: out };
+  if (out !== null) return { kind, verb, shape, copy: out, unnamed: true };
   found.object(
     "masked-copy",
     "COPY would send masked columns in a form that Postern does not mask",
