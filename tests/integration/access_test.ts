@@ -11,6 +11,7 @@ import {
   targetYaml,
   type TestGateway,
 } from "../support/gateway.ts";
+import { createStore } from "../support/journals.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 import { type PsqlSession, runPsql, startPsql } from "../support/psql.ts";
@@ -69,6 +70,7 @@ testNeeding(
   async (t) => {
     const target = await startPostgresql({ sql: sampleData });
     const folder = await Deno.makeTempDir({ prefix: "postern-access-" });
+    await createStore(`${folder}/store`);
     const options = {
       targets: targetYaml("demo", "postgresql", target) + access,
       sections: masks,

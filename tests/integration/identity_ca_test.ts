@@ -4,10 +4,12 @@ import { createAuthority } from "../support/certificates.ts";
 import { run } from "../support/daemons.ts";
 import { runWithDevice } from "../support/device_prompt.ts";
 import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
+import { createStore } from "../support/journals.ts";
 
 Deno.test("identity.ca: an issuer with a certificate of a private authority, changed by a reload", async (t) => {
   const [stranger, authority] = [createAuthority(), createAuthority()];
   const folder = await Deno.makeTempDir({ prefix: "postern-ca-" });
+  await createStore(`${folder}/store`);
   const trust = (ca: typeof authority) => Deno.writeTextFile(`${folder}/issuer-ca.pem`, ca.certificate);
   await trust(stranger);
   const gateway = await startTestGateway({

@@ -4,6 +4,7 @@ import { limitHits, type LimitName } from "../../policy/limits.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { Command } from "../../proxy/mysql/constants.ts";
 import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
+import { createStore } from "../support/journals.ts";
 import { mariadbHere, startMariadb } from "../support/mariadb.ts";
 import { errorOf, WireClient } from "../support/mysql_wire.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
@@ -92,6 +93,7 @@ testNeeding(
   "limits of time and of what is read are told by their keys, counted, and the record says why a session ended",
   async (t) => {
     const folder = await Deno.makeTempDir({ prefix: "postern-limits-" });
+    await createStore(`${folder}/store`);
     const { gateway, user, port, mysqlPort, postgresql, ...lab } = await world(folder);
     try {
       // Says nothing of what it wants, and sends on in bits where it must: the start is what is late.

@@ -4,6 +4,7 @@ import { createAuthority } from "../support/certificates.ts";
 import { startHttpReceiver, until } from "../support/receivers.ts";
 import { run } from "../support/daemons.ts";
 import { devin, startTestGateway, targetYaml } from "../support/gateway.ts";
+import { createStore } from "../support/journals.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
 import { runPsql, startPsql } from "../support/psql.ts";
@@ -29,6 +30,7 @@ testNeeding(
         "CREATE TABLE notes(a int, secret text); INSERT INTO notes VALUES (1, 'hush-hush'); CREATE TABLE t(a int); INSERT INTO t VALUES (4711)",
     });
     const folder = await Deno.makeTempDir({ prefix: "postern-reload-" });
+    await createStore(`${folder}/store`);
     const [before, after] = [createAuthority(), createAuthority()];
     const write = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}`, text);
     const useCertificate = async (ca: typeof before) => {
