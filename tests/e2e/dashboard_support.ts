@@ -57,18 +57,25 @@ export const chromiumNeeded = {
   missing: () => chromiumPath === null ? "chromium is not installed" : null,
 };
 
-/** A test with a dashboard and a browser of its own. */
+/** One for all tests of a file: each has pages of profiles of its own, and a start takes seconds. */
+let shared: Browser | null = null;
+let willClose = false;
+
+/** A test with a dashboard of its own, and a browser in which no other test has a page. */
 export function dashboardTest(
   name: string,
   body: (test: TestDashboard, browser: Browser) => Promise<void>,
 ): void {
+  if (!willClose) Deno.test.afterAll(async () => await shared?.close());
+  willClose = true;
   testNeeding([chromiumNeeded], name, async () => {
     const test = await startTestDashboard();
-    const browser = await launchChromium();
+    if (!shared?.isConnected()) shared = await launchChromium();
+    const browser = shared;
     try {
       await body(test, browser);
     } finally {
-      await browser.close();
+      await Promise.all(browser.contexts().map((context) => context.close()));
       await test.close();
     }
   });
