@@ -4,7 +4,7 @@ import { createLog, type Log } from "../../policy/log.ts";
 import { ensureBundle } from "../../ui/bundle.ts";
 import { HttpBrowser, type Page, signInByHttp } from "./http_browser.ts";
 import { type Issuer, type IssuerClient, type IssuerOptions, type Person, startIssuer } from "./issuer.ts";
-import { createStore } from "./journals.ts";
+import { createStore, writeMaskKey } from "./journals.ts";
 import { freePort } from "./ports.ts";
 
 export const devin: Person = { email: "devin@example.test", name: "Devin", groups: ["engineers"] };
@@ -165,9 +165,15 @@ export class DashboardUser {
   }
 }
 
+async function folderWithStore(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "postern-test-" });
+  await createStore(`${folder}/store`);
+  await writeMaskKey(`${folder}/store`);
+  return folder;
+}
+
 export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const folder = options.folder ?? await Deno.makeTempDir({ prefix: "postern-test-" });
-  if (options.folder === undefined) await createStore(`${folder}/store`);
+  const folder = options.folder ?? await folderWithStore();
   const port = { postgresql: freePort(), mysql: freePort(), dashboard: freePort() };
   const dashboard = `http://127.0.0.1:${port.dashboard}`;
   const [issuer] = await Promise.all([

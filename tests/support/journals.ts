@@ -50,6 +50,16 @@ export async function createStore(data: string): Promise<void> {
   await copyFolder(from, `${data}/store`);
 }
 
+/**
+ * The key that masks are made with, the same in each run: with one by chance a made-up value is the real one once in
+ * some ten thousand runs, or has what a test looks for in it.
+ */
+const maskKey = new Uint8Array(hash("sha256", "the key of masks in tests", "buffer"));
+
+/** Before the first start, which would make one. */
+export const writeMaskKey = (data: string): Promise<void> =>
+  Deno.writeFile(`${data}/mask.key`, maskKey, { mode: 0o600 });
+
 async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { mode: 0o700 });
   for await (const { name, isDirectory } of Deno.readDir(from)) {

@@ -4,6 +4,7 @@ import { Daemon, signal } from "./daemons.ts";
 import { dashboardLimits, DashboardUser } from "./gateway.ts";
 import { signInByHttp } from "./http_browser.ts";
 import { type Issuer, type Person, startIssuer } from "./issuer.ts";
+import { writeMaskKey } from "./journals.ts";
 import { freePort, waitForPort } from "./ports.ts";
 import type { Postgresql } from "./postgresql.ts";
 import { type PsqlSession, startPsql } from "./psql.ts";
@@ -67,7 +68,6 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
       backchannelLogoutUri: `http://127.0.0.1:${places.at(-1)!.dashboard}/auth/backchannel-logout`,
     }],
   });
-  const maskKey = crypto.getRandomValues(new Uint8Array(32));
   const started: (Node & { end(): Promise<void> })[] = [];
   const close = async () => {
     await Promise.all(started.map((node) => node.end()));
@@ -77,7 +77,7 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   try {
     for (const [i, place] of places.entries()) {
       await Deno.mkdir(`${place.folder}/data`, { recursive: true });
-      await Deno.writeFile(`${place.folder}/data/mask.key`, maskKey, { mode: 0o600 });
+      await writeMaskKey(`${place.folder}/data`);
       await Deno.writeTextFile(`${place.folder}/postern.yaml`, configText(place, issuer, options));
       const node = nodeAt(
         place,
