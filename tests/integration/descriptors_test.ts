@@ -80,7 +80,7 @@ testNeeding(
             knocks.forEach(closeQuietly);
             for (const connect of [postgresClient, mysqlClient]) {
               let got: unknown = null;
-              for (let tries = 0; got === null && tries < 100; tries++) {
+              for (let tries = 0; got === null && tries < 600; tries++) {
                 got = await connect(lab, user).then((session) => session("SELECT 1")).catch(() => null);
                 if (got === null) await new Promise((resolve) => setTimeout(resolve, 100));
               }

@@ -251,7 +251,7 @@ async function connectWhenFree(): Promise<pg.Client> {
     try {
       return await connect();
     } catch (error) {
-      if (tries > 100) throw error;
+      if (tries > 1200) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

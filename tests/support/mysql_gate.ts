@@ -194,7 +194,7 @@ class GateState implements Gatekeeper {
 
   async until(list: { readonly length: number }, count: number): Promise<void> {
     for (let tries = 0; list.length < count; tries++) {
-      if (tries > 1_000) throw new Error(`waited for ${count} entries, there are ${list.length}`);
+      if (tries > 6_000) throw new Error(`waited for ${count} entries, there are ${list.length}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

@@ -26,18 +26,22 @@ const sets: Readonly<Record<string, TestSet>> = {
 /** Those that take longest begin first, so that nothing waits for one of them at the end: see what a run tells. */
 const longest = [
   "tests/e2e/dashboard_looks_test.ts",
-  "tests/e2e/dashboard_endures_test.ts",
   "tests/integration/two_nodes_test.ts",
+  "tests/integration/attacks_test.ts",
+  "tests/integration/cli_sessions_test.ts",
+  "tests/e2e/record_test.ts",
   "tests/integration/ephemeral_accounts_test.ts",
+  "tests/e2e/dashboard_endures_test.ts",
+  "tests/e2e/console_test.ts",
+  "tests/integration/store_removal_test.ts",
+  "tests/integration/store_half_open_test.ts",
+  "tests/integration/chaos_test.ts",
   "tests/integration/postgres_session_test.ts",
   "tests/integration/postgres_faults_test.ts",
-  "tests/e2e/record_test.ts",
   "tests/integration/store_contract_test.ts",
-  "tests/e2e/console_test.ts",
   "tests/integration/store_nodes_test.ts",
   "tests/integration/access_test.ts",
   "tests/integration/durable_proof_test.ts",
-  "tests/integration/store_removal_test.ts",
 ];
 
 const processTimeoutMs = 45 * 60_000;
