@@ -237,7 +237,7 @@ testNeeding(
             durationMs: 600_000,
             startsAt: Date.now() + 40 * 86_400_000,
           });
-          assert.match(far.text, /Access starts within 30 days/);
+          assert.match(far.text, /Access starts now or within 30 days/);
         },
       );
 
