@@ -14,6 +14,23 @@ export function maskCoarsely(text: string): string {
   return withoutAddresses(text).replace(digitRun, (run) => run.replace(/\d/g, "*"));
 }
 
+/** MYSQL_ERRMSG_SIZE is 512, with the NUL; characters that do not fit are left out as a whole. */
+const messageBytesMax = 505;
+const cutDigits = /\d[\d ().\-/\u00a0+]{0,40}$/;
+const starred = (digits: string) => digits.replace(/\d/g, "*");
+
+/**
+ * For the target's own texts, in which it cuts values: at 64 bytes with dots behind, at so many characters within
+ * quotes, or where the text itself ends. What is left of one may be too short to be known for what it is.
+ */
+export function maskCut(text: string): string {
+  const shown = maskCoarsely(text)
+    .replace(/[^.\u2026]{1,60}(?=\.\.\.|\u2026)/g, (before) => before.replace(cutDigits, starred))
+    .replace(/(?:\.\.\.|\u2026)\d[\d ().\-/\u00a0+]{0,40}/g, starred)
+    .replace(/'([^']{31,})'/g, (_, quoted: string) => `'${quoted.replace(cutDigits, starred)}'`);
+  return new TextEncoder().encode(text).length < messageBytesMax ? shown : shown.replace(cutDigits, starred);
+}
+
 function withoutAddresses(text: string): string {
   const parts: string[] = [];
   let from = 0;

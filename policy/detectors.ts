@@ -1,7 +1,7 @@
 /** Detectors at work: which texts of a session's results they read, what they count, what the client gets. */
 import type { CountryCode } from "libphonenumber-js";
 import { detect, type DetectorKind, type Hit, maskHits } from "./detect.ts";
-import { maskCoarsely } from "./detect_coarse.ts";
+import { maskCoarsely, maskCut } from "./detect_coarse.ts";
 import { anyGlob } from "./glob.ts";
 import { safeName } from "./reasons.ts";
 import type { Watch, Watcher } from "./watch.ts";
@@ -59,7 +59,9 @@ export class SessionWatcher implements Watcher {
 
   watch(origin: string | null, name: string): Watch {
     const column = (origin === null ? null : this.nameOf(origin)) ?? safeName(name);
-    return { kind: "watch", masks: this.masks, see: (text) => this.#see(column, text) };
+    const see = (text: string) => this.#see(column, text);
+    const seeCut = (text: string) => this.masks ? maskCut(see(text)) : see(text);
+    return { kind: "watch", masks: this.masks, see, seeCut };
   }
 
   /** What was found since it was asked last. */

@@ -14,4 +14,8 @@ export interface Watch {
   readonly masks: boolean;
   /** The text as the client gets it: stars for what is hidden. */
   see(text: string): string;
+  /** The least of digits counts: see() is seeCut(). */
+  readonly cut?: boolean;
+  /** The same for a text of the target's own, in which it may have cut a value short. */
+  seeCut(text: string): string;
 }

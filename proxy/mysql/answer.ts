@@ -137,7 +137,7 @@ export class Answer {
     const { tainted, watcher, target } = this.options;
     const own = decodeError(payload, target);
     this.#phase = "done";
-    const message = watcher?.watch(null, "error text").see(own.message) ?? own.message;
+    const message = watcher?.watch(null, "error text").seeCut(own.message) ?? own.message;
     this.error = tainted ? withoutText(own) : message === own.message ? own : { ...own, message };
     return this.error === own ? same : { kind: "instead", payload: encodeError(this.error) };
   }

@@ -76,7 +76,9 @@ export function rowPlan(
 function watchOf(column: Column, watcher: Watcher | null): Watch | undefined {
   const { origin, name, type } = column;
   if (watcher === null || !(isTextType(type) || type === Type.json)) return undefined;
-  return watcher.watch(origin, name);
+  const watch = watcher.watch(origin, name);
+  // As SHOW WARNINGS names it, which repeats the target's own texts.
+  return origin === null && name === "Message" ? { ...watch, see: watch.seeCut, cut: true } : watch;
 }
 
 /** Whether what the client gets may differ from the value. */
@@ -275,7 +277,7 @@ function maskedText(
 }
 
 function watchedText(value: Uint8Array, { type }: Column, watch: Watch): Uint8Array | null {
-  const shown = mayBeSensitive(value) ? seenText(value, watch) : null;
+  const shown = watch.cut === true || mayBeSensitive(value) ? seenText(value, watch) : null;
   if (shown === null) return value;
   return type === Type.json && !isJson(shown) ? null : shown;
 }

@@ -90,7 +90,7 @@ export function watchedFields(
   watch: Watch,
 ): Readonly<Record<string, string>> {
   const shown = Object.entries(fields).map(([name, text]) =>
-    [name, noText.has(name) ? text : watch.see(text)] as const
+    [name, noText.has(name) ? text : watch.seeCut(text)] as const
   );
   return shown.every(([name, text]) => text === fields[name]) ? fields : Object.fromEntries(shown);
 }

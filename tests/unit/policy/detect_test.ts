@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { maskCut } from "../../../policy/detect_coarse.ts";
 import fc from "fast-check";
 import { detect, maskDetected } from "../../../policy/detect.ts";
 
@@ -72,6 +73,20 @@ Deno.test("any card number is found in any text around it, and only its last fou
     assert.ok(!shown.includes(written), shown);
     assert.equal(shown.replace(/\D/g, ""), number.slice(-4));
   }));
+});
+
+Deno.test("what is left of a number that the target cut in a text of its own is hidden", () => {
+  const x = (length: number) => "x".repeat(length);
+  for (
+    const [text, shown] of [
+      [`Failing row contains (1, ${x(61)}411..., 7).`, `Failing row contains (1, ${x(61)}***..., 7).`],
+      [`Duplicate entry '${x(40)}411111' for key 'a1'`, `Duplicate entry '${x(40)}******' for key 'a1'`],
+      [`JSON data, line 1: ...1111", b...`, `JSON data, line 1: ...****", b...`],
+      [`${x(504)}41111`, `${x(504)}*****`],
+      ["Duplicate entry '4711' for key 'PRIMARY'", "Duplicate entry '4711' for key 'PRIMARY'"],
+      ["Out of range value for column 'n' at row 12", "Out of range value for column 'n' at row 12"],
+    ] as const
+  ) assert.equal(maskCut(text), shown);
 });
 
 Deno.test("hits are in order, within the text and apart from each other", () => {
