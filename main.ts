@@ -125,6 +125,8 @@ export interface GatewaySource extends ConfigText {
   readonly whileReloading?: <T>(reload: () => Promise<T>) => Promise<T>;
   /** File descriptors that listen already, by protocol id: they stand for the config's addresses. */
   readonly sockets?: Readonly<Record<string, number>>;
+  /** Told where one of them accepts nobody any more: only a new process can take it up again. */
+  readonly deaf?: () => void;
 }
 
 interface Undo {
@@ -161,6 +163,7 @@ async function startParts(
     ...proxySettings(config, policy),
     maskKey,
     log,
+    deaf: source.deaf,
   });
   let drainMs = 0;
   started.push(async () => {

@@ -29,8 +29,10 @@ export async function listen(
   at: ListenAddress,
   caps: ConnectionCaps,
   deps: ConnectionDeps,
+  /** Told where it accepts nobody any more, and cannot be opened anew. */
+  deaf: () => void = () => {},
 ): Promise<Listener> {
-  const accepting = new Accepting(protocol, at, caps, deps);
+  const accepting = new Accepting(protocol, at, caps, deps, deaf);
   await accepting.open();
   return accepting;
 }
@@ -51,6 +53,7 @@ class Accepting implements Listener {
     private readonly at: ListenAddress,
     private readonly caps: ConnectionCaps,
     private readonly deps: ConnectionDeps,
+    private readonly deaf: () => void,
   ) {
     this.#server = this.#create();
     this.#pulse = new Pulse(() => this.address, () => this.#revive());
@@ -100,8 +103,9 @@ class Accepting implements Listener {
   #revive(): void {
     const { protocol: { id }, deps, at } = this;
     if (at.fd !== undefined) {
-      const problem = "a socket that was handed over cannot be opened anew: restart Postern";
-      return deps.log("error", "the listener accepts nobody any more", { protocol: id, problem });
+      const problem = "a socket that was handed over cannot be opened anew";
+      deps.log("error", "the listener accepts nobody any more", { protocol: id, problem });
+      return this.deaf();
     }
     const { address, port } = this.address;
     deps.log("error", "the listener accepted nobody any more, and is opened anew", { protocol: id });

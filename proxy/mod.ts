@@ -41,6 +41,8 @@ export interface ProxyDeps extends ProxySettings {
   /** Secret of this installation, for masks that hash. */
   readonly maskKey: Uint8Array;
   readonly log: ConnectionDeps["log"];
+  /** Told where a listener accepts nobody any more, and only a new process can open it. */
+  readonly deaf?: (() => void) | undefined;
 }
 
 export interface Listening {
@@ -111,7 +113,8 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
   try {
     for (const protocol of protocols) {
       const at = deps.addresses[protocol.id];
-      if (at !== undefined) listeners.set(protocol.id, await listen(protocol, at, caps, connection));
+      if (at === undefined) continue;
+      listeners.set(protocol.id, await listen(protocol, at, caps, connection, deps.deaf));
     }
   } catch (error) {
     await close(0);

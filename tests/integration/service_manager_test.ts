@@ -43,25 +43,30 @@ async function startService(folder: string, port: number) {
   return { lines, pid: Number(lines[0]!.split(" ")[0]), ended: Promise.all([read, child.status]) };
 }
 
-testNeeding(
-  ["python3"],
-  "a service manager is told of start, life, reload and stop, and its socket keeps clients waiting meanwhile",
-  async () => {
-    const folder = await Deno.makeTempDir({ prefix: "postern-service-" });
-    const dashboard = freePort();
-    const issuer = await startIssuer({
-      people: [],
-      clients: [{
-        id: "postern",
-        secret: "test-client-secret",
-        redirectUris: [`http://127.0.0.1:${dashboard}/auth/callback`],
-      }],
-    });
-    const unused = freePort();
-    const config = `${folder}/postern.yaml`;
-    await Deno.writeTextFile(
-      config,
-      `listen: { postgresql: 127.0.0.1:${unused} }
+interface Service {
+  readonly config: string;
+  readonly folder: string;
+  readonly port: number;
+  /** What is in the config, and nobody may listen on. */
+  readonly unused: number;
+  readonly lines: readonly string[];
+  readonly pid: number;
+  /** How often it has told of that state. */
+  readonly told: (state: string) => number;
+}
+
+async function withService(body: (service: Service) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "postern-service-" });
+  const [dashboard, unused, port] = [freePort(), freePort(), freePort()];
+  const redirectUris = [`http://127.0.0.1:${dashboard}/auth/callback`];
+  const issuer = await startIssuer({
+    people: [],
+    clients: [{ id: "postern", secret: "test-client-secret", redirectUris }],
+  });
+  const config = `${folder}/postern.yaml`;
+  await Deno.writeTextFile(
+    config,
+    `listen: { postgresql: 127.0.0.1:${unused} }
 dashboard: { listen: "127.0.0.1:${dashboard}", url: "http://127.0.0.1:${dashboard}" }
 data: ${folder}/data
 identity: { issuer: "${issuer.url}", clientId: postern, clientSecret: { env: CLIENT_SECRET } }
@@ -69,15 +74,31 @@ roles: { approver: [db-approvers] }
 targets:
   nothing: { protocol: postgresql, host: 127.0.0.1, database: demo, groups: [engineers], account: { user: nobody, password: { env: CLIENT_SECRET } } }
 `,
-    );
-    const port = freePort();
-    const service = await startService(folder, port);
-    const { lines, pid } = service;
+  );
+  const { lines, pid, ended } = await startService(folder, port);
+  const told = (state: string) => lines.filter((line) => line.startsWith(`${pid} ${state}`)).length;
+  try {
+    await body({ config, folder, port, unused, lines, pid, told });
+  } finally {
     try {
+      Deno.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await ended;
+    await issuer.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+testNeeding(
+  ["python3"],
+  "a service manager is told of start, life, reload and stop, and its socket keeps clients waiting meanwhile",
+  () =>
+    withService(async ({ config, folder, port, unused, lines, pid, told }) => {
       // It came before Postern listened, and waits in the socket.
       const early = await RawPostgres.open(port);
       await early.send(sslRequest);
-      const told = (state: string) => lines.filter((line) => line.startsWith(`${pid} ${state}`)).length;
       await until(() => told("READY=1") === 1, "it is ready", () => lines);
       assert.equal(await early.byte(), "N");
       early.close();
@@ -103,17 +124,43 @@ targets:
       await until(() => lines.at(-1)!.startsWith("ended"), "it ended", () => lines);
       assert.equal(told("STOPPING=1"), 1);
       assert.equal(lines.at(-1), "ended 0");
-    } finally {
-      try {
-        Deno.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended.
+    }),
+);
+
+/** No number for another file is left to the process, until `release` is called. */
+async function withoutDescriptors(pid: number): Promise<() => Promise<void>> {
+  const limit = async (most: string) => {
+    const { code, stderr } = await run(["prlimit", `--pid=${pid}`, `--nofile=${most}:`]);
+    assert.equal(code, 0, stderr);
+  };
+  const open = new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
+  let free = 0;
+  while (open.has(free)) free++;
+  await limit(String(free));
+  return () => limit("4096");
+}
+
+testNeeding(
+  ["python3", "prlimit"],
+  "where the socket that was handed over accepts nobody any more, it ends with a failure, to be started anew on it",
+  () =>
+    withService(async ({ port, lines, pid, told }) => {
+      await until(() => told("READY=1") === 1, "it is ready", () => lines);
+      const over = () => lines.at(-1)!.startsWith("ended");
+      // Whether the runtime meets a client while there is no number left is up to the machine: once more, then.
+      for (let tries = 0; !over() && tries < 5; tries++) {
+        const release = await withoutDescriptors(pid);
+        const knocks = await Promise.all(Array.from({ length: 5 }, () => RawPostgres.open(port)));
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        for (const knock of knocks) knock.close();
+        await release();
+        for (let left = 250; !over() && left > 0; left--) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
       }
-      await service.ended;
-      await issuer.close();
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
+      assert.equal(lines.at(-1), "ended 1");
+      assert.equal(told("STOPPING=1"), 1);
+    }),
 );
 
 Deno.test("the runtime's own telemetry, which would carry sign-in links, is refused with what to do instead", async () => {

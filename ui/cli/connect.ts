@@ -48,10 +48,13 @@ async function connect(
   }
 }
 
+/** Windows finds a program without its ending, which its file has. */
+const ending = Deno.build.os === "windows" ? ".exe" : "";
+
 const isInstalled = (program: string): boolean =>
   (env("PATH") ?? "").split(delimiter).some((folder) => {
     try {
-      return folder !== "" && Deno.statSync(join(folder, program)).isFile;
+      return folder !== "" && Deno.statSync(join(folder, `${program}${ending}`)).isFile;
     } catch {
       return false;
     }

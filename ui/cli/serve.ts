@@ -24,6 +24,8 @@ export interface ServeDeps {
       readonly whileReloading: <T>(reload: () => Promise<T>) => Promise<T>;
       /** Listening already, by protocol id. */
       readonly sockets: Readonly<Record<string, number>>;
+      /** Told where only a new process can accept clients again. */
+      readonly deaf: () => void;
     },
   ) => Promise<RunningGateway>;
   readonly check: (source: ConfigText) => Checked;
@@ -60,18 +62,19 @@ async function serve(values: Values, start: ServeDeps["start"]): Promise<number>
   const manager = serviceManager(Deno.env, createLog({ level: "warn", format: "text" }));
   const sockets = inheritedSockets(Deno.env);
   const whileReloading: typeof manager.reloading = (reload) => manager.reloading(reload);
-  const gateway = await start({ ...reread(), reread, whileReloading, sockets });
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
+  // As a failure, so that whoever handed the socket over starts another process on it.
+  const gateway = await start({ ...reread(), reread, whileReloading, sockets, deaf: () => stop(1) });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
   // What goes wrong is in the log: nobody else hears of it.
   const reload = () => void Promise.try(() => gateway.reload(reread(), "SIGHUP")).catch(() => {});
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", reload);
   await manager.ready();
-  await stopped;
+  const code = await stopped;
   await manager.stopping();
   await gateway.close(DRAIN_MS);
   manager.close();
-  return 0;
+  return code;
 }
 
 async function check(file: string, checked: Checked): Promise<number> {
