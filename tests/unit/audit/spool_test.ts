@@ -15,6 +15,7 @@ import {
 import { metaOf } from "../../../policy/store/spool_meta.ts";
 import { SpoolReader } from "../../../policy/store/spool_reader.ts";
 import { type Spooled, SpoolWriter } from "../../../policy/store/spool_writer.ts";
+import { inFolder, readAll } from "../../support/spools.ts";
 import { oneOfEach } from "./samples.ts";
 
 const events = (): Encoded[] => oneOfEach("1").map((draft, i) => encode(draft, 1_750_000_000_000 + i));
@@ -87,15 +88,6 @@ Deno.test("only segments' names are segments", () => {
   }
 });
 
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "postern-spool-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 /** Writes the events as one run of a process does; gives the spool's end. */
 async function written(folder: string, segment: number, all: readonly Encoded[]): Promise<Position> {
   const writer = new SpoolWriter<Spooled>({
@@ -108,20 +100,6 @@ async function written(folder: string, segment: number, all: readonly Encoded[])
   for (const one of all) writer.add({ bytes: 0, segment: 0, end: 0 }, metaOf(one), one.content, true);
   await writer.close();
   return writer.end;
-}
-
-function readAll(folder: string, to: Position): { events: Encoded[]; torn: number } {
-  const reader = new SpoolReader(folder);
-  const found: Encoded[] = [];
-  let torn = 0;
-  let from: Position = { segment: 0, offset: 0 };
-  for (;;) {
-    const batch = reader.read(from, to);
-    found.push(...batch.events);
-    torn += batch.torn;
-    from = batch.next;
-    if (from.segment === to.segment && from.offset === to.offset) return { events: found, torn };
-  }
 }
 
 Deno.test("what a crash cut off is skipped and told, and the next process's records follow", () =>
