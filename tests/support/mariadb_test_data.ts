@@ -101,7 +101,7 @@ async function kindOnServer(
     before = await newest(watcher, thread);
   }
   if (before === undefined || before.text !== reset) return "";
-  await client.query(sql).catch(() => {});
+  if (!await ends(client, watcher, sql)) return "gone";
   for (let attempt = 0; attempt < 50; attempt++) {
     const row = await newest(watcher, thread);
     if (row !== undefined && BigInt(row.id) > BigInt(before.id)) {
@@ -109,6 +109,22 @@ async function kindOnServer(
     }
   }
   return "";
+}
+
+const statementMs = 20_000;
+
+/** false where it takes longer than that: it is stopped, and so is its connection. */
+async function ends(client: Connection, watcher: Connection, sql: string): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), statementMs));
+  const asked = client.query(sql).then(() => true as const, () => true as const);
+  const ended = await Promise.race([asked, late]);
+  clearTimeout(timer);
+  if (ended) return true;
+  console.log("STOPPED", sql.slice(0, 150).replaceAll("\n", " "));
+  await watcher.query(`KILL ${client.threadId}`).catch(() => {});
+  client.destroy();
+  return false;
 }
 
 /** At most about `max` of the folder's statements, spread over all of them. */
