@@ -1,7 +1,7 @@
 /**
  * `deno task bench [--parts select,tpcb,connections,bulk,idle] [--seconds N] [--rounds N] [--clients 1,8,32,128] [--idle 200]
  * [--modes simple,extended,prepared] [--reads durable|batched] [--profile]`: PostgreSQL alone, behind PgBouncer
- * (session pooling) and behind Postern in turn, interleaved, in one run. Postern judges and records every statement,
+ * (session pooling), a bare relay of this runtime and Postern in turn, interleaved, in one run. Postern judges and records every statement,
  * durably before it forwards it unless `--reads batched`. Ratios are of the medians; the machine's noise is in the
  * minimum and maximum. CPU seconds are of the middle's whole process; Postern's has the issuer and this program in it.
  */
@@ -13,7 +13,7 @@ import { required } from "../support/programs.ts";
 import { bulk, prepareBulk } from "./bulk.ts";
 import { threadTimes, usedBetween } from "./cpu.ts";
 import { idleMemory } from "./idle.ts";
-import { startPgbouncer } from "./peers.ts";
+import { type Peer, startPgbouncer, startRelay } from "./peers.ts";
 import { type Figures, type Load, pgbench, type Way } from "./pgbench.ts";
 import { profiled } from "./profile.ts";
 import { median, residentMiB } from "./stats.ts";
@@ -75,12 +75,17 @@ masks:
   - { columns: ["*.big.phone"], mask: { kind: fixed, text: "***" } }
 `;
 
-function waysOf(target: Postgresql, pgbouncer: { port: number; pid: number }, gateway: TestGateway): Way[] {
+function waysOf(
+  target: Postgresql,
+  { pgbouncer, relay }: Readonly<Record<"pgbouncer" | "relay", Peer>>,
+  gateway: TestGateway,
+): Way[] {
   const at = (port: number) => `host=127.0.0.1 port=${port} user=${target.user} dbname=${target.database}`;
   const { password } = target;
   return [
     { name: "direct", connection: at(target.port), password, pid: null },
     { name: "pgbouncer", connection: at(pgbouncer.port), password, pid: pgbouncer.pid },
+    { name: "relay", connection: at(relay.port), password, pid: relay.pid },
     {
       name: "postern",
       connection: `host=127.0.0.1 port=${gateway.ports.postgresql} user=devin dbname=demo`,
@@ -118,6 +123,7 @@ async function main(): Promise<void> {
   await prepare(target);
   if (parts.has("bulk")) await prepareBulk(target);
   const pgbouncer = await startPgbouncer(target, 300);
+  const relay = await startRelay(target);
   const gateway = await startTestGateway({
     targets: targetYaml("demo", "postgresql", target),
     sections: `limits: { sessionsPerPerson: ${most} }\naudit: { reads: ${values.reads} }\n${rules}`,
@@ -125,7 +131,7 @@ async function main(): Promise<void> {
     env: { TARGET_PASSWORD: target.password },
   });
   try {
-    const ways = waysOf(target, pgbouncer, gateway);
+    const ways = waysOf(target, { pgbouncer, relay }, gateway);
     const { seconds } = plan;
     for (const mode of parts.has("select") ? values.modes.split(",") : []) {
       for (const count of clients) {
@@ -146,6 +152,7 @@ async function main(): Promise<void> {
   } finally {
     await gateway.close();
     await pgbouncer.close();
+    await relay.close();
     await target.close();
   }
   Deno.exit(0);

@@ -1,6 +1,6 @@
 /**
  * `deno run -A tests/bench/mysql.ts [--seconds N] [--rounds N] [--clients 1,8,32] [--tests point_select,read_write] [--prepared auto,disable] [--reads durable|batched] [--bulk] [--profile]`:
- * sysbench against the target, HAProxy in TCP mode and Postern in turn, interleaved, in one run. Postern judges and records
+ * sysbench against the target, HAProxy in TCP mode, a bare relay of this runtime and Postern in turn, interleaved, in one run. Postern judges and records
  * every statement; `--profile` tells what its threads and functions took of it. `--bulk` adds a result of a million rows, with and without a mask, through the stock client.
  */
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { type Mariadb, startMariadb } from "../support/mariadb.ts";
 import { freePort, waitForPort } from "../support/ports.ts";
 import { required } from "../support/programs.ts";
 import { threadTimes, usedBetween } from "./cpu.ts";
-import type { Peer } from "./peers.ts";
+import { type Peer, startRelay } from "./peers.ts";
 import { profiled } from "./profile.ts";
 
 interface Load {
@@ -188,6 +188,7 @@ async function main(): Promise<void> {
     ...(values.bulk ? { sql: bigTable } : {}),
   });
   const haproxy = await startHaproxy(target);
+  const relay = await startRelay(target);
   const direct: Way = { port: target.port, user: target.user, password: target.password, database: "app" };
   await sysbench(direct, { test: "point_select", prepared: "auto", clients: 1, seconds: 1 }, "prepare");
   const gateway = await startTestGateway({
@@ -197,7 +198,12 @@ async function main(): Promise<void> {
     env: { TARGET_PASSWORD: target.password },
   });
   const postern: Way = { port: gateway.ports.mysql ?? 0, user: "devin", password: "", database: "demo" };
-  const ways = { direct, haproxy: { ...direct, port: haproxy.port }, postern };
+  const ways = {
+    direct,
+    haproxy: { ...direct, port: haproxy.port },
+    relay: { ...direct, port: relay.port },
+    postern,
+  };
   try {
     for (const test of values.tests.split(",").filter((one) => one !== "")) {
       for (const prepared of values.prepared.split(",")) {
@@ -228,6 +234,7 @@ async function main(): Promise<void> {
   } finally {
     await gateway.close();
     await haproxy.close();
+    await relay.close();
     await target.close();
   }
   Deno.exit(0);

@@ -1,4 +1,4 @@
-/** The peers that Postern is measured beside: the target itself, and PgBouncer in session mode before it. */
+/** The peers that Postern is measured beside: the target itself, and what else stands before it. */
 import { join } from "node:path";
 import { asUser, Daemon } from "../support/daemons.ts";
 import { freePort, waitForPort } from "../support/ports.ts";
@@ -38,6 +38,24 @@ log_disconnections = 0
 `,
   );
   const daemon = new Daemon([...prefix, required("pgbouncer"), ini], join(folder, "log"));
+  await waitForPort(port, 10_000, () => daemon.obituary());
+  return {
+    port,
+    pid: daemon.pid,
+    async close() {
+      await daemon.stop("SIGTERM");
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** A relay of this runtime that only copies bytes, in a process of its own: what no Postern can be faster than. */
+export async function startRelay(target: { readonly port: number }): Promise<Peer> {
+  const port = freePort();
+  const folder = await Deno.makeTempDir({ prefix: "postern-bench-" });
+  const program = new URL("relay.ts", import.meta.url).pathname;
+  const command = [Deno.execPath(), "run", "-A", "--no-check", program, `${port}`, `${target.port}`];
+  const daemon = new Daemon(command, join(folder, "log"));
   await waitForPort(port, 10_000, () => daemon.obituary());
   return {
     port,
