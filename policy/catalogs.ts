@@ -7,7 +7,7 @@ import { asPosternError, PosternError } from "./errors.ts";
 export interface Catalogs {
   /** The catalog of a database, read if need be. Rejects with TargetUnavailable or PolicyDenied. */
   load(target: Target, database: string): Promise<void>;
-  /** Reads it now: what it was before this call does not do. Rejects like load. */
+  /** As it is now: read again unless nothing has changed. Rejects like load. */
   renew(target: Target, database: string): Promise<void>;
   /** The newest catalog that was read; null where none was, or where it is too old to be trusted. */
   current(target: Target, database: string): Catalog | null;
@@ -42,6 +42,8 @@ interface Entry {
   readonly database: string;
   problem: string | null;
   catalog: Catalog | null;
+  /** Dialect.catalogMark as of the moment before it was read; null where there is none. */
+  mark: string | null;
   reading: Promise<void> | null;
   /** Asked for while a reading was under way, which may have missed the change. */
   again: boolean;
@@ -75,6 +77,8 @@ class KnownCatalogs implements Catalogs {
 
   async renew(target: Target, database: string): Promise<void> {
     const entry = this.#entryOf(target, database);
+    const { catalog, mark } = entry;
+    if (catalog !== null && mark !== null && await this.#markOf(target, database) === mark) return;
     // One that is under way may have missed what changed since it began.
     await entry.reading?.catch(() => {});
     await this.#read(entry, target, database);
@@ -123,6 +127,7 @@ class KnownCatalogs implements Catalogs {
         database,
         problem: null,
         catalog: null,
+        mark: null,
         reading: null,
         again: false,
         triedAt: -Infinity,
@@ -141,8 +146,9 @@ class KnownCatalogs implements Catalogs {
     }
     entry.again = false;
     entry.triedAt = clock();
-    entry.reading = dialect.readCatalog(target, database, queryOf(target.protocol)).then((catalog) => {
-      entry.catalog = catalog;
+    entry.reading = this.#markOf(target, database).then(async (mark) => {
+      entry.catalog = await dialect.readCatalog(target, database, queryOf(target.protocol));
+      entry.mark = mark;
       entry.problem = null;
     }).catch((error) => {
       entry.problem = asPosternError(error).message;
@@ -152,6 +158,12 @@ class KnownCatalogs implements Catalogs {
       if (entry.again) this.#inBackground(entry, target, database);
     });
     return entry.reading;
+  }
+
+  async #markOf(target: Target, database: string): Promise<string | null> {
+    const { dialectOf, queryOf } = this.deps;
+    return await dialectOf(target.protocol)?.catalogMark?.(target, database, queryOf(target.protocol)) ??
+      null;
   }
 
   #inBackground(entry: Entry, target: Target, database: string): void {

@@ -77,7 +77,9 @@ export class SessionAnalyst {
     const { largeTexts } = this.deps;
     if (text.length <= shortTextMax || largeTexts === null) return this.#renewal(text, state);
     const known = this.#current();
-    if (known === null || this.#aheadOf(text, state, known) !== null) return null;
+    if (known === null) return null;
+    const ahead = this.#aheadOf(text, state, known);
+    if (ahead !== null && !this.#mustRenew(text, ahead.own)) return null;
     const left = new AbortController();
     return { ready: this.#understand(text, state, largeTexts, left.signal), cancel: () => left.abort() };
   }
@@ -90,7 +92,7 @@ export class SessionAnalyst {
   ): Promise<void> {
     if (mayBeUnnamed.test(text)) await this.#renew(text);
     const analysts = this.#current();
-    if (analysts === null || left.aborted) return;
+    if (analysts === null || left.aborted || this.#aheadOf(text, state, analysts) !== null) return;
     const { target, database } = this.place;
     const { catalog, masks } = analysts;
     const place = JSON.stringify([target.name, database]);
@@ -109,10 +111,13 @@ export class SessionAnalyst {
 
   /** Of a result that names no columns, a column that moved within the last minute would be shown in another's place. */
   #renewal(text: string, state: SqlState): Ahead | null {
-    if (!mayBeUnnamed.test(text) || this.#isRenewed(text)) return null;
+    if (!mayBeUnnamed.test(text)) return null;
     const answer = this.#current()?.own.analyse(text, state) ?? noCatalog;
-    if ("refused" in answer || !answer.some(({ unnamed }) => unnamed)) return null;
-    return { ready: this.#renew(text), cancel: () => {} };
+    return this.#mustRenew(text, answer) ? { ready: this.#renew(text), cancel: () => {} } : null;
+  }
+
+  #mustRenew(text: string, answer: readonly Understood[] | NotUnderstood): boolean {
+    return !("refused" in answer) && answer.some(({ unnamed }) => unnamed) && !this.#isRenewed(text);
   }
 
   #renew(text: string): Promise<void> {

@@ -21,7 +21,7 @@ export type JudgedData = Pick<
 export const isRead = ({ verdict, statements }: Judgement): boolean =>
   verdict === "allow" && statements.every(({ facts }) => facts.kind === "read");
 
-const harmless: ReadonlySet<StatementKind> = new Set(["read", "transaction", "session", "write"]);
+const harmless: ReadonlySet<StatementKind> = new Set(["read", "transaction", "session", "write", "copy"]);
 
 export const changesCatalog = ({ statements }: Judgement): boolean =>
   statements.some(({ facts }) => !harmless.has(facts.kind));

@@ -93,6 +93,8 @@ export interface Dialect {
   /** As the dialect's own lexer cuts the text, for people who read it; null where that is not certain. Never throws. */
   colours(text: string): readonly Colour[] | null;
   readCatalog(target: Target, database: string, query: TargetQuery): Promise<Catalog>;
+  /** What is another text once anything has changed that a catalog tells: cheaper than reading it. */
+  catalogMark?(target: Target, database: string, query: TargetQuery): Promise<string>;
   catalogFromJson(json: string): Catalog;
   /** What a new session on the target is in, as its stock client starts it: what digests of approvals cover. */
   startState(target: Target, database: string, query: TargetQuery): Promise<SqlState>;

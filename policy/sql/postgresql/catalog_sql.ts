@@ -145,3 +145,25 @@ export const sections = {
 } as const;
 
 export type Section = keyof typeof sections;
+
+const marked = [
+  ...[
+    "pg_class",
+    "pg_attribute",
+    "pg_attrdef",
+    "pg_namespace",
+    "pg_rewrite",
+    "pg_proc",
+    "pg_type",
+    "pg_inherits",
+  ],
+  ...["pg_description", "pg_index", "pg_constraint", "pg_operator", "pg_cast"],
+];
+
+/** Every version of a row has its own xmin and place; what VACUUM and ANALYZE count is written over in place. */
+export const mark = `SELECT pg_catalog.concat_ws(' ', ${
+  marked.map((table) => `
+(SELECT pg_catalog.concat(pg_catalog.count(*), ':',
+   pg_catalog.sum(pg_catalog.hashtext(pg_catalog.concat(t.xmin, t.ctid))::int8)) FROM pg_catalog.${table} t)`)
+    .join(",")
+})`;

@@ -4,7 +4,7 @@ import type { Catalog, Dialect } from "../dialect.ts";
 import { PostgresqlAnalyst } from "./analyst.ts";
 import { CatalogIndex } from "./catalog.ts";
 import { catalogSchema } from "./catalog_schema.ts";
-import { type Section, sections } from "./catalog_sql.ts";
+import { mark, type Section, sections } from "./catalog_sql.ts";
 import { estimateOf, impactOf } from "./impact.ts";
 import { split, startState } from "./split.ts";
 import { probeAnswer, probeRole, probeText } from "./probe.ts";
@@ -25,6 +25,11 @@ export const postgresqlDialect: Dialect = {
       data[section] = JSON.parse(rows[0]?.[0] ?? "null");
     }
     return catalogOf(data);
+  },
+
+  async catalogMark(target, database, query) {
+    const rows = await query(target, database, mark);
+    return rows[0]?.[0] ?? "";
   },
 
   impact: impactOf,
