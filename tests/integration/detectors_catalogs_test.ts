@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createConnection } from "mariadb";
 import { detect } from "../../policy/detect.ts";
-import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { mariadbHere, patient, startMariadb } from "../support/mariadb.ts";
 import { mysqlHere, startMysql } from "../support/mysql.ts";
 import { postgresqlHere, startPostgresql } from "../support/postgresql.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -60,7 +60,14 @@ for (const [name, here, start] of servers) {
     const { host, port, user, password } = server;
     const found: string[] = [];
     let values = 0;
-    const connection = await createConnection({ host, port, user, password, allowPublicKeyRetrieval: true });
+    const connection = await createConnection({
+      host,
+      port,
+      user,
+      password,
+      allowPublicKeyRetrieval: true,
+      ...patient,
+    });
     try {
       const ask = async (sql: string): Promise<unknown[][]> =>
         await connection.query({ sql, rowsAsArray: true, typeCast: (field) => field.string() }).catch(

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as mariadb from "mariadb";
 import { Command, Extended, Type } from "../../proxy/mysql/constants.ts";
-import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { type Mariadb, mariadbHere, patient, startMariadb } from "../support/mariadb.ts";
 import { devin, type FakeGate, type GateOptions, startGate, targetOf } from "../support/mysql_gate.ts";
 import { errorOf, WireClient } from "../support/mysql_wire.ts";
 import { mariadbJdbc, runJava } from "../support/tools.ts";
@@ -43,6 +43,7 @@ function connector(gate: FakeGate) {
     password,
     database: "orders-prod",
     dateStrings: true,
+    ...patient,
   });
 }
 

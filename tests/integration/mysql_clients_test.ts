@@ -5,7 +5,7 @@ import * as mariadb from "mariadb";
 import * as mysql2 from "mysql2/promise";
 import { createAuthority } from "../support/certificates.ts";
 import { run } from "../support/daemons.ts";
-import { type Mariadb, mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { type Mariadb, mariadbHere, patient, startMariadb } from "../support/mariadb.ts";
 import { devin, type FakeGate, startGate, targetOf } from "../support/mysql_gate.ts";
 import { skipWithout, testNeeding } from "../support/programs.ts";
 
@@ -120,6 +120,7 @@ testNeeding(
         ...credentials(gate),
         ssl: { ca },
         multipleStatements: true,
+        ...patient,
       });
       try {
         const [one, two, three] = await Promise.all([

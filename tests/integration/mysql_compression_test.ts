@@ -8,7 +8,7 @@ import * as mysql2 from "mysql2/promise";
 import { Capability, Command } from "../../proxy/mysql/constants.ts";
 import { encodePacket } from "../../proxy/mysql/packets.ts";
 import { run } from "../support/daemons.ts";
-import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { mariadbHere, patient, startMariadb } from "../support/mariadb.ts";
 import { mysqlHere, mysqlProgram } from "../support/mysql.ts";
 import { devin, type FakeGate, type GateOptions, startGate, targetOf } from "../support/mysql_gate.ts";
 import { modernCapabilities, WireClient } from "../support/mysql_wire.ts";
@@ -135,6 +135,7 @@ testNeeding(
         ...credentials(gate, wire),
         compress: true,
         maxAllowedPacket: 64 * megabyte,
+        ...patient,
       });
       try {
         const before = wire.bytes;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createConnection } from "mariadb";
 import { mysqlDialect } from "../../policy/sql/mysql/mod.ts";
 import type { Target } from "../../policy/types.ts";
-import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { mariadbHere, patient, startMariadb } from "../support/mariadb.ts";
 import { mysqlHere, startMysql } from "../support/mysql.ts";
 import { testNeeding } from "../support/programs.ts";
 
@@ -39,7 +39,15 @@ for (const [flavour, here, start, version] of servers) {
     const server = await start();
     const { host, port, user, password } = server;
     const connect = () =>
-      createConnection({ host, port, user, password, database: "app", allowPublicKeyRetrieval: true });
+      createConnection({
+        host,
+        port,
+        user,
+        password,
+        database: "app",
+        allowPublicKeyRetrieval: true,
+        ...patient,
+      });
     const query = async (_: Target, __: string, sql: string, before: readonly string[] = []) => {
       const connection = await connect();
       try {

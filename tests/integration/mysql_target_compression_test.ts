@@ -4,7 +4,7 @@ import { connect as dial, createServer, type Socket } from "node:net";
 import * as mariadb from "mariadb";
 import * as mysql2 from "mysql2/promise";
 import type { Server } from "../support/catalogs.ts";
-import { mariadbHere, startMariadb } from "../support/mariadb.ts";
+import { mariadbHere, patient, startMariadb } from "../support/mariadb.ts";
 import { mysqlHere, startMysql } from "../support/mysql.ts";
 import { devin, type FakeGate, startGate, targetOf } from "../support/mysql_gate.ts";
 import { testNeeding } from "../support/programs.ts";
@@ -132,7 +132,7 @@ testNeeding(
   "a target is not asked for compression unless its config says so",
   () =>
     withGate(mariadbServer, false, async (gate, wire) => {
-      const connection = await mariadb.createConnection({ ...credentials(gate), compress: true });
+      const connection = await mariadb.createConnection({ ...credentials(gate), compress: true, ...patient });
       try {
         const before = wire.bytes;
         await connection.query("SELECT REPEAT('a', 300000)");
@@ -148,8 +148,8 @@ testNeeding(
   "a session through compression on both sides, and KILL QUERY in the middle of it",
   () =>
     withGate(mariadbServer, true, async (gate) => {
-      const connection = await mariadb.createConnection({ ...credentials(gate), compress: true });
-      const other = await mariadb.createConnection({ ...credentials(gate), compress: true });
+      const connection = await mariadb.createConnection({ ...credentials(gate), compress: true, ...patient });
+      const other = await mariadb.createConnection({ ...credentials(gate), compress: true, ...patient });
       try {
         const [{ id }] = await connection.query("SELECT CONNECTION_ID() AS id");
         const slow = assert.rejects(connection.query("SELECT SLEEP(60) FROM people"), { errno: 1317 });

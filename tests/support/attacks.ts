@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 import { createConnection } from "mariadb";
 import { Command } from "../../proxy/mysql/constants.ts";
 import { type DashboardUser, type TargetEntry, targetYaml } from "./gateway.ts";
-import { startMariadb } from "./mariadb.ts";
+import { patient, startMariadb } from "./mariadb.ts";
 import { startMysql } from "./mysql.ts";
 import * as mysql from "./mysql_lab.ts";
 import * as postgresql from "./postgresql_lab.ts";
@@ -232,7 +232,7 @@ export async function mysqlPair(flavour: "mariadb" | "mysql"): Promise<Pair> {
     : await startMysql(`${grants.join(";\n")};\nGRANT SHOW_ROUTINE ON *.* TO app@'%';`);
   const { host, port, user, password } = server;
   for (const [at, database] of ["appa", "appb"].entries()) {
-    const own = { multipleStatements: true, allowPublicKeyRetrieval: true };
+    const own = { multipleStatements: true, allowPublicKeyRetrieval: true, ...patient };
     const connection = await createConnection({ host, port, user, password, database, ...own });
     await connection.query(mysql.fixtureSql(mysql.twoSecrets[at]!, flavour) + mysqlCounted(at === 0));
     await connection.end();

@@ -5,6 +5,9 @@ import { asUser, Daemon, ownFolder, removeFolder, run, runWell, template } from 
 import { freePort, waitForPort } from "./ports.ts";
 import { type Need, program, required } from "./programs.ts";
 
+/** For the driver `mariadb`, which else gives up after a second: a busy machine takes longer to connect. */
+export const patient = { connectTimeout: 60_000 };
+
 export interface MariadbOptions {
   /** `required` turns away clients without TLS. Default false. */
   readonly tls?: boolean | "required";
@@ -134,6 +137,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
       user: root ? "root" : "app",
       password: root ? passwords.root : passwords.app,
       multipleStatements: true,
+      ...patient,
       ...(authority ? { ssl: { ca: authority.certificate } } : {}),
     });
     try {

@@ -18,7 +18,7 @@ import { Taints } from "../../policy/sql/mysql/taints.ts";
 import { Walk } from "../../policy/sql/mysql/walk.ts";
 import type { Judgement, MaskKind, SqlState, Target } from "../../policy/types.ts";
 import { defaultRules } from "./postgresql_lab.ts";
-import { startMariadb } from "./mariadb.ts";
+import { patient, startMariadb } from "./mariadb.ts";
 import { startMysql } from "./mysql.ts";
 import { again, seen } from "./mysql_view.ts";
 
@@ -223,7 +223,7 @@ export async function startMysqlLab(flavour: "mariadb" | "mysql" = "mariadb"): P
   const { host, port, user, password } = server;
   const limit = flavour === "mariadb" ? "max_statement_time = 5" : "max_execution_time = 5000";
   const connect = async (database: string) => {
-    const own = { multipleStatements: true, allowPublicKeyRetrieval: true };
+    const own = { multipleStatements: true, allowPublicKeyRetrieval: true, ...patient };
     const connection = await createConnection({ host, port, user, password, database, ...own });
     await connection.query(`SET SESSION ${limit}`);
     return connection;
