@@ -5,13 +5,13 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Daemon, run } from "../support/daemons.ts";
+import { run } from "../support/daemons.ts";
 import { devin, startTestGateway, targetYaml, type TestGateway } from "../support/gateway.ts";
 import { type Mariadb, startMariadb } from "../support/mariadb.ts";
-import { freePort, waitForPort } from "../support/ports.ts";
+import { freePort } from "../support/ports.ts";
 import { required } from "../support/programs.ts";
 import { threadTimes, usedBetween } from "./cpu.ts";
-import { type Peer, startRelay } from "./peers.ts";
+import { type Peer, started, startRelay } from "./peers.ts";
 import { profiled } from "./profile.ts";
 
 interface Load {
@@ -49,16 +49,7 @@ listen target
   server target ${target.host}:${target.port}
 `,
   );
-  const daemon = new Daemon([required("haproxy"), "-f", config], join(folder, "log"));
-  await waitForPort(port, 10_000, () => daemon.obituary());
-  return {
-    port,
-    pid: daemon.pid,
-    async close() {
-      await daemon.stop("SIGTERM");
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
+  return await started(folder, [required("haproxy"), "-f", config], port);
 }
 
 /** Queries a second; what sysbench said where it failed. */

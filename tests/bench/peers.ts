@@ -37,16 +37,7 @@ log_connections = 0
 log_disconnections = 0
 `,
   );
-  const daemon = new Daemon([...prefix, required("pgbouncer"), ini], join(folder, "log"));
-  await waitForPort(port, 10_000, () => daemon.obituary());
-  return {
-    port,
-    pid: daemon.pid,
-    async close() {
-      await daemon.stop("SIGTERM");
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
+  return await started(folder, [...prefix, required("pgbouncer"), ini], port);
 }
 
 /** A relay of this runtime that only copies bytes, in a process of its own: what no Postern can be faster than. */
@@ -54,8 +45,16 @@ export async function startRelay(target: { readonly port: number }): Promise<Pee
   const port = freePort();
   const folder = await Deno.makeTempDir({ prefix: "postern-bench-" });
   const program = new URL("relay.ts", import.meta.url).pathname;
-  const command = [Deno.execPath(), "run", "-A", "--no-check", program, `${port}`, `${target.port}`];
-  const daemon = new Daemon(command, join(folder, "log"));
+  return await started(
+    folder,
+    [Deno.execPath(), "run", "-A", "--no-check", program, `${port}`, `${target.port}`],
+    port,
+  );
+}
+
+/** A peer that listens on `port`; its `folder` goes with it. */
+export async function started(folder: string, command: readonly string[], port: number): Promise<Peer> {
+  const daemon = new Daemon([...command], join(folder, "log"));
   await waitForPort(port, 10_000, () => daemon.obituary());
   return {
     port,
